@@ -1,0 +1,57 @@
+#pragma once
+
+/*
+ * The only thing that two threads share: a bounded queue with an eventfd that is readable while
+ * something lies in it. Neither side ever waits for the other.
+ *
+ * Three kinds of letter:
+ *   - a plain letter is refused when no slot is free;
+ *   - a letter with a reserved slot always arrives: whoever asks a question reserves the slot of
+ *     its answer in its own mailbox first;
+ *   - a notice replaces the waiting notice with the same key, in its place; when NOTICES are
+ *     waiting, all of them give way to one overflow letter.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct mailbox;
+
+enum { MAILBOX_FULL = 1 };
+
+/* slots: of plain and reserved letters together; notices: waiting notices at most. destroy frees a
+ * letter that is replaced or left over. Returns 0 or -errno. */
+int mailbox_new(size_t slots, size_t notices, void (*destroy)(void *letter), struct mailbox **ret);
+
+/* Frees what is left in it. NULL is fine; returns NULL. No thread may use it any more. */
+struct mailbox *mailbox_free(struct mailbox *mailbox);
+
+/* Readable (EPOLLIN) while letters wait. Owned by the mailbox. */
+int mailbox_fd(const struct mailbox *mailbox);
+
+/* Takes the letter over on 0. MAILBOX_FULL: the letter stays the caller's. */
+int mailbox_send(struct mailbox *mailbox, void *letter);
+
+/* Reserves a slot for one later mailbox_send_reserved(). Returns 0 or MAILBOX_FULL. */
+int mailbox_reserve(struct mailbox *mailbox);
+
+/* Gives a reserved slot back unused. */
+void mailbox_unreserve(struct mailbox *mailbox);
+
+/* Uses a reserved slot up; always takes the letter over. */
+void mailbox_send_reserved(struct mailbox *mailbox, void *letter);
+
+/*
+ * key: compared with strcmp, copied, at most 127 bytes. make_overflow() makes the letter that
+ * stands for all notices when too many wait (it may return NULL when memory is short; the next
+ * notice tries again). Always takes the letter over.
+ */
+void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
+                    void *(*make_overflow)(void));
+
+/* The oldest letter, now the caller's; NULL when there is none. */
+void *mailbox_take(struct mailbox *mailbox);
+
+DEFINE_CLEANUP(struct mailbox *, mailbox, mailbox_free)

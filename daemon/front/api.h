@@ -1,0 +1,57 @@
+#pragma once
+
+/* The socket API: a table of routes, one handler a route and method. */
+
+#include "front/access.h"
+#include "front/context.h"
+#include "io/peer.h"
+#include "io/web.h"
+#include "messages.h"
+
+/* One request on its way to a handler. */
+struct api_request {
+    struct context *context;
+    struct web_request *web;
+    struct peer peer;
+    bool has_account;            /* the route carries provider/label */
+    struct account_name account; /* valid when has_account */
+    const char *rest;            /* what followed the route's prefix, "" when nothing */
+};
+
+/* Must answer request->web with api_answer() or api_fail(), now or later; request itself lives only
+ * during the call. */
+typedef void (*api_handler)(const struct api_request *request);
+
+/* The web_handler of the API socket; userdata is a struct context. */
+void api_handle(void *context, struct web_request *web);
+
+/* 200 with a JSON body. */
+void api_answer(struct web_request *web, const struct buffer *body);
+
+/* The failure as JSON with its status and Retry-After. account and start_url may be NULL. */
+void api_fail(struct web_request *web, const struct failure *failure, const char *account,
+              const char *start_url);
+
+/* The same from a format. */
+void api_refuse(struct web_request *web, enum wire_error error, const char *account,
+                const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Checks that the peer may do `may` with the request's account; if not it answers 403 (the same
+ * whether or not the account exists), counts it in the audit, and returns false. */
+bool api_allowed(const struct api_request *request, enum may may);
+
+/* Each file api_*.c has its handlers here. */
+void api_token(const struct api_request *request);
+void api_accounts(const struct api_request *request);
+void api_account(const struct api_request *request);
+void api_import(const struct api_request *request);
+void api_forget(const struct api_request *request);
+void api_refresh(const struct api_request *request);
+void api_reject(const struct api_request *request);
+void api_retry(const struct api_request *request);
+void api_audit(const struct api_request *request);
+void api_health(const struct api_request *request);
+void api_login(const struct api_request *request);         /* api_login.c: POST /v1/login/… */
+void api_login_follow(const struct api_request *request);  /* GET /v1/logins/… */
+void api_login_finish(const struct api_request *request);  /* POST /v1/logins/… */
+void api_login_cancel(const struct api_request *request);  /* DELETE /v1/logins/… */

@@ -1,0 +1,36 @@
+#pragma once
+
+/* Questions to the back that wait for their answer. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mailbox.h"
+#include "messages.h"
+
+struct asks;
+
+enum { ASKS_BUSY = 1 };
+
+/* answer: owned by asks, valid during the call; its parts may be stolen. */
+typedef void (*asks_answered)(void *userdata, struct message *answer);
+
+/* inbox: the front's own mailbox, where the slot of the answer is reserved. Returns 0 or -errno. */
+int asks_new(struct mailbox *inbox, struct mailbox *back, struct asks **ret);
+
+/* Drops what waits without calling back. NULL is fine; returns NULL. */
+struct asks *asks_free(struct asks *asks);
+
+/*
+ * Sends a question: takes the message over in every case and gives it its id. answered is called
+ * once, later, unless asks_forget() was called with the id. Returns 0, ASKS_BUSY (no slot: say 503
+ * with Retry-After) or -ENOMEM. ret_id may be NULL.
+ */
+int asks_send(struct asks *asks, struct message *question, asks_answered answered, void *userdata,
+              uint64_t *ret_id);
+
+/* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
+void asks_forget(struct asks *asks, uint64_t id);
+
+/* An ANSWER came in: calls back and frees it. */
+void asks_deliver(struct asks *asks, struct message *answer);

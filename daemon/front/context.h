@@ -1,0 +1,28 @@
+#pragma once
+
+/* The parts of the front that its handlers use. Each is owned by front.c; handlers borrow. settings
+ * is replaced at a reload: never keep a pointer into it beyond the call. */
+
+#include <stdbool.h>
+
+#include "front/access.h"
+
+#include "io/loop.h"
+#include "settings/settings.h"
+
+struct asks;
+struct audit;
+struct callback;
+struct logins;
+struct tokens;
+
+struct context {
+    struct loop *loop;
+    struct settings *settings;
+    struct asks *asks;
+    struct access_default access;
+    struct audit *audit;
+    struct tokens *tokens;
+    struct logins *logins;
+    struct callback *callback;
+};

@@ -1,0 +1,40 @@
+#pragma once
+
+/* Sealing of what lies on disk: XChaCha20-Poly1305 with the place it belongs to bound in. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/secret.h"
+
+enum { SEAL_KEY_BYTES = 32, SEAL_OVERHEAD = 1 + 24 + 16, SEAL_PLAIN_MAX = 256 * 1024 };
+enum { SEAL_BROKEN = 1 };
+
+struct seal_key;
+
+/* The key lies in libsodium's guarded memory. Returns 0 or -ENOMEM. */
+int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_key **ret);
+
+/*
+ * The key from a file: 32 raw bytes, or 64 hex digits, or 43/44 base64 characters with an optional
+ * newline. With create, a missing file is made (0600, random, synced with its folder). Refused with
+ * a complaint: a file that others may read, of another size, a missing one without create.
+ * Returns 0 or -errno.
+ */
+int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
+                       struct complaint *complaint);
+/* The same forms, from bytes already read. -EINVAL when they are none of them. */
+int seal_key_from_text(const struct secret *text, struct seal_key **ret);
+
+struct seal_key *seal_key_free(struct seal_key *key);
+
+/* Appends version, nonce and sealed bytes. context is bound in, not stored. Returns 0 or -errno. */
+int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,
+         struct buffer *out);
+
+/* Appends the plain bytes. SEAL_BROKEN: another key, another context, or changed bytes. */
+int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
+           struct buffer *out);
+
+DEFINE_CLEANUP(struct seal_key *, seal_key, seal_key_free)

@@ -1,0 +1,192 @@
+#pragma once
+
+/*
+ * The store of accounts. It is an interface: a second backend fits without a change above it. It
+ * knows facts and opaque sealed bytes, never a secret. One thread uses it at a time; all writes
+ * happen between store_begin() and store_commit(), and none is durable before that returned 0.
+ *
+ * Every call returns 0, a value of enum store_problem, or -errno when the store itself failed
+ * (-ENOSPC: the disk is full; -EIO: anything else); after a negative return inside a transaction
+ * call store_rollback(). store_message() says what the backend said.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/account.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
+struct store;
+
+enum store_problem {
+    STORE_NOT_FOUND = 1,
+    STORE_LOCKED,  /* another process has it open */
+    STORE_NEWER,   /* written by a newer version of the program */
+    STORE_FOREIGN, /* not a store of ours, or damaged */
+};
+
+enum account_state {
+    ACCOUNT_ACTIVE,
+    ACCOUNT_SUSPECT,          /* refusals that may pass; refreshes go on slowly */
+    ACCOUNT_CONSENT_REQUIRED, /* a person has to consent again */
+};
+
+/* How far the refusals of the current refresh token have gone; kept so that each step is taken once
+ * whatever crashes. */
+enum refusal_step {
+    REFUSAL_NONE,
+    REFUSAL_ONCE,       /* the current token was refused; it is sent once more */
+    REFUSAL_TWICE,      /* twice; the predecessor is next */
+    REFUSAL_PREDECESSOR /* the predecessor was sent too */
+};
+
+/* One account. Times are broker time in ms, 0 where there is none. Strings are owned, NULL where
+ * there is none. */
+struct account_row {
+    struct account_name name;
+    uint64_t generation; /* of the token; grows by one with each */
+    enum account_state state;
+    bool has_refresh_token;
+    bool rejected; /* an API refused the access token of this generation: never serve it */
+
+    int64_t created_at;
+    int64_t refreshed_at; /* when the current access token was obtained */
+    int64_t lifetime_ms;
+    int64_t expires_at;   /* 0: no end */
+    int64_t refresh_at;   /* next refresh or retry; 0: none planned */
+    int64_t refresh_token_expires_at; /* 0: not known */
+
+    enum refusal_step refusals;
+    int64_t refused_at;    /* first refusal of the current refresh token */
+    int64_t suspect_since;
+    unsigned failures;     /* in a row, of whatever class */
+    char *last_error;
+    char *last_error_description;
+    int64_t last_error_at;
+
+    char *scope;
+    char *identity;
+
+    void *sealed;          /* the tokens; see back/vault */
+    size_t sealed_length;
+};
+
+void account_row_release(struct account_row *row);
+int account_row_copy(const struct account_row *from, struct account_row *ret);
+
+/* What holds the store up: one row for each provider that was ever paused. */
+struct pause_row {
+    char provider[PROVIDER_NAME_MAX + 1];
+    int64_t paused_since; /* 0: not paused */
+    int64_t probe_at;
+    unsigned probes;
+    char reason[64];      /* "invalid_client", "refusals", … */
+    char credentials[64]; /* fingerprint of what was configured then */
+};
+
+/* A grant for another identity than the account's, held until someone decides (state is the
+ * caller's business); or a reply that could not be read, kept for a person to look at; or a token
+ * still to be revoked. All are sealed. */
+enum kept_kind { KEPT_HELD_CONSENT, KEPT_UNREADABLE_REPLY, KEPT_REVOCATION };
+
+struct kept_row {
+    int64_t id; /* given by store_keep() */
+    enum kept_kind kind;
+    struct account_name name;
+    int64_t created_at;
+    int64_t due_at; /* next try of a revocation */
+    unsigned tries;
+    void *sealed;
+    size_t sealed_length;
+};
+
+void kept_row_release(struct kept_row *row);
+
+/* One row for each account, uid, unit, verdict and token generation. */
+struct audit_row {
+    int64_t id; /* grows; given by the store */
+    char account[ACCOUNT_TEXT_SIZE];
+    uint32_t uid;
+    char unit[128];
+    char verdict[32]; /* "token", "forbidden", "login", … */
+    uint64_t generation;
+    uint64_t count;
+    int64_t first_at, last_at;
+};
+
+enum { AUDIT_ROWS_MAX = 100 * 1000, KEPT_ROWS_MAX = 10 * 1000 };
+
+/* Opens or creates the store in a folder, migrates it, and holds it alone. complaint says what is
+ * wrong and what to do. */
+int store_open(const char *folder, struct store **ret, struct complaint *complaint);
+struct store *store_close(struct store *store);
+const char *store_message(const struct store *store);
+
+int store_begin(struct store *store);
+int store_commit(struct store *store);
+void store_rollback(struct store *store);
+
+/* Small facts by name: the uuid, the clock's record, the key's proof. *ret is freed by the caller. */
+int store_get_fact(struct store *store, const char *name, char **ret);
+int store_put_fact(struct store *store, const char *name, const char *value);
+
+int store_read(struct store *store, const struct account_name *name, struct account_row *ret);
+/* Inserts or replaces the whole row. */
+int store_put(struct store *store, const struct account_row *row);
+/* Inserts or replaces everything but the sealed bytes, which stay as they are. */
+int store_put_facts(struct store *store, const struct account_row *row);
+int store_delete(struct store *store, const struct account_name *name);
+
+/* Called for each row until it returns false. The row is the store's. */
+typedef bool (*store_each_account)(void *userdata, const struct account_row *row);
+
+/* Accounts in the order of their names, after the given one (NULL: from the start), at most limit;
+ * without their sealed bytes. */
+int store_list(struct store *store, const struct account_name *after, size_t limit,
+               store_each_account each, void *userdata);
+
+/* A provider's accounts with 0 < refresh_at <= now, the longest due first, at most limit; without
+ * their sealed bytes. */
+int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
+              store_each_account each, void *userdata);
+
+/* The earliest refresh_at of a provider's accounts; 0 when there is none. */
+int store_next_due(struct store *store, const char *provider, int64_t *ret);
+
+/* The provider's account that last succeeded (for a canary): STORE_NOT_FOUND when it has none with
+ * a refresh token and a state other than ACCOUNT_CONSENT_REQUIRED. */
+int store_canary(struct store *store, const char *provider, struct account_name *ret);
+
+int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);
+int store_put_pause(struct store *store, const struct pause_row *row);
+
+int store_keep(struct store *store, const struct kept_row *row);
+int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before, size_t limit,
+                    bool (*each)(void *userdata, const struct kept_row *row), void *userdata);
+int store_postpone_kept(struct store *store, int64_t id, int64_t due_at, unsigned tries);
+int store_drop_kept(struct store *store, int64_t id);
+
+/* True in *ret when another account of the provider has this refresh token's fingerprint. */
+int store_put_token_owner(struct store *store, const struct account_name *name,
+                          const char *fingerprint);
+int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
+                      struct account_name *ret);
+
+/* Adds row->count to the row with the same account, uid, unit, verdict and generation, or inserts
+ * it; the oldest rows beyond AUDIT_ROWS_MAX go. */
+int store_add_audit(struct store *store, const struct audit_row *row);
+/* Newest first, id < before (0: from the newest), account NULL: all. */
+int store_each_audit(struct store *store, const char *account, int64_t before, size_t limit,
+                     bool (*each)(void *userdata, const struct audit_row *row), void *userdata);
+
+/* How many accounts there are in each state; ret has room for 3. */
+int store_count(struct store *store, uint64_t ret[static 3]);
+
+DEFINE_CLEANUP(struct store *, store, store_close)
+
+static inline void cleanup_account_row(struct account_row *row)
+{
+    account_row_release(row);
+}

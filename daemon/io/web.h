@@ -1,0 +1,101 @@
+#pragma once
+
+/*
+ * HTTP/1.1 servers on a loop, by libmicrohttpd: the socket API's and the callback's. What the
+ * library lets pass is refused here before a handler sees it: no or two Host headers, two
+ * Content-Length, Content-Length with Transfer-Encoding, a NUL or a broken percent-encoding in a
+ * path or parameter, a header or body above its cap. Every connection has an absolute deadline for
+ * sending its request, and an idle one between requests.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "io/loop.h"
+
+enum {
+    WEB_PATH_MAX = 1024,
+    WEB_QUERY_MAX = 6 * 1024,
+    WEB_BODY_MAX = 64 * 1024,
+    WEB_PARAMETERS_MAX = 32,
+    WEB_HEADERS_MAX = 8, /* of an answer */
+};
+
+struct web_server;
+struct web_request;
+
+struct web_options {
+    int listen_fd;               /* listening stream socket, Unix or TCP; taken over on success */
+    unsigned connections_max;
+    unsigned request_deadline_s; /* from the first byte (or accept) to the whole request */
+    unsigned idle_s;             /* keep-alive connections between requests */
+    size_t body_max;             /* at most WEB_BODY_MAX; 0: bodies are refused */
+    bool require_host;           /* exactly one Host header, for TCP listeners; the handler checks
+                                    its value. A Unix socket's clients may leave it out. */
+    bool reject_malformed_json;  /* the refusals above as the socket API's JSON, else plain text */
+};
+
+/* Called once for each whole request. It must be answered with web_answer(), at once or later from
+ * the same thread. */
+typedef void (*web_handler)(void *userdata, struct web_request *request);
+
+/* Returns 0 or -errno. */
+int web_server_new(struct loop *loop, const struct web_options *options, web_handler handler,
+                   void *userdata, struct web_server **ret);
+
+/* Ends every connection (their web_gone callbacks run) and frees. NULL is fine; returns NULL. */
+struct web_server *web_server_free(struct web_server *server);
+
+/* Everything below is owned by the request and lives until it is answered. */
+const char *web_method(const struct web_request *request);
+const char *web_path(const struct web_request *request); /* raw, without the query */
+const char *web_query(const struct web_request *request); /* raw, after '?'; "" when none */
+/* The only header of that name; NULL when absent. name without regard to case. */
+const char *web_header(const struct web_request *request, const char *name);
+const char *web_body(const struct web_request *request, size_t *ret_length);
+int web_fd(const struct web_request *request); /* the connection's socket, for peer_identify() */
+
+/* A decoded query parameter (percent-encoding and '+'), NULL when absent. */
+const char *web_parameter(const struct web_request *request, const char *name);
+/* The first parameter whose name is not in the NULL-ended list, or that came twice; NULL when all
+ * are known and single. */
+const char *web_odd_parameter(const struct web_request *request, const char *const *known);
+
+/* Something of the handler's for the request's life; NULL at first. */
+void web_set_userdata(struct web_request *request, void *userdata);
+void *web_userdata(const struct web_request *request);
+
+/* gone(userdata of web_set_userdata) is called if the client hangs up before the answer; the
+ * request must not be touched from then on. Set it whenever the answer comes later. */
+void web_on_gone(struct web_request *request, void (*gone)(void *userdata));
+
+struct web_header_line {
+    const char *name;
+    const char *value;
+};
+
+struct web_answer {
+    int status;
+    const char *content_type; /* NULL when there is no body */
+    const char *body;         /* copied, and the copy wiped after sending */
+    size_t length;
+    struct web_header_line headers[WEB_HEADERS_MAX]; /* ends at the first NULL name */
+    bool close; /* end the connection after it */
+};
+
+/* Answers and gives the request back; it must not be touched from then on. HEAD gets no body. When
+ * memory is short the connection is closed. */
+void web_answer(struct web_request *request, const struct web_answer *answer);
+
+/* A listening Unix stream socket at path, mode as given; a stale socket file is replaced, a live
+ * one is -EADDRINUSE (complaint says who). Returns the descriptor or -errno. */
+int web_listen_unix(const char *path, unsigned mode, struct complaint *complaint);
+
+/* A listening TCP socket on a loopback address ("127.0.0.1" or "::1"), IPv6 only for "::1", port 0
+ * for any. -EADDRINUSE: complaint names the holder's uid where the kernel tells it. Returns the
+ * descriptor or -errno. */
+int web_listen_tcp(const char *address, uint16_t port, struct complaint *complaint);
+
+DEFINE_CLEANUP(struct web_server *, web_server, web_server_free)

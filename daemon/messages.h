@@ -1,0 +1,165 @@
+#pragma once
+
+/*
+ * Everything that the threads say to each other. A message belongs to its sender until it lies in a
+ * mailbox, to its receiver from then on; message_free() frees it with all it holds. What is a
+ * pointer here is owned by the message.
+ *
+ * Front to back: a request has an id and gets exactly one ANSWER with the same id, for which the
+ * front reserved a slot in its own mailbox before it asked. Back to front: ANSWERs and NOTICEs.
+ * Main to both: NEW_SETTINGS, STOP.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/account.h"
+#include "base/secret.h"
+#include "io/store.h"
+#include "oauth/authorize.h"
+#include "oauth/provider.h"
+#include "schema/wire.h"
+#include "settings/settings.h"
+
+enum message_kind {
+    /* front to back, each answered once */
+    ASK_TOKEN,    /* account, min_ttl_ms → token */
+    ASK_ACCOUNT,  /* account → rows (one) */
+    ASK_ACCOUNTS, /* after, limit → rows */
+    ASK_REFRESH,  /* account → token, after a refresh that starts now or is under way */
+    ASK_REJECT,   /* account, fingerprint → nothing, once it is durable */
+    ASK_IMPORT,   /* account, import → rows (one) */
+    ASK_FORGET,   /* account → nothing, once it is durable */
+    ASK_RETRY,    /* account, or provider alone (label ""), or all (provider "") → nothing */
+    ASK_EXCHANGE, /* account, exchange → consent */
+    ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
+    ASK_AUDIT,    /* audit query → audit rows */
+    ASK_HEALTH,   /* → health */
+
+    /* front to back, not answered */
+    TELL_AUDIT, /* audit rows, with counts */
+
+    /* back to front */
+    ANSWER,
+    NOTICE, /* account, token (NULL: forget) and its generation; account.provider "": forget all */
+
+    /* main to both */
+    NEW_SETTINGS,
+    STOP,
+};
+
+/* An access token as the front may hand it out. */
+struct issued_token {
+    uint64_t generation;
+    struct secret *access_token;
+    char *token_type;
+    char *scope; /* NULL: not known */
+    char *extra; /* a JSON object */
+    int64_t obtained_at;
+    int64_t lifetime_ms; /* 0: no end */
+    int64_t expires_at;  /* 0: no end */
+};
+
+struct issued_token *issued_token_free(struct issued_token *token);
+int issued_token_copy(const struct issued_token *token, struct issued_token **ret);
+
+/* Why a request was not served; goes to the client as it is. */
+struct failure {
+    enum wire_error error;
+    char description[256];
+    int64_t retry_after_s;  /* 0: not said */
+    int64_t max_min_ttl_s;  /* 0: not said */
+};
+
+struct exchange_request {
+    struct secret *code;
+    struct secret *verifier; /* NULL without PKCE */
+    struct secret *nonce;    /* NULL when none was sent */
+    char *redirect_uri;
+    char *scope; /* asked for; NULL: none */
+};
+
+struct import_request {
+    struct secret *refresh_token; /* either this */
+    struct secret *access_token;  /* or, for GRANT_STATIC, this */
+    char *scope;
+};
+
+/* How a consent ended well. */
+enum consent_outcome {
+    CONSENT_GRANTED,
+    CONSENT_WITHOUT_REFRESH_TOKEN, /* works until expires_at */
+    CONSENT_IDENTITY_MISMATCH,     /* held; the old grant serves on */
+};
+
+struct consent {
+    enum consent_outcome outcome;
+    int64_t expires_at;
+    char *scope;    /* granted */
+    char *identity; /* NULL: not known */
+    bool fewer_scopes;
+};
+
+struct audit_query {
+    char account[ACCOUNT_TEXT_SIZE]; /* "": all */
+    int64_t before;
+    size_t limit;
+};
+
+struct provider_health {
+    char provider[PROVIDER_NAME_MAX + 1];
+    bool paused;
+    char reason[64];
+    int64_t probe_at;
+};
+
+struct health {
+    bool store_ok; /* false: writes fail at the moment */
+    char store_problem[160];
+    uint64_t accounts[3]; /* by enum account_state */
+    size_t provider_count;
+    struct provider_health *providers; /* all that are configured */
+};
+
+struct message {
+    enum message_kind kind;
+    uint64_t id;
+    struct account_name account;
+    int64_t min_ttl_ms;  /* ASK_TOKEN; -1: the default */
+    size_t limit;        /* ASK_ACCOUNTS: after `account` */
+    char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
+
+    struct exchange_request *exchange;
+    struct import_request *import;
+    struct audit_query audit_query;
+    struct settings *settings; /* NEW_SETTINGS */
+
+    /* answers: a failure, or what the request says */
+    bool failed;
+    struct failure failure;
+    struct issued_token *token;
+    uint64_t generation; /* NOTICE */
+    struct account_row *rows;
+    size_t row_count;
+    struct provider *provider;
+    struct consent *consent;
+    struct health *health;
+    struct audit_row *audit;
+    size_t audit_count;
+};
+
+/* A message of that kind with everything else zero; NULL when memory is short. */
+struct message *message_new(enum message_kind kind);
+
+/* NULL and half-built messages are fine; returns NULL. */
+struct message *message_free(struct message *message);
+
+/* The same, as mailbox_new() wants it. */
+void message_destroy(void *letter);
+
+/* Makes an answer a failure; whatever else it holds stays owned by it. */
+void message_fail(struct message *message, enum wire_error error, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+DEFINE_CLEANUP(struct message *, message, message_free)
+DEFINE_CLEANUP(struct issued_token *, issued_token, issued_token_free)

@@ -1,0 +1,36 @@
+#pragma once
+
+/* When to refresh, how long a token may be asked to live, when to try again. Pure; all times are
+ * broker time in milliseconds; random is in [0, 1000) and spreads the work. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "oauth/provider.h"
+
+/* An access token of lifetime_ms obtained at obtained_ms is refreshed at min(80%, lifetime − 60 s),
+ * never before half of it, minus up to 10% of the lifetime as jitter (still never before half). */
+int64_t lifetime_refresh_at(int64_t obtained_ms, int64_t lifetime_ms, unsigned random);
+
+/* The latest time for a keep-alive refresh of a grant whose refresh token dies unused: half of the
+ * idle lifetime after last use. INT64_MAX when the provider has no idle limit. */
+int64_t lifetime_keepalive_at(const struct provider *provider, int64_t refreshed_ms);
+
+/* min(30 s, 10% of the lifetime). */
+int64_t lifetime_default_min_ttl(int64_t lifetime_ms);
+
+/* Half of the last issued lifetime: the most that may be asked. */
+int64_t lifetime_max_min_ttl(int64_t lifetime_ms);
+
+/*
+ * How long to wait before try number attempt (1 = the first retry) after no usable answer: about
+ * 1, 3, 8 s, then doubling to at most 15 min, with ±20% jitter. With a retry_grace all of the first
+ * tries that fit are made inside it.
+ */
+int64_t backoff_ms(unsigned attempt, unsigned random);
+
+/* Suspect accounts: slow retries, 10 min doubling to 6 h. */
+int64_t backoff_suspect_ms(unsigned attempt, unsigned random);
+
+/* A paused provider's canary: hourly, then 2, 4, 8 h and so on to at most a day. */
+int64_t backoff_canary_ms(unsigned probe, unsigned random);

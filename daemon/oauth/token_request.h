@@ -1,0 +1,39 @@
+#pragma once
+
+/* Requests to the token and revocation endpoints (RFC 6749 4.1.3, 6; RFC 7009), in the provider's
+ * dialect. */
+
+#include "base/buffer.h"
+#include "base/secret.h"
+#include "oauth/provider.h"
+
+enum { TOKEN_REQUEST_URL_MAX = 8 * 1024, TOKEN_REQUEST_BODY_MAX = 128 * 1024 };
+
+/* Ready for the wire; url and body may hold secrets. */
+struct token_request {
+    struct buffer url;
+    struct buffer body;          /* empty when everything stands in the url */
+    const char *content_type;    /* static; NULL when there is no body */
+    struct buffer authorization; /* the Authorization header's value; empty: none */
+};
+
+/* The code exchange (RFC 6749 4.1.3). verifier is NULL without PKCE. redirect_uri is the one the
+ * authorization request used. Returns 0, -E2BIG or -ENOMEM. */
+int token_request_code(const struct provider *provider, const struct secret *client_secret,
+                       const struct secret *code, const char *redirect_uri,
+                       const struct secret *verifier, struct token_request *ret);
+
+/* The refresh (RFC 6749 6), to refresh_endpoint where one is given, with refresh_params. */
+int token_request_refresh(const struct provider *provider, const struct secret *client_secret,
+                          const struct secret *refresh_token, struct token_request *ret);
+
+/* Client credentials (RFC 6749 4.4). grant_type is replaced by token_params' own where given. */
+int token_request_client_credentials(const struct provider *provider,
+                                     const struct secret *client_secret,
+                                     struct token_request *ret);
+
+/* Revocation (RFC 7009 2.1); hint is "refresh_token" or "access_token". */
+int token_request_revoke(const struct provider *provider, const struct secret *client_secret,
+                         const struct secret *token, const char *hint, struct token_request *ret);
+
+void token_request_release(struct token_request *request);
