@@ -100,6 +100,9 @@ struct consent {
     bool fewer_scopes;
 };
 
+/* NULL is fine; returns NULL. */
+struct consent *consent_free(struct consent *consent);
+
 struct audit_query {
     char account[ACCOUNT_TEXT_SIZE]; /* "": all */
     int64_t before;

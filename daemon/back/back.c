@@ -1,1 +1,203 @@
-/* to be written */
+#include "back/back.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "back/exchange.h"
+#include "back/lanes.h"
+#include "back/questions.h"
+#include "back/revoke.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+    LETTERS_PER_TURN = 256,        /* so that a flood of questions leaves room for replies */
+    CLOCK_WRITE_MS = 60 * 1000,    /* how old the stored broker time may become */
+    STOP_PATIENCE_MS = 5 * 1000,
+    STOP_CHECK_MS = 20,
+};
+
+struct back {
+    struct keeper keeper;
+    struct settings *settings;
+    struct mailbox *inbox;
+    struct loop_source *letters;
+    struct loop_source *clock_timer;
+    struct loop_source *stop_timer;
+    int64_t stop_by;
+    char clock_text[32];
+};
+
+static void check_stopped(void *userdata)
+{
+    struct back *back = userdata;
+    struct keeper *keeper = &back->keeper;
+    const bool busy = lanes_busy(keeper->lanes) || exchanges_busy(keeper->exchanges) ||
+                      commits_pending(keeper->commits);
+    if (busy && clock_now() < back->stop_by)
+        (void)loop_timer_set(back->stop_timer, STOP_CHECK_MS);
+    else
+        loop_exit(keeper->loop, 0);
+}
+
+static void begin_stop(struct back *back)
+{
+    back->keeper.stopping = true;
+    back->stop_by = clock_now() + STOP_PATIENCE_MS;
+    check_stopped(back);
+}
+
+static void take_settings(struct back *back, struct message *letter)
+{
+    if (!letter->settings)
+        return;
+    settings_free(back->settings);
+    back->settings = steal(letter->settings);
+    int r = lanes_configure(back->keeper.lanes, back->settings);
+    if (r != 0)
+        log_error("some providers keep their old configuration: %s", strerror(-r));
+}
+
+static void take_letter(struct back *back, struct message *letter)
+{
+    switch (letter->kind) {
+    case NEW_SETTINGS:
+        take_settings(back, letter);
+        message_free(letter);
+        break;
+    case STOP:
+        begin_stop(back);
+        message_free(letter);
+        break;
+    default:
+        question_take(&back->keeper, letter);
+    }
+}
+
+static void letters_came(void *userdata, int fd, uint32_t events)
+{
+    struct back *back = userdata;
+    (void)fd;
+    (void)events;
+    for (int i = 0; i < LETTERS_PER_TURN; i++) {
+        struct message *letter = mailbox_take(back->inbox);
+        if (!letter)
+            return;
+        take_letter(back, letter);
+    }
+}
+
+static int write_clock(void *userdata, struct store *store)
+{
+    const struct back *back = userdata;
+    return store_put_fact(store, "clock_last", back->clock_text);
+}
+
+static void clock_written(void *userdata, int result)
+{
+    struct back *back = userdata;
+    (void)result; /* the next one is soon enough */
+    (void)loop_timer_set(back->clock_timer, CLOCK_WRITE_MS);
+}
+
+static void keep_clock(void *userdata)
+{
+    struct back *back = userdata;
+    (void)snprintf(back->clock_text, sizeof back->clock_text, "%" PRId64, clock_now());
+    int r = commits_add(back->keeper.commits, COMMIT_MAY, write_clock, clock_written, back);
+    if (r != 0)
+        clock_written(back, r);
+}
+
+static int build_rooms(struct back *back)
+{
+    struct keeper *keeper = &back->keeper;
+    int r = commits_new(keeper->loop, keeper->store, &keeper->commits);
+    if (r == 0)
+        r = http_client_new(keeper->loop, &keeper->http);
+    if (r == 0)
+        r = exchanges_new(keeper, &keeper->exchanges);
+    if (r == 0)
+        r = lanes_new(keeper, back->settings, &keeper->lanes);
+    if (r == 0)
+        r = revocations_new(keeper, &keeper->revocations);
+    return r;
+}
+
+static int build(struct back *back)
+{
+    struct loop *loop = back->keeper.loop;
+    int r = build_rooms(back);
+    if (r == 0)
+        r = loop_add_fd(loop, mailbox_fd(back->inbox), EPOLLIN, letters_came, back, &back->letters);
+    if (r == 0)
+        r = loop_add_timer(loop, keep_clock, back, &back->clock_timer);
+    if (r == 0)
+        r = loop_add_timer(loop, check_stopped, back, &back->stop_timer);
+    if (r == 0)
+        r = loop_timer_set(back->clock_timer, CLOCK_WRITE_MS);
+    return r;
+}
+
+/* Everything but what the caller gave. */
+static void tear_down(struct back *back)
+{
+    struct keeper *keeper = &back->keeper;
+    loop_source_free(back->letters);
+    loop_source_free(back->clock_timer);
+    loop_source_free(back->stop_timer);
+    revocations_free(keeper->revocations);
+    exchanges_free(keeper->exchanges);
+    if (keeper->commits)
+        commits_flush(keeper->commits);
+    lanes_free(keeper->lanes);
+    http_client_free(keeper->http);
+    commits_free(keeper->commits);
+    loop_free(keeper->loop);
+}
+
+int back_new(const struct back_options *options, struct back **ret, struct complaint *complaint)
+{
+    struct back *back = calloc(1, sizeof *back);
+    if (!back)
+        return -ENOMEM;
+    back->settings = options->settings;
+    back->inbox = options->inbox;
+    back->keeper = (struct keeper){
+        .store = options->store,
+        .key = options->key,
+        .front = options->front,
+    };
+    int r = loop_new(&back->keeper.loop);
+    if (r == 0)
+        r = build(back);
+    if (r != 0) {
+        complain(complaint, "the thread that keeps the tokens cannot be set up: %s", strerror(-r));
+        if (back->keeper.loop)
+            tear_down(back);
+        free(back);
+        return r;
+    }
+    *ret = back;
+    return 0;
+}
+
+int back_run(struct back *back)
+{
+    return loop_run(back->keeper.loop);
+}
+
+struct back *back_free(struct back *back)
+{
+    if (!back)
+        return NULL;
+    tear_down(back);
+    settings_free(back->settings);
+    seal_key_free(back->keeper.key);
+    store_close(back->keeper.store);
+    free(back);
+    return NULL;
+}

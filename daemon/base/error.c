@@ -1,1 +1,19 @@
-/* to be written */
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void complain(struct complaint *complaint, const char *format, ...)
+{
+    /* Formatted aside first, so that the old text may be one of the arguments. */
+    char text[COMPLAINT_MAX];
+    va_list arguments;
+
+    if (!complaint)
+        return;
+    va_start(arguments, format);
+    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+        text[0] = '\0';
+    va_end(arguments);
+    memcpy(complaint->text, text, strlen(text) + 1);
+}

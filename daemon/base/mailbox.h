@@ -8,8 +8,9 @@
  *   - a plain letter is refused when no slot is free;
  *   - a letter with a reserved slot always arrives: whoever asks a question reserves the slot of
  *     its answer in its own mailbox first;
- *   - a notice replaces the waiting notice with the same key, in its place; when NOTICES are
- *     waiting, all of them give way to one overflow letter.
+ *   - a notice replaces the waiting notice with the same key, in its place, unless a letter of
+ *     another kind was sent since: notices and letters stay in order; when `notices` of them are
+ *     waiting, all of them give way to one overflow letter at the end of the queue.
  */
 
 #include <stdbool.h>
@@ -22,7 +23,8 @@ struct mailbox;
 enum { MAILBOX_FULL = 1 };
 
 /* slots: of plain and reserved letters together; notices: waiting notices at most. destroy frees a
- * letter that is replaced or left over. Returns 0 or -errno. */
+ * letter that is replaced or left over; it may be called on the sender's thread, and must not use
+ * the mailbox. Returns 0 or -errno. */
 int mailbox_new(size_t slots, size_t notices, void (*destroy)(void *letter), struct mailbox **ret);
 
 /* Frees what is left in it. NULL is fine; returns NULL. No thread may use it any more. */
@@ -46,7 +48,7 @@ void mailbox_send_reserved(struct mailbox *mailbox, void *letter);
 /*
  * key: compared with strcmp, copied, at most 127 bytes. make_overflow() makes the letter that
  * stands for all notices when too many wait (it may return NULL when memory is short; the next
- * notice tries again). Always takes the letter over.
+ * notice tries again); it must not use the mailbox. Always takes the letter over.
  */
 void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
                     void *(*make_overflow)(void));

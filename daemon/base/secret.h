@@ -15,9 +15,9 @@
 #include "base/cleanup.h"
 
 enum {
-    SECRET_MAX = 32 * 1024,                 /* one secret */
-    SECRET_REGION_MAX = 8 * 1024 * 1024,    /* all of them together */
-    FINGERPRINT_SIZE = 43 + 1,              /* base64url of SHA-256, and NUL */
+    SECRET_MAX = 32 * 1024,              /* one secret */
+    SECRET_REGION_MAX = 8 * 1024 * 1024, /* all of them together */
+    FINGERPRINT_SIZE = 43 + 1,           /* base64url of SHA-256, and NUL */
 };
 
 struct secret;
@@ -58,6 +58,9 @@ const char *digest_text(const void *bytes, size_t length, char out[static FINGER
 
 /* Standard base64 with padding (HTTP Basic, CSP hashes), appended. */
 void buffer_append_base64(struct buffer *out, const void *bytes, size_t length);
+
+/* The bytes of such a text, appended; false when it is none (some bytes may be appended then). */
+bool buffer_append_unbase64(struct buffer *out, const char *text);
 
 /* The raw SHA-256 of public bytes. */
 void digest_sha256(const void *bytes, size_t length, unsigned char out[static 32]);

@@ -40,6 +40,10 @@ void api_refuse(struct web_request *web, enum wire_error error, const char *acco
  * whether or not the account exists), counts it in the audit, and returns false. */
 bool api_allowed(const struct api_request *request, enum may may);
 
+/* The same for what is about all accounts of a provider, or of all providers (""): a rule must
+ * cover them all. */
+bool api_allowed_whole(const struct api_request *request, const char *provider, enum may may);
+
 /* Each file api_*.c has its handlers here. */
 void api_token(const struct api_request *request);
 void api_accounts(const struct api_request *request);
@@ -51,7 +55,7 @@ void api_reject(const struct api_request *request);
 void api_retry(const struct api_request *request);
 void api_audit(const struct api_request *request);
 void api_health(const struct api_request *request);
-void api_login(const struct api_request *request);         /* api_login.c: POST /v1/login/… */
-void api_login_follow(const struct api_request *request);  /* GET /v1/logins/… */
-void api_login_finish(const struct api_request *request);  /* POST /v1/logins/… */
-void api_login_cancel(const struct api_request *request);  /* DELETE /v1/logins/… */
+void api_login(const struct api_request *request);        /* api_login.c: POST /v1/login/… */
+void api_login_follow(const struct api_request *request); /* GET /v1/logins/… */
+void api_login_finish(const struct api_request *request); /* POST /v1/logins/… */
+void api_login_cancel(const struct api_request *request); /* DELETE /v1/logins/… */

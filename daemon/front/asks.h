@@ -24,10 +24,13 @@ struct asks *asks_free(struct asks *asks);
 /*
  * Sends a question: takes the message over in every case and gives it its id. answered is called
  * once, later, unless asks_forget() was called with the id. Returns 0, ASKS_BUSY (no slot: say 503
- * with Retry-After) or -ENOMEM. ret_id may be NULL.
+ * with Retry-After) or -ENOMEM (also for a question of NULL). ret_id may be NULL.
  */
 int asks_send(struct asks *asks, struct message *question, asks_answered answered, void *userdata,
               uint64_t *ret_id);
+
+/* Sends a letter that gets no answer; takes it over in every case. Returns like asks_send(). */
+int asks_tell(struct asks *asks, struct message *letter);
 
 /* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
 void asks_forget(struct asks *asks, uint64_t id);

@@ -1,18 +1,55 @@
 #pragma once
 
-/* The loopback callback: its listeners, its routes (/start/NONCE, the redirect paths, /done/ID). */
+/*
+ * The loopback callback: its listeners, its routes (/start/NONCE, the redirect paths, /done/ID).
+ *
+ * What a browser sends counts only with the exact Host of one of our addresses, as a GET, and not
+ * from inside a frame. Two cookies tie it to a login. The login's own, tb_login_<tag>, has the
+ * redirect path for its path, so that nothing but the redirect carries it. tb_browser has the path
+ * /start/ and is the same for all logins of a browser: by it the same browser may open a start
+ * address again, another one is refused, and with `state = absent` a newer login replaces the older
+ * one. /done/ID needs no cookie: its id cannot be guessed, and it changes nothing.
+ */
+
+#include <stdbool.h>
 
 #include "base/json.h"
 #include "front/context.h"
 
+enum {
+    CALLBACK_RETRY_MS = 15 * 1000, /* between tries to bind */
+    CALLBACK_CONNECTIONS_MAX = 64,
+    CALLBACK_REQUEST_DEADLINE_S = 10,
+    CALLBACK_IDLE_S = 30,
+    CALLBACK_WAIT_MS = 60 * 1000, /* a browser waits so long for the exchange */
+};
+
 struct callback;
 
+/* Keeps a copy of the settings' listeners. A system service tries to bind at once; that it cannot
+ * is no failure here. Returns 0 or -errno. */
 int callback_new(struct context *context, bool system_service, struct callback **ret);
 struct callback *callback_free(struct callback *callback);
 
 /* Binds what has to be held now and lets go what has not; call when logins begin or end, and after
- * a reload. */
+ * a reload. Letting go happens at the loop's next turn, never within the call. */
 void callback_update(struct callback *callback);
 
-/* The state of each listener as a JSON array, for health. */
+/* The state of each listener as a JSON array, for health: it begins and ends the array "callback"
+ * of writer. */
 void callback_put_health(const struct callback *callback, struct json_writer *writer);
+
+enum callback_reach {
+    CALLBACK_OURS,
+    CALLBACK_ELSEWHERE, /* no listener of ours: only paste can finish a login there */
+    CALLBACK_NEEDS_TLS, /* a listener of ours, but https, which is not served yet */
+};
+
+/* Where a redirect URI leads. */
+enum callback_reach callback_reach(const struct callback *callback, const char *redirect_uri);
+
+enum { CALLBACK_NOT_HELD = 1 };
+
+/* Binds the listener of a redirect URI that is CALLBACK_OURS, if it is not bound. Returns 0 or
+ * CALLBACK_NOT_HELD (complaint says who has it). */
+int callback_hold(struct callback *callback, const char *redirect_uri, struct complaint *complaint);

@@ -4,6 +4,7 @@
  * is replaced at a reload: never keep a pointer into it beyond the call. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "front/access.h"
 
@@ -13,6 +14,7 @@
 struct asks;
 struct audit;
 struct callback;
+struct deadlines;
 struct logins;
 struct tokens;
 
@@ -21,6 +23,8 @@ struct context {
     struct settings *settings;
     struct asks *asks;
     struct access_default access;
+    struct deadlines *deadlines; /* of requests that wait */
+    int64_t wait_max_ms;         /* how long a request may wait at most */
     struct audit *audit;
     struct tokens *tokens;
     struct logins *logins;

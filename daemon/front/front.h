@@ -3,6 +3,7 @@
 /* The thread that answers: both HTTP servers, access rules, pending logins, the cache of ready
  * tokens. It never blocks, not on disk, DNS, a provider or a user. */
 
+#include "base/cleanup.h"
 #include "base/mailbox.h"
 #include "settings/settings.h"
 
@@ -14,20 +15,21 @@ enum {
 struct front;
 
 struct front_options {
-    int api_fd;                 /* the listening API socket; taken over on success */
-    struct settings *settings;  /* without secrets; taken over on success */
-    struct mailbox *inbox;      /* the front's own; the caller's */
-    struct mailbox *back;       /* the back's; the caller's */
-    bool system_service;        /* without any rule: root alone, else this uid alone */
-    uint64_t wait_max_ms;       /* 0: WIRE_WAIT_MAX_S */
+    int api_fd;                /* the listening API socket; taken over on success */
+    struct settings *settings; /* without secrets; taken over on success */
+    struct mailbox *inbox;     /* the front's own; the caller's */
+    struct mailbox *back;      /* the back's; the caller's */
+    bool system_service;       /* without any rule: root alone, else this uid alone */
+    uint64_t wait_max_ms;      /* 0: WIRE_WAIT_MAX_S */
 };
 
 /* Returns 0 or -errno; complaint says why. */
-int front_new(const struct front_options *options, struct front **ret,
-              struct complaint *complaint);
+int front_new(const struct front_options *options, struct front **ret, struct complaint *complaint);
 
 /* Runs until a STOP letter; returns 0 or -errno. The caller's thread becomes the front's. */
 int front_run(struct front *front);
 
 /* After front_run() returned. NULL is fine; returns NULL. */
 struct front *front_free(struct front *front);
+
+DEFINE_CLEANUP(struct front *, front, front_free)

@@ -38,7 +38,8 @@ int loop_timer_set(struct loop_source *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop_source *timer);
 
 /* Work for the end of a turn, when no descriptor has anything more: off until loop_idle_set(),
- * runs once for each set. */
+ * runs once for each set. Under endless traffic it runs after LOOP_IDLE_PATIENCE descriptors. */
+enum { LOOP_IDLE_PATIENCE = 64 };
 int loop_add_idle(struct loop *loop, void (*run)(void *userdata), void *userdata,
                   struct loop_source **ret);
 int loop_idle_set(struct loop_source *idle);
@@ -47,6 +48,7 @@ int loop_idle_set(struct loop_source *idle);
 int loop_add_signal(struct loop *loop, int signal, void (*got)(void *userdata, int signal),
                     void *userdata, struct loop_source **ret);
 
+/* What was due does not come any more. NULL is fine; returns NULL. */
 struct loop_source *loop_source_free(struct loop_source *source);
 
 DEFINE_CLEANUP(struct loop *, loop, loop_free)

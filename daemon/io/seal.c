@@ -1,1 +1,290 @@
-/* to be written */
+#include "io/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+enum {
+    VERSION = 1, /* the first byte of all that is sealed */
+    NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+    TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
+    HEX_DIGITS = 2 * SEAL_KEY_BYTES,
+    BASE64_DIGITS = 43,            /* of 32 bytes; a padded text has one '=' more */
+    KEY_TEXT_MAX = HEX_DIGITS + 1, /* the longest form, with a newline */
+};
+
+_Static_assert(SEAL_OVERHEAD == 1 + NONCE_BYTES + TAG_BYTES, "the header promises it");
+_Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "one key size");
+
+struct seal_key {
+    unsigned char bytes[SEAL_KEY_BYTES];
+};
+
+int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_key **ret)
+{
+    struct seal_key *key;
+
+    /* Guarded memory needs it; harmless when it ran before. */
+    if (sodium_init() < 0)
+        return -ENOMEM;
+    key = sodium_malloc(sizeof(*key));
+    if (!key)
+        return -ENOMEM;
+    memcpy(key->bytes, bytes, SEAL_KEY_BYTES);
+    /* More protection, not a condition: a key that could be written still seals. */
+    (void)sodium_mprotect_readonly(key);
+    *ret = key;
+    return 0;
+}
+
+struct seal_key *seal_key_free(struct seal_key *key)
+{
+    sodium_free(key);
+    return NULL;
+}
+
+static bool key_from_hex(const char *text, size_t length, unsigned char out[static SEAL_KEY_BYTES])
+{
+    size_t got;
+
+    return length == HEX_DIGITS &&
+           sodium_hex2bin(out, SEAL_KEY_BYTES, text, length, NULL, &got, NULL) == 0 &&
+           got == SEAL_KEY_BYTES;
+}
+
+static bool key_from_base64(const char *text, size_t length, int variant,
+                            unsigned char out[static SEAL_KEY_BYTES])
+{
+    size_t got;
+
+    return sodium_base642bin(out, SEAL_KEY_BYTES, text, length, NULL, &got, NULL, variant) == 0 &&
+           got == SEAL_KEY_BYTES;
+}
+
+static bool key_from_bytes(const char *bytes, size_t length,
+                           unsigned char out[static SEAL_KEY_BYTES])
+{
+    if (length == SEAL_KEY_BYTES) {
+        memcpy(out, bytes, SEAL_KEY_BYTES);
+        return true;
+    }
+    if (length > 0 && bytes[length - 1] == '\n')
+        length--;
+    if (length == BASE64_DIGITS)
+        return key_from_base64(bytes, length, sodium_base64_VARIANT_ORIGINAL_NO_PADDING, out) ||
+               key_from_base64(bytes, length, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
+    if (length == BASE64_DIGITS + 1)
+        return key_from_base64(bytes, length, sodium_base64_VARIANT_ORIGINAL, out) ||
+               key_from_base64(bytes, length, sodium_base64_VARIANT_URLSAFE, out);
+    return key_from_hex(bytes, length, out);
+}
+
+static int key_from_text(const char *text, size_t length, struct seal_key **ret)
+{
+    unsigned char bytes[SEAL_KEY_BYTES];
+    int r = -EINVAL;
+
+    if (key_from_bytes(text, length, bytes))
+        r = seal_key_new(bytes, ret);
+    sodium_memzero(bytes, sizeof(bytes));
+    return r;
+}
+
+int seal_key_from_text(const struct secret *text, struct seal_key **ret)
+{
+    return key_from_text(secret_reveal(text), secret_length(text), ret);
+}
+
+/* Refuses what somebody else can read, or put there. */
+static int check_key_file(int fd, const char *path, struct complaint *complaint)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode)) {
+        complain(complaint, "the key %s is not a regular file", path);
+        return -EINVAL;
+    }
+    if (status.st_uid != geteuid() && status.st_uid != 0) {
+        complain(complaint, "the key file %s belongs to uid %u: it must be the daemon's own", path,
+                 status.st_uid);
+        return -EPERM;
+    }
+    if (status.st_mode & (S_IRWXG | S_IRWXO)) {
+        complain(complaint, "others may use the key file %s: chmod 600 it", path);
+        return -EPERM;
+    }
+    return 0;
+}
+
+/* Reads to the end, but not past length bytes. Returns how many came, or -errno. */
+static ssize_t read_all(int fd, char *out, size_t length)
+{
+    size_t got = 0;
+
+    while (got < length) {
+        ssize_t n = read(fd, out + got, length - got);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    return (ssize_t)got;
+}
+
+static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct complaint *complaint)
+{
+    char text[KEY_TEXT_MAX + 1]; /* one more, to see that a file is too long */
+    ssize_t length;
+    int r = check_key_file(fd, path, complaint);
+
+    if (r < 0)
+        return r;
+    length = read_all(fd, text, sizeof(text));
+    r = length < 0 ? (int)length : key_from_text(text, (size_t)length, ret);
+    sodium_memzero(text, sizeof(text));
+    if (r == -EINVAL)
+        complain(complaint, "%s holds no key: 32 raw bytes, 64 hex digits or 44 of base64", path);
+    return r;
+}
+
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    CLEANUP(cleanup_string) char *folder = NULL;
+    CLEANUP(cleanup_fd) int fd = -1;
+
+    folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!folder)
+        return -ENOMEM;
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return -errno;
+    return 0;
+}
+
+/* A new random key in a file of its own, durable; the file must not exist. */
+static int write_key(const char *path)
+{
+    unsigned char bytes[SEAL_KEY_BYTES];
+    CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ssize_t written;
+
+    if (fd < 0)
+        return -errno;
+    random_bytes(bytes, sizeof(bytes));
+    written = write(fd, bytes, sizeof(bytes));
+    sodium_memzero(bytes, sizeof(bytes));
+    if (written < 0)
+        return -errno;
+    if (written != sizeof(bytes))
+        return -ENOSPC;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The key appears whole and durable, and never in the place of another: that one's secrets would
+ * be lost. -EEXIST: somebody else was faster. */
+static int create_key(const char *path)
+{
+    struct buffer aside CLEANUP(cleanup_buffer) = BUFFER_WITH_MAXIMUM(4096); /* PATH_MAX */
+    int r;
+
+    buffer_append_format(&aside, "%s.new", path);
+    if (aside.failed)
+        return -ENAMETOOLONG;
+    /* What a crash left here was never used. */
+    if (unlink(buffer_text(&aside)) < 0 && errno != ENOENT)
+        return -errno;
+    r = write_key(buffer_text(&aside));
+    if (r == 0 && renameat2(AT_FDCWD, buffer_text(&aside), AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlink(buffer_text(&aside)); /* the first failure is the one to tell */
+    return r < 0 ? r : sync_folder_of(path);
+}
+
+static int open_key(const char *path, bool create, int *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int r;
+
+    if (fd < 0 && errno == ENOENT && create) {
+        r = create_key(path);
+        if (r < 0 && r != -EEXIST)
+            return r;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    }
+    if (fd < 0)
+        return -errno;
+    *ret = fd;
+    return 0;
+}
+
+int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
+                       struct complaint *complaint)
+{
+    CLEANUP(cleanup_fd) int fd = -1;
+    int r = open_key(path, create, &fd);
+
+    if (r < 0) {
+        complain(complaint, "the key file %s: %s", path, strerror(-r));
+        return r;
+    }
+    return key_from_fd(fd, path, ret, complaint);
+}
+
+int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,
+         struct buffer *out)
+{
+    unsigned char *sealed;
+
+    if (length > SEAL_PLAIN_MAX)
+        return -E2BIG;
+    sealed = malloc(length + SEAL_OVERHEAD);
+    if (!sealed)
+        return -ENOMEM;
+    sealed[0] = VERSION;
+    randombytes_buf(sealed + 1, NONCE_BYTES);
+    /* libsodium's encryption of so few bytes cannot fail. */
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + 1 + NONCE_BYTES, NULL, plain, length,
+                                                     (const unsigned char *)context,
+                                                     strlen(context), NULL, sealed + 1, key->bytes);
+    buffer_append(out, sealed, length + SEAL_OVERHEAD);
+    free(sealed);
+    return out->failed ? -ENOMEM : 0;
+}
+
+int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
+           struct buffer *out)
+{
+    const unsigned char *bytes = sealed;
+    unsigned char *plain;
+    size_t plain_length;
+    int r = SEAL_BROKEN;
+
+    if (length < SEAL_OVERHEAD || length > SEAL_PLAIN_MAX + SEAL_OVERHEAD || bytes[0] != VERSION)
+        return SEAL_BROKEN;
+    plain_length = length - SEAL_OVERHEAD;
+    plain = malloc(plain_length + 1); /* never of 0 bytes */
+    if (!plain)
+        return -ENOMEM;
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+            plain, NULL, NULL, bytes + 1 + NONCE_BYTES, length - 1 - NONCE_BYTES,
+            (const unsigned char *)context, strlen(context), bytes + 1, key->bytes) == 0) {
+        buffer_append(out, plain, plain_length);
+        r = out->failed ? -ENOMEM : 0;
+    }
+    sodium_memzero(plain, plain_length);
+    free(plain);
+    return r;
+}

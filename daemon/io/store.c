@@ -1,1 +1,63 @@
-/* to be written */
+#include "io/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+void account_row_release(struct account_row *row)
+{
+    if (!row)
+        return;
+
+    free(row->last_error);
+    free(row->last_error_description);
+    free(row->scope);
+    free(row->identity);
+    free(row->sealed);
+    *row = (struct account_row){ 0 };
+}
+
+static bool copy_text(const char *from, char **ret)
+{
+    *ret = from ? strdup(from) : NULL;
+    return !from || *ret;
+}
+
+static bool copy_bytes(const void *from, size_t length, void **ret)
+{
+    *ret = NULL;
+    if (!from)
+        return true;
+
+    *ret = malloc(length > 0 ? length : 1);
+    if (*ret)
+        memcpy(*ret, from, length);
+    return *ret != NULL;
+}
+
+int account_row_copy(const struct account_row *from, struct account_row *ret)
+{
+    struct account_row copy = *from;
+
+    /* All are tried, so that none is left pointing at the original's. */
+    bool copied = copy_text(from->last_error, &copy.last_error);
+    copied &= copy_text(from->last_error_description, &copy.last_error_description);
+    copied &= copy_text(from->scope, &copy.scope);
+    copied &= copy_text(from->identity, &copy.identity);
+    copied &= copy_bytes(from->sealed, from->sealed_length, &copy.sealed);
+    if (!copied) {
+        account_row_release(&copy);
+        return -ENOMEM;
+    }
+
+    *ret = copy;
+    return 0;
+}
+
+void kept_row_release(struct kept_row *row)
+{
+    if (!row)
+        return;
+
+    free(row->sealed);
+    *row = (struct kept_row){ 0 };
+}

@@ -54,14 +54,14 @@ struct account_row {
     int64_t created_at;
     int64_t refreshed_at; /* when the current access token was obtained */
     int64_t lifetime_ms;
-    int64_t expires_at;   /* 0: no end */
-    int64_t refresh_at;   /* next refresh or retry; 0: none planned */
+    int64_t expires_at;               /* 0: no end */
+    int64_t refresh_at;               /* next refresh or retry; 0: none planned */
     int64_t refresh_token_expires_at; /* 0: not known */
 
     enum refusal_step refusals;
-    int64_t refused_at;    /* first refusal of the current refresh token */
+    int64_t refused_at; /* first refusal of the current refresh token */
     int64_t suspect_since;
-    unsigned failures;     /* in a row, of whatever class */
+    unsigned failures; /* in a row, of whatever class */
     char *last_error;
     char *last_error_description;
     int64_t last_error_at;
@@ -69,7 +69,7 @@ struct account_row {
     char *scope;
     char *identity;
 
-    void *sealed;          /* the tokens; see back/vault */
+    void *sealed; /* the tokens; see back/vault */
     size_t sealed_length;
 };
 
@@ -119,7 +119,8 @@ struct audit_row {
 enum { AUDIT_ROWS_MAX = 100 * 1000, KEPT_ROWS_MAX = 10 * 1000 };
 
 /* Opens or creates the store in a folder, migrates it, and holds it alone. complaint says what is
- * wrong and what to do. */
+ * wrong and what to do. The folder must be there, ours, and 0700: else another -errno than the two
+ * above (-ENOENT, -EPERM, -EROFS, …). Nothing that is already in it is ever deleted. */
 int store_open(const char *folder, struct store **ret, struct complaint *complaint);
 struct store *store_close(struct store *store);
 const char *store_message(const struct store *store);
@@ -128,7 +129,13 @@ int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
 
-/* Small facts by name: the uuid, the clock's record, the key's proof. *ret is freed by the caller. */
+/* Moves what lies in the log to its place and empties the log, so that replaced sealed bytes are
+ * gone from the disk. It happens by itself at store_close() and when the log has grown; call it,
+ * outside a transaction, when the old bytes must not linger. Nothing is lost when it fails. */
+int store_checkpoint(struct store *store);
+
+/* Small facts by name: the uuid, the clock's record, the key's proof. *ret is freed by the caller.
+ */
 int store_get_fact(struct store *store, const char *name, char **ret);
 int store_put_fact(struct store *store, const char *name, const char *value);
 
@@ -137,9 +144,11 @@ int store_read(struct store *store, const struct account_name *name, struct acco
 int store_put(struct store *store, const struct account_row *row);
 /* Inserts or replaces everything but the sealed bytes, which stay as they are. */
 int store_put_facts(struct store *store, const struct account_row *row);
+/* The owner of its refresh token goes with it; what is kept for it stays. */
 int store_delete(struct store *store, const struct account_name *name);
 
-/* Called for each row until it returns false. The row is the store's. */
+/* Called for each row until it returns false. The row is the store's. Inside it, the function that
+ * calls it must not be called again (-EBUSY); all others may. */
 typedef bool (*store_each_account)(void *userdata, const struct account_row *row);
 
 /* Accounts in the order of their names, after the given one (NULL: from the start), at most limit;
@@ -162,15 +171,20 @@ int store_canary(struct store *store, const char *provider, struct account_name 
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);
 int store_put_pause(struct store *store, const struct pause_row *row);
 
+/* Of each kind the oldest rows beyond KEPT_ROWS_MAX go. */
 int store_keep(struct store *store, const struct kept_row *row);
+/* Rows with due_at <= due_before, the longest due first, at most limit; INT64_MAX: all. */
 int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before, size_t limit,
                     bool (*each)(void *userdata, const struct kept_row *row), void *userdata);
 int store_postpone_kept(struct store *store, int64_t id, int64_t due_at, unsigned tries);
 int store_drop_kept(struct store *store, int64_t id);
 
-/* True in *ret when another account of the provider has this refresh token's fingerprint. */
+/* Notes the fingerprint of the account's current refresh token in the place of the one before;
+ * NULL: it has none any more. */
 int store_put_token_owner(struct store *store, const struct account_name *name,
                           const char *fingerprint);
+/* The account of the provider whose current refresh token has this fingerprint, the first by name
+ * if several have; STORE_NOT_FOUND when none has. */
 int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
                       struct account_name *ret);
 

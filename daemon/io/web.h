@@ -29,8 +29,9 @@ struct web_request;
 struct web_options {
     int listen_fd;               /* listening stream socket, Unix or TCP; taken over on success */
     unsigned connections_max;
-    unsigned request_deadline_s; /* from the first byte (or accept) to the whole request */
-    unsigned idle_s;             /* keep-alive connections between requests */
+    unsigned request_deadline_s; /* from accept, or from the request line of a later request, to
+                                    the whole request; not 0 */
+    unsigned idle_s;             /* from an answer to the next request line; not 0 */
     size_t body_max;             /* at most WEB_BODY_MAX; 0: bodies are refused */
     bool require_host;           /* exactly one Host header, for TCP listeners; the handler checks
                                     its value. A Unix socket's clients may leave it out. */
@@ -45,20 +46,23 @@ typedef void (*web_handler)(void *userdata, struct web_request *request);
 int web_server_new(struct loop *loop, const struct web_options *options, web_handler handler,
                    void *userdata, struct web_server **ret);
 
-/* Ends every connection (their web_gone callbacks run) and frees. NULL is fine; returns NULL. */
+/* Ends every connection (the callbacks of web_on_gone() run) and frees. Not to be called from
+ * within a handler. NULL is fine; returns NULL. */
 struct web_server *web_server_free(struct web_server *server);
 
 /* Everything below is owned by the request and lives until it is answered. */
 const char *web_method(const struct web_request *request);
 const char *web_path(const struct web_request *request); /* raw, without the query */
 const char *web_query(const struct web_request *request); /* raw, after '?'; "" when none */
-/* The only header of that name; NULL when absent. name without regard to case. */
+/* The only header of that name; NULL when it is absent or came twice. name without regard to
+ * case. */
 const char *web_header(const struct web_request *request, const char *name);
 const char *web_body(const struct web_request *request, size_t *ret_length);
 int web_fd(const struct web_request *request); /* the connection's socket, for peer_identify() */
 
-/* A decoded query parameter (percent-encoding and '+'), NULL when absent. */
+/* A decoded query parameter (percent-encoding and '+'), the first of that name; NULL when absent. */
 const char *web_parameter(const struct web_request *request, const char *name);
+size_t web_parameter_count(const struct web_request *request, const char *name);
 /* The first parameter whose name is not in the NULL-ended list, or that came twice; NULL when all
  * are known and single. */
 const char *web_odd_parameter(const struct web_request *request, const char *const *known);
@@ -67,8 +71,9 @@ const char *web_odd_parameter(const struct web_request *request, const char *con
 void web_set_userdata(struct web_request *request, void *userdata);
 void *web_userdata(const struct web_request *request);
 
-/* gone(userdata of web_set_userdata) is called if the client hangs up before the answer; the
- * request must not be touched from then on. Set it whenever the answer comes later. */
+/* gone(userdata of web_set_userdata) is called if the client hangs up before the answer (closing
+ * only its sending side counts too); the request must not be touched from then on. Set it, within
+ * the handler, whenever the answer comes later. */
 void web_on_gone(struct web_request *request, void (*gone)(void *userdata));
 
 struct web_header_line {
@@ -86,11 +91,14 @@ struct web_answer {
 };
 
 /* Answers and gives the request back; it must not be touched from then on. HEAD gets no body. When
- * memory is short the connection is closed. */
+ * memory is short, or a header has a line break in it, the connection is closed. The client has
+ * request_deadline_s to take the answer. */
 void web_answer(struct web_request *request, const struct web_answer *answer);
 
 /* A listening Unix stream socket at path, mode as given; a stale socket file is replaced, a live
- * one is -EADDRINUSE (complaint says who). Returns the descriptor or -errno. */
+ * one is -EADDRINUSE (complaint says who), anything else at path is -EEXIST. Changes the process's
+ * umask for a moment: call it while no other thread makes files. Returns the descriptor or
+ * -errno. */
 int web_listen_unix(const char *path, unsigned mode, struct complaint *complaint);
 
 /* A listening TCP socket on a loopback address ("127.0.0.1" or "::1"), IPv6 only for "::1", port 0

@@ -16,7 +16,8 @@ enum { DISCOVERY_ATTEMPTS = 2 };
 /*
  * Reads a metadata document and fills what provider does not have itself (configuration wins).
  * Refused with a complaint: another issuer than provider->issuer (RFC 8414 3.3), an endpoint that
- * is not https (http for loopback hosts alone), no token endpoint. Returns 0, DISCOVERY_INVALID or
+ * is not https (http for loopback hosts alone), no token endpoint, or none for authorization where
+ * the grant needs one. Returns 0, DISCOVERY_INVALID or
  * -ENOMEM; provider is untouched on failure.
  */
 int discovery_apply(struct provider *provider, const char *body, size_t length,

@@ -72,7 +72,9 @@ struct provider {
     char *scope_separator; /* " " or another; always set */
     struct parameters authorize_params;
     struct parameters token_params;
-    struct parameters refresh_params;  /* fixed ones; a value of "" for redirect_uri means ours */
+    /* Fixed ones. A value of "" for redirect_uri, client_id or client_secret means the provider's
+     * own, whatever client_auth does; other names of ours are replaced, but never what is secret. */
+    struct parameters refresh_params;
 
     int64_t default_lifetime_ms;
     enum lifetime_unit lifetime_unit;

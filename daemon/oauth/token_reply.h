@@ -52,7 +52,8 @@ struct token_reply {
     struct token_grant grant;         /* set when verdict is VERDICT_GRANTED */
     struct secret *rescued_refresh_token; /* a 200 that is no grant (an unreadable access_token, …)
                                       yet held one unambiguous refresh_token: commit it first */
-    bool unreadable;            /* a 200 that may hold a token we could not read: keep it sealed */
+    bool unreadable;            /* a 200 that may hold a token we could not read: keep it sealed;
+                                   also beside a grant whose refresh_token is no token */
     char error[ERROR_TEXT_MAX]; /* the error code, or our own name for it ("not_json", "http_500") */
     char description[ERROR_TEXT_MAX]; /* one line for a person: printable, without secrets */
 };
@@ -66,8 +67,11 @@ struct token_answer {
     bool truncated;           /* the body passed TOKEN_REPLY_MAX or was cut */
 };
 
-/* Judges; all judgement is on `error` before the status (DESIGN: verdicts). Never fails but for
- * memory: returns 0 or -ENOMEM. token_reply_release() what comes back. */
+/*
+ * Judges, on `error` before the status. Our own names in reply->error: not_json, not_an_object,
+ * empty_body, truncated, redirect, no_access_token, bad_access_token, no_memory, http_NNN. Never
+ * fails but for memory: returns 0 or -ENOMEM. token_reply_release() what comes back.
+ */
 int token_reply_judge(const struct provider *provider, const struct token_answer *answer,
                       struct token_reply *ret);
 

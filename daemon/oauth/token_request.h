@@ -1,13 +1,18 @@
 #pragma once
 
 /* Requests to the token and revocation endpoints (RFC 6749 4.1.3, 6; RFC 7009), in the provider's
- * dialect. */
+ * dialect. All are POSTs. Where client_auth is CLIENT_AUTH_PRIVATE_KEY_JWT, client_secret is the
+ * assertion that was signed for this one request (RFC 7523 2.2); NULL means there is no secret. */
 
 #include "base/buffer.h"
 #include "base/secret.h"
 #include "oauth/provider.h"
 
-enum { TOKEN_REQUEST_URL_MAX = 8 * 1024, TOKEN_REQUEST_BODY_MAX = 128 * 1024 };
+enum {
+    TOKEN_REQUEST_URL_MAX = 8 * 1024,
+    TOKEN_REQUEST_BODY_MAX = 128 * 1024,
+    TOKEN_REQUEST_AUTHORIZATION_MAX = 160 * 1024, /* a secret of SECRET_MAX, encoded twice */
+};
 
 /* Ready for the wire; url and body may hold secrets. */
 struct token_request {

@@ -29,3 +29,7 @@ bool url_is_safe(const struct url *url);
 
 /* "scheme://host[:port]" appended; the port only where it is not the scheme's own. */
 void url_append_origin(struct buffer *out, const struct url *url);
+
+/* What stands between an address and the first parameter added to its query: "?", "&" or "" (an
+ * endpoint's own query stays, RFC 6749 3.1). */
+const char *url_query_joint(const char *text);

@@ -1,1 +1,242 @@
-/* to be written */
+#include "settings/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings/sections.h"
+#include "settings/text.h"
+
+/* What goes through all steps of one parse. */
+struct parse {
+    const struct settings_text *text;
+    struct settings *settings;
+    struct complaint *complaint;
+};
+
+/* Calls each for every section of a kind, in the files' order, until one fails. */
+static int each_section(const struct parse *parse, const struct section_kind *kind,
+                        int (*each)(const struct parse *, const struct section *))
+{
+    int r = 0;
+    for (size_t i = 0; i < parse->text->file_count; i++) {
+        const struct config_file *file = parse->text->files[i];
+        for (size_t j = 0; j < file->count && r == 0; j++)
+            if (file->sections[j]->kind == kind)
+                r = each(parse, file->sections[j]);
+    }
+    return r;
+}
+
+const struct section *text_provider(const struct settings_text *text, const char *name)
+{
+    for (size_t i = 0; i < text->file_count; i++)
+        for (size_t j = 0; j < text->files[i]->count; j++) {
+            const struct section *section = text->files[i]->sections[j];
+            if (section->kind == &provider_section && strcmp(section->title, name) == 0)
+                return section;
+        }
+    return NULL;
+}
+
+/* The first section of a kind that stands once, in the main file. */
+static const struct section *first_of(const struct settings_text *text,
+                                      const struct section_kind *kind)
+{
+    const struct config_file *file = text->files[0];
+    for (size_t i = 0; i < file->count; i++)
+        if (file->sections[i]->kind == kind)
+            return file->sections[i];
+    return NULL;
+}
+
+static int take_single(const struct parse *parse, const struct section *section)
+{
+    if (section->file != parse->text->files[0])
+        return complain_section(parse->complaint, section, "belongs in %s",
+                                parse->text->files[0]->path);
+    const struct section *first = first_of(parse->text, section->kind);
+    if (section != first)
+        return complain_section(parse->complaint, section, "is there twice (first in line %u)",
+                                first->line);
+    return section_take(section, NULL, parse->settings, parse->complaint);
+}
+
+static int fill_defaults(struct settings *settings)
+{
+    if (settings->key == NULL)
+        settings->key = strdup("auto");
+    if (settings->certificate == NULL)
+        settings->certificate = strdup("auto");
+    if (settings->key == NULL || settings->certificate == NULL)
+        return -ENOMEM;
+    return listeners_default(settings);
+}
+
+static int add_provider(const struct parse *parse, const struct section *section)
+{
+    struct settings *settings = parse->settings;
+    const struct section *first = text_provider(parse->text, section->title);
+    if (first != section)
+        return complain_section(parse->complaint, section, "is there twice (first in %s:%u)",
+                                first->file->path, first->line);
+    if (settings->provider_count == SETTINGS_PROVIDERS_MAX)
+        return complain_section(parse->complaint, section, "is one too many: %d is the most",
+                                SETTINGS_PROVIDERS_MAX);
+    struct provider **grown =
+        reallocarray(settings->providers, settings->provider_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return -ENOMEM;
+    settings->providers = grown;
+    int r = provider_build(parse->text, section, settings, &grown[settings->provider_count],
+                           parse->complaint);
+    if (r == 0)
+        settings->provider_count++;
+    return r;
+}
+
+static int compare_providers(const void *a, const void *b)
+{
+    return strcmp((*(struct provider *const *)a)->name, (*(struct provider *const *)b)->name);
+}
+
+static int add_rule(const struct parse *parse, const struct section *section)
+{
+    struct settings *settings = parse->settings;
+    if (settings->rule_count == SETTINGS_RULES_MAX)
+        return complain_section(parse->complaint, section, "is one too many: %d is the most",
+                                SETTINGS_RULES_MAX);
+    struct access_rule *grown =
+        reallocarray(settings->rules, settings->rule_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return -ENOMEM;
+    settings->rules = grown;
+    struct access_rule *rule = &grown[settings->rule_count++];
+    *rule = (struct access_rule){ 0 };
+    return access_rule_build(section, rule, parse->complaint);
+}
+
+static int resolve_one(const struct parse *parse, const struct settings_places *places,
+                       size_t index)
+{
+    const struct provider *provider = parse->settings->providers[index];
+    struct provider_credentials *credentials = &parse->settings->credentials[index];
+    char where[COMPLAINT_MAX];
+    (void)snprintf(credentials->provider, sizeof credentials->provider, "%s", provider->name);
+    const struct setting *setting =
+        provider_setting(parse->text, text_provider(parse->text, provider->name), "client_secret");
+    if (setting == NULL)
+        return 0;
+    (void)snprintf(where, sizeof where, "%s:%u: client_secret", setting->file, setting->line);
+    return settings_resolve_secret(setting->values[0], places, where, &credentials->client_secret,
+                                   parse->complaint);
+}
+
+static int resolve_secrets(const struct parse *parse, const struct settings_places *places)
+{
+    struct settings *settings = parse->settings;
+    /* One more than needed, so that no provider differs from no secrets. */
+    settings->credentials = calloc(settings->provider_count + 1, sizeof(*settings->credentials));
+    if (settings->credentials == NULL)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; i < settings->provider_count && r == 0; i++)
+        r = resolve_one(parse, places, i);
+    return r;
+}
+
+static int parse_all(const struct parse *parse)
+{
+    struct settings *settings = parse->settings;
+    int r = each_section(parse, &broker_section, take_single);
+    if (r == 0)
+        r = each_section(parse, &callback_section, take_single);
+    if (r == 0)
+        r = fill_defaults(settings);
+    if (r == 0)
+        r = each_section(parse, &provider_section, add_provider);
+    if (r == 0 && settings->provider_count > 1)
+        qsort(settings->providers, settings->provider_count, sizeof(*settings->providers),
+              compare_providers);
+    if (r == 0)
+        r = each_section(parse, &access_section, add_rule);
+    return r == 0 ? settings_check(parse->text, settings, parse->complaint) : r;
+}
+
+int settings_parse(const struct settings_text *text, const struct settings_places *places,
+                   bool with_secrets, struct settings **ret, struct complaint *complaint)
+{
+    CLEANUP(cleanup_settings) struct settings *settings = calloc(1, sizeof *settings);
+    struct parse parse = { text, settings, complaint };
+    int r = settings != NULL ? parse_all(&parse) : -ENOMEM;
+    if (r == 0 && with_secrets)
+        r = resolve_secrets(&parse, places);
+    if (r == 0)
+        *ret = steal(settings);
+    if (r < 0) {
+        complain(complaint, "out of memory");
+        r = SETTINGS_INVALID;
+    }
+    return r;
+}
+
+/* The index of a provider, provider_count when there is none of that name. */
+static size_t provider_index(const struct settings *settings, const char *name)
+{
+    size_t low = 0, high = settings->provider_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(settings->providers[middle]->name, name);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return settings->provider_count;
+}
+
+const struct provider *settings_provider(const struct settings *settings, const char *name)
+{
+    size_t index = provider_index(settings, name);
+    return index < settings->provider_count ? settings->providers[index] : NULL;
+}
+
+const struct secret *settings_client_secret(const struct settings *settings, const char *provider)
+{
+    size_t index = provider_index(settings, provider);
+    if (settings->credentials == NULL || index == settings->provider_count)
+        return NULL;
+    return settings->credentials[index].client_secret;
+}
+
+static void release_providers(struct settings *settings)
+{
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        if (settings->credentials != NULL)
+            (void)secret_free(settings->credentials[i].client_secret);
+        (void)provider_free(settings->providers[i]);
+    }
+    free(settings->credentials);
+    free(settings->providers);
+}
+
+struct settings *settings_free(struct settings *settings)
+{
+    if (settings == NULL)
+        return NULL;
+    release_providers(settings);
+    for (size_t i = 0; i < settings->rule_count; i++)
+        access_rule_release(&settings->rules[i]);
+    free(settings->rules);
+    free(settings->listeners);
+    free(settings->key);
+    free(settings->on_event);
+    free(settings->certificate);
+    free(settings->certificate_key);
+    free(settings->public_url);
+    free(settings);
+    return NULL;
+}

@@ -1,0 +1,191 @@
+#include "back/commit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+struct commit {
+    struct commit *next;
+    enum commit_kind kind;
+    commit_apply apply;
+    commit_done done;
+    void *userdata;
+    int result;
+};
+
+/* Oldest first. */
+struct commit_queue {
+    struct commit *first;
+    struct commit **end;
+};
+
+struct commits {
+    struct store *store;
+    struct loop_source *end_of_turn;
+    struct loop_source *retry;
+    struct commit_queue waiting;
+    bool failing;
+    char problem[160];
+};
+
+static void queue_push(struct commit_queue *queue, struct commit *commit)
+{
+    commit->next = NULL;
+    *queue->end = commit;
+    queue->end = &commit->next;
+}
+
+static struct commit *queue_pop(struct commit_queue *queue)
+{
+    struct commit *first = queue->first;
+    if (!first)
+        return NULL;
+    queue->first = first->next;
+    if (!queue->first)
+        queue->end = &queue->first;
+    return first;
+}
+
+/* Takes everything over from another queue, which is empty then. */
+static void queue_take(struct commit_queue *queue, struct commit_queue *from)
+{
+    queue->first = from->first;
+    queue->end = from->first ? from->end : &queue->first;
+    from->first = NULL;
+    from->end = &from->first;
+}
+
+/* probe: writes something even for an empty batch, to learn whether the store takes it again. */
+static int write_all(struct store *store, const struct commit_queue *batch, bool probe)
+{
+    int r = store_begin(store);
+    if (r >= 0 && probe)
+        r = store_put_fact(store, "write_probe", "");
+    for (struct commit *commit = batch->first; commit && r >= 0; commit = commit->next) {
+        r = commit->apply(commit->userdata, store);
+        commit->result = r;
+    }
+    if (r >= 0)
+        r = store_commit(store);
+    if (r < 0)
+        store_rollback(store);
+    return r;
+}
+
+static void note_success(struct commits *commits)
+{
+    if (commits->failing)
+        log_info("the store takes writes again");
+    commits->failing = false;
+}
+
+static void note_failure(struct commits *commits, int error)
+{
+    (void)snprintf(commits->problem, sizeof commits->problem, "%s",
+                   error == -ENOSPC ? "the disk is full" : store_message(commits->store));
+    if (!commits->failing)
+        log_error("the store refuses writes: %s; new tokens are held back until it takes them",
+                  commits->problem);
+    commits->failing = true;
+}
+
+static void finish_all(struct commit_queue *batch)
+{
+    for (struct commit *commit = queue_pop(batch); commit; commit = queue_pop(batch)) {
+        commit->done(commit->userdata, commit->result);
+        free(commit);
+    }
+}
+
+/* What must not be lost goes back to the front of the queue; the rest is told. */
+static void sort_out(struct commits *commits, struct commit_queue *batch, int error)
+{
+    struct commit_queue again = { .end = &again.first };
+    struct commit_queue over = { .end = &over.first };
+    for (struct commit *commit = queue_pop(batch); commit; commit = queue_pop(batch)) {
+        commit->result = error;
+        queue_push(commit->kind == COMMIT_MUST ? &again : &over, commit);
+    }
+    for (struct commit *commit = queue_pop(&commits->waiting); commit;
+         commit = queue_pop(&commits->waiting))
+        queue_push(&again, commit);
+    queue_take(&commits->waiting, &again);
+    finish_all(&over);
+}
+
+void commits_flush(struct commits *commits)
+{
+    struct commit_queue batch = { .end = &batch.first };
+    queue_take(&batch, &commits->waiting);
+    if (!batch.first && !commits->failing)
+        return;
+    int r = write_all(commits->store, &batch, commits->failing);
+    if (r >= 0) {
+        note_success(commits);
+        finish_all(&batch);
+        return;
+    }
+    note_failure(commits, r);
+    sort_out(commits, &batch, r);
+    (void)loop_timer_set(commits->retry, COMMIT_RETRY_MS);
+}
+
+static void end_of_turn(void *userdata)
+{
+    commits_flush(userdata);
+}
+
+int commits_new(struct loop *loop, struct store *store, struct commits **ret)
+{
+    struct commits *commits = calloc(1, sizeof *commits);
+    if (!commits)
+        return -ENOMEM;
+    commits->store = store;
+    commits->waiting.end = &commits->waiting.first;
+    int r = loop_add_idle(loop, end_of_turn, commits, &commits->end_of_turn);
+    if (r >= 0)
+        r = loop_add_timer(loop, end_of_turn, commits, &commits->retry);
+    if (r < 0) {
+        commits_free(commits);
+        return r;
+    }
+    *ret = commits;
+    return 0;
+}
+
+struct commits *commits_free(struct commits *commits)
+{
+    if (!commits)
+        return NULL;
+    if (commits->waiting.first)
+        (void)write_all(commits->store, &commits->waiting, false);
+    for (struct commit *commit = queue_pop(&commits->waiting); commit;
+         commit = queue_pop(&commits->waiting))
+        free(commit);
+    loop_source_free(commits->end_of_turn);
+    loop_source_free(commits->retry);
+    free(commits);
+    return NULL;
+}
+
+int commits_add(struct commits *commits, enum commit_kind kind, commit_apply apply,
+                commit_done done, void *userdata)
+{
+    struct commit *commit = calloc(1, sizeof *commit);
+    if (!commit)
+        return -ENOMEM;
+    *commit = (struct commit){ .kind = kind, .apply = apply, .done = done, .userdata = userdata };
+    queue_push(&commits->waiting, commit);
+    return loop_idle_set(commits->end_of_turn);
+}
+
+bool commits_pending(const struct commits *commits)
+{
+    return commits->waiting.first != NULL;
+}
+
+const char *commits_problem(const struct commits *commits)
+{
+    return commits->failing ? commits->problem : NULL;
+}

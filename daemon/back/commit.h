@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * Group commit: all writes that come up in one turn of the loop go into one transaction, and what
+ * comes up while that is syncing goes into the next. Nothing may become visible before its done()
+ * was called with 0: that is the promise "durable before visible".
+ */
+
+#include "io/loop.h"
+#include "io/store.h"
+
+struct commits;
+
+enum commit_kind {
+    COMMIT_MAY,  /* a failed commit ends it: done() gets the error */
+    COMMIT_MUST, /* a rotated token hangs on it: tried again until the disk takes it */
+};
+
+enum { COMMIT_RETRY_MS = 1000 }; /* also the interval at which a failing store is probed */
+
+/*
+ * Runs inside a transaction and reads what it changes there, since other writes may stand before it
+ * in the same transaction; it may run again after a failed commit. Returns 0, a positive value of
+ * its own (nothing was written; the others go on), or -errno when the store failed.
+ */
+typedef int (*commit_apply)(void *userdata, struct store *store);
+
+/* result: what apply() returned, once that is durable; or -errno (COMMIT_MAY only). */
+typedef void (*commit_done)(void *userdata, int result);
+
+/* The store is the caller's and must outlive this. Returns 0 or -errno. */
+int commits_new(struct loop *loop, struct store *store, struct commits **ret);
+
+/* Writes what is pending once more, then drops the rest without done(). NULL is fine. */
+struct commits *commits_free(struct commits *commits);
+
+/* done() is called later, never from inside. Returns 0 or -ENOMEM. */
+int commits_add(struct commits *commits, enum commit_kind kind, commit_apply apply,
+                commit_done done, void *userdata);
+
+/* Commits what is pending now, without waiting for the end of the turn. */
+void commits_flush(struct commits *commits);
+
+/* True while something waits to become durable. */
+bool commits_pending(const struct commits *commits);
+
+/* NULL while writes succeed, else what the store last said. */
+const char *commits_problem(const struct commits *commits);

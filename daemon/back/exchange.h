@@ -1,0 +1,16 @@
+#pragma once
+
+/* An authorization code becomes a grant (RFC 6749 4.1.3): sent once, durable, then answered. */
+
+#include "back/keeper.h"
+
+enum { EXCHANGES_MAX = 256, EXCHANGE_CONNECT_TRIES = 3, EXCHANGE_RETRY_MS = 1000 };
+
+int exchanges_new(struct keeper *keeper, struct exchanges **ret);
+/* Ends what is on the wire. NULL is fine; returns NULL. */
+struct exchanges *exchanges_free(struct exchanges *exchanges);
+
+/* Takes an ASK_EXCHANGE over and answers it, later. */
+void exchange_begin(struct keeper *keeper, struct message *question);
+
+bool exchanges_busy(const struct exchanges *exchanges);

@@ -1,0 +1,210 @@
+#include "back/exchange_write.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static int copy_text(const char *from, char **ret)
+{
+    if (!from)
+        return 0;
+    *ret = strdup(from);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int replace_text(const char *from, char **slot)
+{
+    char *copy = NULL;
+    int r = copy_text(from, &copy);
+    if (r != 0)
+        return r;
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+/* True when a word of asked is not among granted. */
+static bool lacks_a_word(const char *asked, const char *granted)
+{
+    if (!asked || !granted)
+        return false;
+    for (const char *word = asked; *word;) {
+        char one[256];
+        const size_t length = strcspn(word, " ");
+        if (length > 0 && length < sizeof one) {
+            memcpy(one, word, length);
+            one[length] = '\0';
+            if (!scope_holds(granted, one))
+                return true;
+        }
+        word += length + strspn(word + length, " ");
+    }
+    return false;
+}
+
+static const struct secret *refresh_token_of(const struct token_reply *reply)
+{
+    return reply->rescued_refresh_token ? reply->rescued_refresh_token : reply->grant.refresh_token;
+}
+
+static int check_owner(struct exchange_write *write, struct store *store)
+{
+    const struct secret *token = refresh_token_of(&write->reply);
+    const struct account_name *name = &write->question->account;
+    char fingerprint[FINGERPRINT_SIZE];
+    if (!token)
+        return 0;
+    int r = store_token_owner(store, name->provider, secret_fingerprint(token, fingerprint),
+                              &write->owner);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    if (r != 0)
+        return r;
+    return account_name_equal(&write->owner, name) ? 0 : EXCHANGE_OWNED;
+}
+
+/* A new consent replaces the grant; a refresh token that still works is kept where the provider
+ * sends one at the first consent alone. */
+static int build_grant(const struct exchange_write *write, const struct seal_key *key,
+                       const struct account_row *old, struct grant *ret)
+{
+    CLEANUP(cleanup_grant) struct grant next = { 0 };
+    CLEANUP(cleanup_grant) struct grant before = { 0 };
+    const struct token_grant *granted = &write->reply.grant;
+    const struct secret *refresh_token = refresh_token_of(&write->reply);
+    int r = 0;
+    if (!refresh_token && old->has_refresh_token && old->state == ACCOUNT_ACTIVE &&
+        vault_open(key, old, &before) == 0)
+        refresh_token = before.refresh_token;
+    if (granted->access_token)
+        r = secret_copy(granted->access_token, &next.access_token);
+    if (r == 0 && refresh_token)
+        r = secret_copy(refresh_token, &next.refresh_token);
+    if (r == 0)
+        r = copy_text(granted->token_type ? granted->token_type : "Bearer", &next.token_type);
+    if (r == 0)
+        r = copy_text(granted->extra ? granted->extra : "{}", &next.extra);
+    if (r != 0)
+        return r;
+    *ret = next;
+    next = (struct grant){ 0 };
+    return 0;
+}
+
+static int describe(struct exchange_write *write, const struct account_row *row,
+                    enum consent_outcome outcome)
+{
+    const struct token_grant *granted = &write->reply.grant;
+    const char *asked = write->question->exchange->scope;
+    struct consent *consent = calloc(1, sizeof *consent);
+    if (!consent)
+        return -ENOMEM;
+    consent->outcome = outcome;
+    consent->expires_at = write->sent_at + granted->lifetime_ms;
+    consent->fewer_scopes = lacks_a_word(asked, granted->scope);
+    int r = copy_text(granted->scope ? granted->scope : row->scope, &consent->scope);
+    if (r == 0)
+        r = copy_text(granted->identity ? granted->identity : row->identity, &consent->identity);
+    consent_free(write->consent);
+    write->consent = consent;
+    return r;
+}
+
+static int hold(struct exchange_write *write, const struct seal_key *key, struct store *store,
+                const struct account_row *row, const struct grant *grant)
+{
+    struct kept_row kept = { .kind = KEPT_HELD_CONSENT,
+                             .name = row->name,
+                             .created_at = clock_now() };
+    int r = vault_close_kept(key, &kept, grant);
+    if (r == 0)
+        r = store_keep(store, &kept);
+    kept_row_release(&kept);
+    return r == 0 ? describe(write, row, CONSENT_IDENTITY_MISMATCH) : r;
+}
+
+static int fill_row(const struct exchange_write *write, struct account_row *row,
+                    const struct grant *grant)
+{
+    const struct circumstances c = { .provider = write->setup->provider,
+                                     .now = clock_now(),
+                                     .random = random_below(1000) };
+    const char *asked = write->question->exchange->scope;
+    row->refresh_token_expires_at = 0;
+    row->has_refresh_token = grant->refresh_token != NULL;
+    int r = replace_text(asked ? asked : write->setup->provider->scope, &row->scope);
+    if (r == 0)
+        r = judge_granted(row, &write->reply.grant, write->sent_at, &c);
+    if (r == 0 && !grant->access_token) {
+        /* Only the refresh token could be read: it is spent at once for a whole reply. */
+        row->refreshed_at = 0;
+        row->expires_at = 0;
+        row->refresh_at = c.now;
+    }
+    free(row->last_error);
+    free(row->last_error_description);
+    row->last_error = row->last_error_description = NULL;
+    row->last_error_at = 0;
+    return r;
+}
+
+static int write_row(struct exchange_write *write, const struct seal_key *key, struct store *store,
+                     struct account_row *row, const struct grant *grant)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    int r = fill_row(write, row, grant);
+    if (r == 0)
+        r = vault_close(key, row, grant);
+    if (r == 0)
+        r = store_put(store, row);
+    if (r == 0 && grant->refresh_token)
+        r = store_put_token_owner(store, &row->name,
+                                  secret_fingerprint(grant->refresh_token, fingerprint));
+    if (r != 0)
+        return r;
+    write->issued = issued_token_free(write->issued);
+    if (grant->access_token)
+        r = grant_issue(grant, row, &write->issued);
+    const enum consent_outcome outcome =
+        grant->refresh_token ? CONSENT_GRANTED : CONSENT_WITHOUT_REFRESH_TOKEN;
+    return r == 0 ? describe(write, row, outcome) : r;
+}
+
+int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
+                         struct store *store)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const char *identity = write->reply.grant.identity;
+    int r = check_owner(write, store);
+    if (r != 0)
+        return r;
+    r = store_read(store, &write->question->account, &row);
+    if (r == STORE_NOT_FOUND) {
+        row.name = write->question->account;
+        row.created_at = clock_now();
+    } else if (r != 0)
+        return r;
+    r = build_grant(write, key, &row, &grant);
+    if (r == 0 && identity && row.identity && strcmp(identity, row.identity) != 0)
+        r = hold(write, key, store, &row, &grant);
+    else if (r == 0)
+        r = write_row(write, key, store, &row, &grant);
+    if (r != 0)
+        return r < 0 ? r : -EIO;
+    account_row_release(&write->row);
+    write->row = row;
+    row = (struct account_row){ 0 };
+    return 0;
+}
+
+void exchange_write_release(struct exchange_write *write)
+{
+    consent_free(write->consent);
+    setup_unref(write->setup);
+    token_reply_release(&write->reply);
+    account_row_release(&write->row);
+    issued_token_free(write->issued);
+    *write = (struct exchange_write){ 0 };
+}

@@ -1,0 +1,362 @@
+#include "back/flight.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "back/flight_outcome.h"
+#include "back/lane.h"
+#include "back/vault.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "oauth/lifetime.h"
+#include "oauth/token_request.h"
+
+struct waiter {
+    struct waiter *next;
+    uint64_t id;
+    bool with_rows;
+};
+
+struct flight {
+    struct keeper *keeper;
+    struct lane *lane;
+    struct account_name name;
+    struct flight *next;
+    enum flight_stage stage;
+    bool canary;
+    unsigned tries; /* without a usable answer, since the last rest that the row knows of */
+    struct waiter *waiters;
+    struct loop_source *rest;
+
+    struct http_transfer *transfer;
+    struct outcome outcome; /* of the try that is under way */
+};
+
+static void rested(void *userdata)
+{
+    struct flight *flight = userdata;
+    lane_ready(flight->lane, flight);
+}
+
+int flight_new(struct keeper *keeper, struct lane *lane, const struct account_name *name,
+               struct flight **ret)
+{
+    struct flight *flight = calloc(1, sizeof *flight);
+    if (!flight)
+        return -ENOMEM;
+    flight->keeper = keeper;
+    flight->lane = lane;
+    flight->name = *name;
+    int r = loop_add_timer(keeper->loop, rested, flight, &flight->rest);
+    if (r < 0) {
+        free(flight);
+        return r;
+    }
+    *ret = flight;
+    return 0;
+}
+
+void flight_refuse(struct flight *flight, const struct failure *failure)
+{
+    for (struct waiter *waiter = flight->waiters; waiter; waiter = flight->waiters) {
+        flight->waiters = waiter->next;
+        keeper_refuse(flight->keeper, waiter->id, failure);
+        free(waiter);
+    }
+}
+
+struct flight *flight_free(struct flight *flight)
+{
+    if (!flight)
+        return NULL;
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1, "the broker is stopping: ask again in a second");
+    flight_refuse(flight, &failure);
+    http_cancel(flight->transfer);
+    loop_source_free(flight->rest);
+    outcome_release(&flight->outcome);
+    free(flight);
+    return NULL;
+}
+
+const struct account_name *flight_account(const struct flight *flight)
+{
+    return &flight->name;
+}
+
+enum flight_stage flight_stage(const struct flight *flight)
+{
+    return flight->stage;
+}
+
+bool flight_is_canary(const struct flight *flight)
+{
+    return flight->canary;
+}
+
+struct flight *flight_next(const struct flight *flight)
+{
+    return flight->next;
+}
+
+void flight_set_next(struct flight *flight, struct flight *next)
+{
+    flight->next = next;
+}
+
+void flight_join(struct flight *flight, uint64_t id, bool with_rows)
+{
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    if (!waiter) {
+        const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
+        keeper_refuse(flight->keeper, id, &failure);
+        return;
+    }
+    *waiter = (struct waiter){ .next = flight->waiters, .id = id, .with_rows = with_rows };
+    flight->waiters = waiter;
+}
+
+void flight_rest(struct flight *flight, int64_t rest_ms)
+{
+    flight->stage = FLIGHT_RESTING;
+    (void)loop_timer_set(flight->rest, rest_ms);
+}
+
+static void answer_waiter(struct flight *flight, const struct waiter *waiter)
+{
+    const struct outcome *outcome = &flight->outcome;
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    int r = answer ? issued_token_copy(outcome->issued, &answer->token) : -ENOMEM;
+    if (r == 0 && waiter->with_rows) {
+        answer->rows = calloc(1, sizeof *answer->rows);
+        r = answer->rows ? account_row_copy(&outcome->row, answer->rows) : -ENOMEM;
+        answer->row_count = r == 0 ? 1 : 0;
+    }
+    if (r == 0) {
+        keeper_answer(flight->keeper, waiter->id, steal(answer));
+        return;
+    }
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
+    keeper_refuse(flight->keeper, waiter->id, &failure);
+}
+
+static void land_with_token(struct flight *flight)
+{
+    for (struct waiter *waiter = flight->waiters; waiter; waiter = flight->waiters) {
+        flight->waiters = waiter->next;
+        answer_waiter(flight, waiter);
+        free(waiter);
+    }
+    lane_landed(flight->lane, flight);
+}
+
+static void land_with_failure(struct flight *flight, const struct failure *failure)
+{
+    flight_refuse(flight, failure);
+    lane_landed(flight->lane, flight);
+}
+
+static void tell_granted(struct flight *flight)
+{
+    struct outcome *outcome = &flight->outcome;
+    struct issued_token *notice = NULL;
+    char name[ACCOUNT_TEXT_SIZE];
+    if (outcome->reply.grant.expires_in_odd)
+        log_warning("%s: the provider sent no usable expires_in: taken as %lld s",
+                    account_text(&flight->name, name),
+                    (long long)(outcome->row.lifetime_ms / 1000));
+    log_info("%s: refreshed, generation %llu, next in %lld s", account_text(&flight->name, name),
+             (unsigned long long)outcome->row.generation,
+             (long long)((outcome->row.refresh_at - clock_now()) / 1000));
+    lane_succeeded(flight->lane, &flight->name);
+    (void)issued_token_copy(outcome->issued, &notice); /* without a copy: "forget" */
+    keeper_notify(flight->keeper, &flight->name, outcome->row.generation, notice);
+    land_with_token(flight);
+}
+
+static struct failure why_not(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    const struct account_row *row = &outcome->row;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&flight->name, name);
+    const int64_t wait_s = (row->refresh_at - clock_now() + 999) / 1000;
+    const int64_t retry_after_s = wait_s > 1 ? wait_s : 1;
+    if (row->state == ACCOUNT_CONSENT_REQUIRED)
+        return failure_consent_required(row);
+    if (lane_paused(flight->lane))
+        return lane_pause_failure(flight->lane);
+    const bool unanswered =
+        outcome->reply.verdict == VERDICT_NOT_SENT || outcome->reply.verdict == VERDICT_NO_ANSWER;
+    return failure_make(unanswered ? WIRE_PROVIDER_UNAVAILABLE : WIRE_PROVIDER_REJECTED,
+                        retry_after_s, "%s cannot be refreshed now (%s: %.120s); it is tried again",
+                        name, outcome->reply.error, outcome->reply.description);
+}
+
+static void tell_failed(struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    char name[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: refresh failed: %s: %s (%s)", account_text(&flight->name, name),
+                outcome->reply.error, outcome->reply.description,
+                verdict_name(outcome->reply.verdict));
+    const bool may_go_on =
+        !flight->canary && !flight->keeper->stopping && !lane_paused(flight->lane);
+    if (outcome->step != STEP_REST && may_go_on) {
+        lane_wait_again(flight->lane, flight,
+                        outcome->step == STEP_SAME_TOKEN ? REFUSAL_PAUSE_MS : 0);
+        return;
+    }
+    if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED)
+        log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
+    const struct failure failure = why_not(flight);
+    land_with_failure(flight, &failure);
+}
+
+static void durable(void *userdata, int result)
+{
+    struct flight *flight = userdata;
+    if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {
+        const struct failure failure =
+            failure_make(WIRE_BUSY, 1, "the account was changed meanwhile: ask again");
+        land_with_failure(flight, &failure);
+        return;
+    }
+    if (result != 0) {
+        const struct failure failure = failure_make(
+            WIRE_BUSY, LANE_STORE_CHECK_MS / 1000,
+            "the broker's store refuses writes (%s): free space, it goes on by itself",
+            commits_problem(flight->keeper->commits) ? commits_problem(flight->keeper->commits)
+                                                     : "failed");
+        land_with_failure(flight, &failure);
+        return;
+    }
+    if (flight->outcome.reply.verdict == VERDICT_GRANTED)
+        tell_granted(flight);
+    else
+        tell_failed(flight);
+}
+
+static int apply(void *userdata, struct store *store)
+{
+    struct flight *flight = userdata;
+    struct outcome *outcome = &flight->outcome;
+    outcome->circumstances.provider_paused = lane_paused(flight->lane);
+    outcome->circumstances.others_succeeded_at =
+        lane_others_succeeded_at(flight->lane, &flight->name);
+    return outcome_apply(outcome, flight->keeper->key, store);
+}
+
+/* The lane hears of refusals before the row does: it may pause, and then no verdict falls. */
+static void report_to_lane(struct flight *flight)
+{
+    struct outcome *outcome = &flight->outcome;
+    struct circumstances *c = &outcome->circumstances;
+    c->others_succeeded_at = lane_others_succeeded_at(flight->lane, &flight->name);
+    c->provider_paused = lane_paused(flight->lane);
+    switch (outcome->reply.verdict) {
+    case VERDICT_ACCOUNT_REFUSED:
+        lane_refused(flight->lane, &flight->name, refusal_is_its_own(&outcome->row, c));
+        break;
+    case VERDICT_PROVIDER_REFUSED:
+        if (outcome_blames_provider(outcome))
+            lane_credentials_refused(flight->lane, outcome->reply.error);
+        break;
+    case VERDICT_NOT_SENT:
+    case VERDICT_NO_ANSWER:
+        lane_unanswered(flight->lane, c->retry_after_ms);
+        break;
+    case VERDICT_GRANTED:
+    case VERDICT_ACCOUNT_SUSPECT:
+        break;
+    }
+}
+
+static bool short_retry_fits(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    return (outcome->reply.verdict == VERDICT_NOT_SENT ||
+            outcome->reply.verdict == VERDICT_NO_ANSWER) &&
+           !outcome_must_be_kept(outcome) && !flight->canary && !flight->keeper->stopping &&
+           flight->tries < SHORT_RETRIES && outcome->circumstances.retry_after_ms == 0;
+}
+
+static void replied(void *userdata, const struct http_reply *http)
+{
+    struct flight *flight = userdata;
+    struct outcome *outcome = &flight->outcome;
+    flight->transfer = NULL;
+    int r = outcome_judge(outcome, http);
+    outcome->circumstances.now = clock_now();
+    outcome->circumstances.random = random_below(1000);
+    report_to_lane(flight);
+    if (r == 0 && short_retry_fits(flight)) {
+        flight->tries++;
+        lane_wait_again(flight->lane, flight, backoff_ms(flight->tries, random_below(1000)));
+        return;
+    }
+    const enum commit_kind kind = outcome_must_be_kept(outcome) ? COMMIT_MUST : COMMIT_MAY;
+    if (r == 0)
+        r = commits_add(flight->keeper->commits, kind, apply, durable, flight);
+    if (r != 0)
+        durable(flight, r);
+}
+
+static int send_request(struct flight *flight)
+{
+    struct outcome *outcome = &flight->outcome;
+    const struct provider *provider = outcome->setup->provider;
+    struct token_request request = { 0 };
+    int r =
+        token_request_refresh(provider, outcome->setup->client_secret, outcome->spent, &request);
+    if (r != 0)
+        return r;
+    const struct http_request http = {
+        .method = "POST",
+        .url = buffer_text(&request.url),
+        .content_type = request.content_type,
+        .body = buffer_text(&request.body),
+        .body_length = request.body.length,
+        .authorization = buffer_text(&request.authorization),
+        .ca_file = provider->ca_file,
+        .proxy = provider->proxy,
+    };
+    outcome->sent_at = clock_now();
+    r = http_send(flight->keeper->http, &http, replied, flight, &flight->transfer);
+    token_request_release(&request);
+    return r;
+}
+
+/* It cannot even be sent: the row has to know, or it would be due again at once. */
+static void cannot_send(struct flight *flight, int error)
+{
+    struct outcome *outcome = &flight->outcome;
+    outcome_set_unsendable(outcome, error);
+    outcome->circumstances.now = clock_now();
+    outcome->circumstances.random = random_below(1000);
+    if (error == STORE_NOT_FOUND) {
+        char name[ACCOUNT_TEXT_SIZE];
+        const struct failure failure =
+            failure_make(WIRE_UNKNOWN_ACCOUNT, 0, "there is no account %s: run `tokenbroker login`",
+                         account_text(&flight->name, name));
+        land_with_failure(flight, &failure);
+        return;
+    }
+    int r = commits_add(flight->keeper->commits, COMMIT_MAY, apply, durable, flight);
+    if (r != 0)
+        durable(flight, r);
+}
+
+void flight_start(struct flight *flight, bool canary)
+{
+    struct outcome *outcome = &flight->outcome;
+    flight->stage = FLIGHT_IN_AIR;
+    flight->canary = canary;
+    outcome_release(outcome);
+    int r = outcome_begin(outcome, flight->keeper, lane_setup(flight->lane), &flight->name);
+    if (r == 0)
+        r = send_request(flight);
+    if (r != 0)
+        cannot_send(flight, r);
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+/*
+ * One refresh: from the row to the wire and back to the row. An account has at most one flight. A
+ * flight outlives short retries and the steps after a refusal, so that whoever waits for it gets
+ * one answer; each step that must not be taken twice is durable before the next is sent.
+ *
+ * The lane owns its flights, starts them, and hears from each: lane_landed() at its end, or
+ * lane_wait_again() when it wants another turn after a rest.
+ */
+
+#include "back/judgement.h"
+#include "back/keeper.h"
+
+struct lane;
+struct flight;
+
+enum flight_stage {
+    FLIGHT_QUEUED, /* waits for its turn in the lane */
+    FLIGHT_IN_AIR, /* on the wire, or its outcome is not durable yet */
+    FLIGHT_RESTING /* between two tries */
+};
+
+/* Returns 0 or -errno. */
+int flight_new(struct keeper *keeper, struct lane *lane, const struct account_name *name,
+               struct flight **ret);
+/* Ends what is on the wire; whoever still waits is refused as busy. */
+struct flight *flight_free(struct flight *flight);
+
+const struct account_name *flight_account(const struct flight *flight);
+enum flight_stage flight_stage(const struct flight *flight);
+
+/* Someone waits for the end; with_rows: wants the account's row too. Refused at once when memory is
+ * short. */
+void flight_join(struct flight *flight, uint64_t id, bool with_rows);
+
+/* Sends it. A canary makes one try and no more. */
+void flight_start(struct flight *flight, bool canary);
+bool flight_is_canary(const struct flight *flight);
+
+/* Rests, then asks the lane for another turn (lane_ready()). */
+void flight_rest(struct flight *flight, int64_t rest_ms);
+
+/* Whoever waits gets this answer. */
+void flight_refuse(struct flight *flight, const struct failure *failure);
+
+/* The lane's link for its queue. */
+struct flight *flight_next(const struct flight *flight);
+void flight_set_next(struct flight *flight, struct flight *next);

@@ -1,0 +1,241 @@
+#include "back/flight_outcome.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What was sent: after a refusal step that says so, the predecessor (also when a crash came between
+ * that step and its reply), else the current token. */
+static const struct secret *token_to_send(const struct account_row *row, const struct grant *grant)
+{
+    return row->refusals == REFUSAL_PREDECESSOR && grant->predecessor ? grant->predecessor
+                                                                      : grant->refresh_token;
+}
+
+int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
+                  const struct account_name *name)
+{
+    outcome->setup = setup_ref(setup);
+    outcome->circumstances.provider = setup->provider;
+    outcome->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+    int r = store_read(keeper->store, name, &outcome->row);
+    if (r == 0)
+        r = vault_open(keeper->key, &outcome->row, &outcome->grant);
+    if (r != 0)
+        return r;
+    outcome->generation = outcome->row.generation;
+    outcome->circumstances.has_predecessor = outcome->grant.predecessor != NULL;
+    outcome->spent = token_to_send(&outcome->row, &outcome->grant);
+    return outcome->spent ? 0 : -ENOKEY;
+}
+
+static void set_error(struct outcome *outcome, enum verdict verdict, const char *error,
+                      const char *description)
+{
+    struct token_reply *reply = &outcome->reply;
+    reply->verdict = verdict;
+    (void)snprintf(reply->error, sizeof reply->error, "%s", error);
+    (void)snprintf(reply->description, sizeof reply->description, "%s", description);
+}
+
+int outcome_judge(struct outcome *outcome, const struct http_reply *http)
+{
+    outcome->circumstances.retry_after_ms =
+        http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
+    if (http->outcome == HTTP_NOT_SENT) {
+        set_error(outcome, VERDICT_NOT_SENT, "not_sent", http->problem);
+        return 0;
+    }
+    if (http->outcome == HTTP_NO_ANSWER) {
+        set_error(outcome, VERDICT_NO_ANSWER, "no_answer", http->problem);
+        return 0;
+    }
+    const struct token_answer answer = {
+        .status = http->status,
+        .body = http->body,
+        .length = http->length,
+        .content_type = http->content_type,
+        .truncated = http->truncated,
+    };
+    int r = token_reply_judge(outcome->setup->provider, &answer, &outcome->reply);
+    if (r == 0 && outcome->reply.unreadable)
+        buffer_append(&outcome->unreadable, http->body, http->length);
+    return r;
+}
+
+void outcome_set_unsendable(struct outcome *outcome, int error)
+{
+    switch (error) {
+    case VAULT_BROKEN:
+        set_error(outcome, VERDICT_ACCOUNT_SUSPECT, "unsealing_failed",
+                  "its tokens cannot be unsealed: another key, or the store was changed on disk");
+        break;
+    case -ENOKEY:
+        set_error(outcome, VERDICT_ACCOUNT_REFUSED, "no_refresh_token",
+                  "the provider gave no refresh token");
+        break;
+    default:
+        set_error(outcome, VERDICT_NOT_SENT, "not_sent", strerror(error < 0 ? -error : EIO));
+    }
+}
+
+bool outcome_must_be_kept(const struct outcome *outcome)
+{
+    return outcome->reply.verdict == VERDICT_GRANTED || outcome->reply.rescued_refresh_token ||
+           outcome->unreadable.length > 0;
+}
+
+bool outcome_blames_provider(const struct outcome *outcome)
+{
+    struct account_row row = outcome->row; /* judged on a shallow copy: only numbers change */
+    return judge_provider_refused(&row, &outcome->circumstances);
+}
+
+/* The grant after a reply: the sent token becomes the predecessor when a new one came. */
+static int next_grant(const struct outcome *outcome, const struct secret *access_token,
+                      const struct secret *refresh_token, struct grant *ret)
+{
+    CLEANUP(cleanup_grant) struct grant next = { 0 };
+    const struct secret *current = refresh_token ? refresh_token : outcome->spent;
+    const bool rotated = !secret_equal(current, outcome->spent);
+    const struct secret *predecessor = rotated ? outcome->spent : outcome->grant.predecessor;
+    int r = access_token ? secret_copy(access_token, &next.access_token) : 0;
+    if (r == 0 && current)
+        r = secret_copy(current, &next.refresh_token);
+    if (r == 0 && predecessor && !secret_equal(predecessor, current))
+        r = secret_copy(predecessor, &next.predecessor);
+    if (r != 0)
+        return r;
+    *ret = next;
+    next = (struct grant){ 0 };
+    return 0;
+}
+
+static int copy_words(struct grant *grant, const char *token_type, const char *extra)
+{
+    grant->token_type = strdup(token_type ? token_type : "Bearer");
+    grant->extra = strdup(extra ? extra : "{}");
+    return grant->token_type && grant->extra ? 0 : -ENOMEM;
+}
+
+static int put_owner(struct store *store, const struct account_row *row,
+                     const struct secret *refresh_token)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    return store_put_token_owner(store, &row->name, secret_fingerprint(refresh_token, fingerprint));
+}
+
+static int write_grant(struct store *store, const struct seal_key *key, struct account_row *row,
+                       const struct grant *grant)
+{
+    int r = vault_close(key, row, grant);
+    if (r == 0)
+        r = store_put(store, row);
+    if (r == 0 && grant->refresh_token)
+        r = put_owner(store, row, grant->refresh_token);
+    return r;
+}
+
+static int apply_granted(struct outcome *outcome, const struct seal_key *key, struct store *store,
+                         struct account_row *row)
+{
+    const struct token_grant *granted = &outcome->reply.grant;
+    CLEANUP(cleanup_grant) struct grant next = { 0 };
+    int r = judge_granted(row, granted, outcome->sent_at, &outcome->circumstances);
+    if (r == 0)
+        r = next_grant(outcome, granted->access_token, granted->refresh_token, &next);
+    if (r == 0)
+        r = copy_words(&next, granted->token_type, granted->extra);
+    if (r == 0)
+        r = write_grant(store, key, row, &next);
+    if (r != 0)
+        return r;
+    outcome->issued = issued_token_free(outcome->issued);
+    return grant_issue(&next, row, &outcome->issued);
+}
+
+static void judge_row(struct outcome *outcome, struct account_row *row)
+{
+    const struct circumstances *c = &outcome->circumstances;
+    outcome->step = STEP_REST;
+    switch (outcome->reply.verdict) {
+    case VERDICT_NOT_SENT:
+    case VERDICT_NO_ANSWER:
+    case VERDICT_GRANTED:
+        judge_unanswered(row, c);
+        break;
+    case VERDICT_ACCOUNT_REFUSED:
+        outcome->step = judge_refused(row, c);
+        break;
+    case VERDICT_ACCOUNT_SUSPECT:
+        judge_suspect(row, c);
+        break;
+    case VERDICT_PROVIDER_REFUSED:
+        (void)judge_provider_refused(row, c);
+        break;
+    }
+}
+
+static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
+{
+    struct kept_row kept = {
+        .kind = KEPT_UNREADABLE_REPLY,
+        .name = outcome->row.name,
+        .created_at = outcome->circumstances.now,
+    };
+    int r = vault_close_bytes(key, &kept, outcome->unreadable.data, outcome->unreadable.length);
+    if (r == 0)
+        r = store_keep(store, &kept);
+    kept_row_release(&kept);
+    return r;
+}
+
+static int apply_failed(struct outcome *outcome, const struct seal_key *key, struct store *store,
+                        struct account_row *row)
+{
+    const struct token_reply *reply = &outcome->reply;
+    judge_row(outcome, row);
+    int r = judge_note_error(row, reply->error, reply->description, outcome->circumstances.now);
+    if (r == 0 && outcome->unreadable.length > 0)
+        r = keep_unreadable(outcome, key, store);
+    if (r != 0 || !reply->rescued_refresh_token)
+        return r != 0 ? r : store_put_facts(store, row);
+    CLEANUP(cleanup_grant) struct grant next = { 0 };
+    r = next_grant(outcome, outcome->grant.access_token, reply->rescued_refresh_token, &next);
+    if (r == 0)
+        r = copy_words(&next, outcome->grant.token_type, outcome->grant.extra);
+    return r == 0 ? write_grant(store, key, row, &next) : r;
+}
+
+int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &outcome->row.name, &row);
+    if (r == STORE_NOT_FOUND)
+        return OUTCOME_GONE;
+    if (r != 0)
+        return r < 0 ? r : -EIO;
+    if (row.generation != outcome->generation)
+        return OUTCOME_OVERTAKEN;
+    const bool granted = outcome->reply.verdict == VERDICT_GRANTED;
+    r = granted ? apply_granted(outcome, key, store, &row)
+                : apply_failed(outcome, key, store, &row);
+    if (r != 0)
+        return r < 0 ? r : -EIO;
+    account_row_release(&outcome->row);
+    outcome->row = row;
+    row = (struct account_row){ 0 };
+    return 0;
+}
+
+void outcome_release(struct outcome *outcome)
+{
+    setup_unref(outcome->setup);
+    grant_release(&outcome->grant);
+    token_reply_release(&outcome->reply);
+    buffer_release(&outcome->unreadable);
+    account_row_release(&outcome->row);
+    issued_token_free(outcome->issued);
+    *outcome = (struct outcome){ 0 };
+}

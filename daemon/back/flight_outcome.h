@@ -1,0 +1,48 @@
+#pragma once
+
+/* What one try of a refresh started from, what came back, and how that is written down. */
+
+#include "back/judgement.h"
+#include "back/keeper.h"
+#include "back/vault.h"
+
+enum { OUTCOME_GONE = 1, OUTCOME_OVERTAKEN };
+
+struct outcome {
+    struct setup *setup; /* a reference */
+    struct circumstances circumstances;
+    struct grant grant;         /* as it was at the start */
+    const struct secret *spent; /* the refresh token that was sent, within grant */
+    uint64_t generation;        /* of the token at the start */
+    int64_t sent_at;
+    struct token_reply reply;
+    struct buffer unreadable; /* a reply to be kept for a person to look at */
+
+    struct account_row row; /* at the start; then as it was written */
+    enum next_step step;
+    struct issued_token *issued; /* set when the reply granted and was written */
+};
+
+/* Reads the account and picks the token to send. Returns 0, STORE_NOT_FOUND, VAULT_BROKEN, -ENOKEY
+ * (it has no refresh token) or -errno. */
+int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
+                  const struct account_name *name);
+
+/* Judges what came back. Returns 0 or -ENOMEM. */
+int outcome_judge(struct outcome *outcome, const struct http_reply *http);
+
+/* Stands for a reply when nothing could be sent, with outcome_begin()'s error. */
+void outcome_set_unsendable(struct outcome *outcome, int error);
+
+/* True for what would be lost with the process: a new token, a reply to be looked at. */
+bool outcome_must_be_kept(const struct outcome *outcome);
+
+/* Whether a refused set-up is the provider's matter, not this account's alone. */
+bool outcome_blames_provider(const struct outcome *outcome);
+
+/* Writes it down, in a transaction; may run again. Returns 0, OUTCOME_GONE, OUTCOME_OVERTAKEN (the
+ * account has a newer grant by now; nothing is written) or -errno. */
+int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store);
+
+/* Empties it for the next try. */
+void outcome_release(struct outcome *outcome);

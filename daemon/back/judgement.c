@@ -1,0 +1,200 @@
+#include "back/judgement.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "oauth/lifetime.h"
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void forget_troubles(struct account_row *row)
+{
+    row->state = ACCOUNT_ACTIVE;
+    row->rejected = false;
+    row->refusals = REFUSAL_NONE;
+    row->refused_at = 0;
+    row->suspect_since = 0;
+    row->failures = 0;
+}
+
+static int replace_text(char **slot, const char *text)
+{
+    if (!text)
+        return 0;
+    char *copy = strdup(text);
+    if (!copy)
+        return -ENOMEM;
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+static int64_t refresh_token_end(const struct account_row *row, const struct token_grant *grant,
+                                 const struct circumstances *c)
+{
+    if (grant->refresh_token_lifetime_ms > 0)
+        return c->now + grant->refresh_token_lifetime_ms;
+    if (grant->refresh_token && c->provider->refresh_token_lifetime_ms > 0 &&
+        row->refresh_token_expires_at == 0)
+        return c->now + c->provider->refresh_token_lifetime_ms;
+    return row->refresh_token_expires_at;
+}
+
+static int64_t next_refresh(const struct account_row *row, const struct circumstances *c)
+{
+    if (!row->has_refresh_token)
+        return 0;
+    return earlier(lifetime_refresh_at(row->refreshed_at, row->lifetime_ms, c->random),
+                   lifetime_keepalive_at(c->provider, row->refreshed_at));
+}
+
+int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
+                  const struct circumstances *c)
+{
+    int r = replace_text(&row->scope, grant->scope);
+    if (r == 0 && !row->identity)
+        r = replace_text(&row->identity, grant->identity);
+    if (r != 0)
+        return r;
+    row->generation++;
+    row->refreshed_at = sent_at;
+    row->lifetime_ms = grant->lifetime_ms;
+    row->expires_at = sent_at + grant->lifetime_ms;
+    row->refresh_token_expires_at = refresh_token_end(row, grant, c);
+    if (grant->refresh_token)
+        row->has_refresh_token = true;
+    forget_troubles(row);
+    row->refresh_at = next_refresh(row, c);
+    return 0;
+}
+
+static void note_failure(struct account_row *row)
+{
+    if (row->failures < 1000000)
+        row->failures++;
+}
+
+static bool others_succeeded_since(int64_t since, const struct circumstances *c)
+{
+    return since > 0 && c->others_succeeded_at > since;
+}
+
+void judge_unanswered(struct account_row *row, const struct circumstances *c)
+{
+    note_failure(row);
+    if (row->failures >= FAILURES_BEFORE_SUSPECT && others_succeeded_since(row->last_error_at, c)) {
+        judge_suspect(row, c);
+        return;
+    }
+    row->refresh_at =
+        c->now + later(backoff_ms(row->failures + SHORT_RETRIES, c->random), c->retry_after_ms);
+}
+
+void judge_suspect(struct account_row *row, const struct circumstances *c)
+{
+    note_failure(row);
+    if (row->suspect_since == 0)
+        row->suspect_since = c->now;
+    const int64_t given_up_at = later(row->expires_at, row->suspect_since) + SUSPECT_GIVEN_UP_MS;
+    if (c->now >= given_up_at && !c->provider_paused) {
+        row->state = ACCOUNT_CONSENT_REQUIRED;
+        row->refresh_at = c->now + SUSPECT_PROBE_MS;
+        return;
+    }
+    if (row->state != ACCOUNT_CONSENT_REQUIRED)
+        row->state = ACCOUNT_SUSPECT;
+    row->refresh_at =
+        c->now + later(backoff_suspect_ms(row->failures, c->random), c->retry_after_ms);
+}
+
+bool refusal_is_its_own(const struct account_row *row, const struct circumstances *c)
+{
+    return others_succeeded_since(row->refused_at, c);
+}
+
+static void send_no_more(struct account_row *row)
+{
+    row->state = ACCOUNT_CONSENT_REQUIRED;
+    row->refresh_at = 0;
+}
+
+enum next_step judge_refused(struct account_row *row, const struct circumstances *c)
+{
+    note_failure(row);
+    if (row->refused_at == 0)
+        row->refused_at = c->now;
+    if (c->provider_paused) {
+        row->state = ACCOUNT_SUSPECT;
+        row->refresh_at = c->now + REFUSAL_PAUSE_MS;
+        return STEP_REST;
+    }
+    switch (row->refusals) {
+    case REFUSAL_NONE:
+        row->refusals = REFUSAL_ONCE;
+        row->state = ACCOUNT_SUSPECT;
+        row->refresh_at = c->now + REFUSAL_PAUSE_MS;
+        return STEP_SAME_TOKEN;
+    case REFUSAL_ONCE:
+        row->refusals = REFUSAL_TWICE;
+        if (c->has_predecessor) {
+            row->refusals = REFUSAL_PREDECESSOR;
+            row->refresh_at = c->now;
+            return STEP_PREDECESSOR;
+        }
+        break;
+    case REFUSAL_TWICE:
+    case REFUSAL_PREDECESSOR:
+        break;
+    }
+    send_no_more(row);
+    return STEP_REST;
+}
+
+static bool refused_like_this_before(const struct account_row *row)
+{
+    static const char *const words[] = { "invalid_client", "unauthorized_client",
+                                         "unsupported_grant_type", "invalid_scope" };
+    for (size_t i = 0; row->last_error && i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(row->last_error, words[i]) == 0)
+            return true;
+    return false;
+}
+
+bool judge_provider_refused(struct account_row *row, const struct circumstances *c)
+{
+    if (refused_like_this_before(row) && others_succeeded_since(row->last_error_at, c)) {
+        judge_suspect(row, c);
+        return false;
+    }
+    note_failure(row);
+    row->refresh_at = c->now + REFUSAL_PAUSE_MS;
+    return true;
+}
+
+void judge_pardoned(struct account_row *row, const struct circumstances *c)
+{
+    if (row->state != ACCOUNT_CONSENT_REQUIRED || row->refused_at == 0)
+        return;
+    row->state = ACCOUNT_SUSPECT;
+    row->refusals = REFUSAL_NONE;
+    row->refresh_at = c->now + REFUSAL_PAUSE_MS;
+}
+
+int judge_note_error(struct account_row *row, const char *error, const char *description,
+                     int64_t now)
+{
+    int r = replace_text(&row->last_error, error);
+    if (r == 0)
+        r = replace_text(&row->last_error_description, description);
+    if (r == 0)
+        row->last_error_at = now;
+    return r;
+}

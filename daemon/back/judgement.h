@@ -1,0 +1,71 @@
+#pragma once
+
+/*
+ * What the outcome of a refresh makes of an account: pure functions over its row. The classes of
+ * verdict are token_reply.h's; here stands what each of them does, step by step.
+ *
+ * All times are broker time in milliseconds.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/store.h"
+#include "oauth/token_reply.h"
+
+enum {
+    REFUSAL_PAUSE_MS = 5 * 1000,              /* before a refused token is sent once more */
+    SHORT_RETRIES = 3,                        /* after no usable answer, before the row is told */
+    FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
+    SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
+    SUSPECT_PROBE_MS = 24 * 60 * 60 * 1000,
+};
+
+struct circumstances {
+    const struct provider *provider;
+    int64_t now;
+    int64_t retry_after_ms;      /* the provider asked for so long a rest; 0: it did not */
+    int64_t others_succeeded_at; /* when another account of the provider last succeeded; 0: never */
+    bool has_predecessor;        /* a refresh token before the current one is kept */
+    bool provider_paused;
+    unsigned random; /* in [0, 1000) */
+};
+
+/* Which token goes next, and when. */
+enum next_step {
+    STEP_REST,        /* row->refresh_at says when anything is sent again, 0: nothing is */
+    STEP_SAME_TOKEN,  /* the same token once more after REFUSAL_PAUSE_MS */
+    STEP_PREDECESSOR, /* the predecessor, now */
+};
+
+/* A new token, asked for at sent_at: the row's facts follow it; its generation grows by one. Takes
+ * nothing over from grant but copies. Returns 0 or -ENOMEM. */
+int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
+                  const struct circumstances *c);
+
+/* Not sent, or no usable answer. */
+void judge_unanswered(struct account_row *row, const struct circumstances *c);
+
+/* invalid_grant: RFC 6749 5.2. The same token once more, then the predecessor once, then the
+ * verdict; while the provider is paused no verdict falls. */
+enum next_step judge_refused(struct account_row *row, const struct circumstances *c);
+
+/* An odd refusal of this account, which may pass. */
+void judge_suspect(struct account_row *row, const struct circumstances *c);
+
+/* Our set-up at the provider was refused. False: for this account alone, as others have succeeded
+ * since it was refused in this way before: it is suspect now. True: the provider is to pause. */
+bool judge_provider_refused(struct account_row *row, const struct circumstances *c);
+
+/* The provider pauses after several refusals in a row: a verdict that fell within that row is taken
+ * back. */
+void judge_pardoned(struct account_row *row, const struct circumstances *c);
+
+/* True when this account's refusal says nothing about the provider: another account has succeeded
+ * since it was first refused. */
+bool refusal_is_its_own(const struct account_row *row, const struct circumstances *c);
+
+/* Records the words of a reply in the row; after it was judged, which looks at the words before.
+ * Returns 0 or -ENOMEM (the row keeps the old ones). */
+int judge_note_error(struct account_row *row, const char *error, const char *description,
+                     int64_t now);

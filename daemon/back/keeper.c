@@ -1,0 +1,120 @@
+#include "back/keeper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+int setup_new(const struct provider *provider, const struct secret *client_secret,
+              struct setup **ret)
+{
+    struct setup *setup = calloc(1, sizeof *setup);
+    if (!setup)
+        return -ENOMEM;
+    setup->references = 1;
+    int r = provider_copy(provider, &setup->provider);
+    if (r == 0 && client_secret)
+        r = secret_copy(client_secret, &setup->client_secret);
+    if (r != 0) {
+        setup_unref(setup);
+        return r;
+    }
+    *ret = setup;
+    return 0;
+}
+
+struct setup *setup_ref(struct setup *setup)
+{
+    setup->references++;
+    return setup;
+}
+
+struct setup *setup_unref(struct setup *setup)
+{
+    if (!setup || --setup->references > 0)
+        return NULL;
+    provider_free(setup->provider);
+    secret_free(setup->client_secret);
+    free(setup);
+    return NULL;
+}
+
+void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SIZE])
+{
+    const struct provider *provider = setup->provider;
+    const char *const words[] = { provider->client_id, provider->token_endpoint,
+                                  provider->refresh_endpoint, provider->issuer };
+    char secret[FINGERPRINT_SIZE] = "";
+    if (setup->client_secret)
+        secret_fingerprint(setup->client_secret, secret);
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(64 * 1024);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        buffer_append_format(&text, "%s\n", words[i] ? words[i] : "");
+    buffer_append_format(&text, "%d %d\n%s", (int)provider->client_auth,
+                         (int)provider->token_request, secret);
+    digest_text(buffer_text(&text), text.length, out);
+}
+
+static void *make_forget_all(void)
+{
+    return message_new(NOTICE);
+}
+
+void keeper_notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
+                   struct issued_token *token)
+{
+    CLEANUP(cleanup_issued_token) struct issued_token *owned = token;
+    char text[ACCOUNT_TEXT_SIZE];
+    struct message *notice = message_new(NOTICE);
+    if (!notice) {
+        log_warning("no memory to tell of %s's new token; it is read when asked for",
+                    account_text(name, text));
+        return;
+    }
+    notice->account = *name;
+    notice->generation = generation;
+    notice->token = steal(owned);
+    mailbox_notify(keeper->front, account_text(name, text), notice, make_forget_all);
+}
+
+void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer)
+{
+    answer->id = id;
+    mailbox_send_reserved(keeper->front, answer);
+}
+
+void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure)
+{
+    struct message *answer = message_new(ANSWER);
+    if (!answer) {
+        /* The asker's own deadline answers it; only its slot has to come back. */
+        mailbox_unreserve(keeper->front);
+        return;
+    }
+    answer->failed = true;
+    answer->failure = *failure;
+    keeper_answer(keeper, id, answer);
+}
+
+struct failure failure_make(enum wire_error error, int64_t retry_after_s, const char *format, ...)
+{
+    struct failure failure = { .error = error, .retry_after_s = retry_after_s };
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(failure.description, sizeof failure.description, format, arguments);
+    va_end(arguments);
+    return failure;
+}
+
+struct failure failure_consent_required(const struct account_row *row)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&row->name, name);
+    if (!row->last_error)
+        return failure_make(WIRE_CONSENT_REQUIRED, 0,
+                            "%s needs a new consent: run `tokenbroker login %s`", name, name);
+    return failure_make(WIRE_CONSENT_REQUIRED, 0,
+                        "%s needs a new consent (the provider said %s): run `tokenbroker login %s`",
+                        name, row->last_error, name);
+}

@@ -1,0 +1,63 @@
+#pragma once
+
+/* What the rooms of this thread have in common. Owned by back.c; the others borrow. */
+
+#include <stdbool.h>
+
+#include "back/commit.h"
+#include "base/mailbox.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/seal.h"
+#include "io/store.h"
+#include "messages.h"
+
+struct lanes;
+struct exchanges;
+struct revocations;
+
+struct keeper {
+    struct loop *loop;
+    struct store *store;
+    struct seal_key *key;
+    struct http_client *http;
+    struct commits *commits;
+    struct mailbox *front;
+    struct lanes *lanes;
+    struct exchanges *exchanges;
+    struct revocations *revocations;
+    bool stopping; /* nothing new is sent to a provider */
+};
+
+/* One provider as it was configured when an operation began: it ends with what it began with. */
+struct setup {
+    unsigned references;
+    struct provider *provider; /* endpoints known once `resolved` */
+    struct secret *client_secret;
+    bool resolved;
+};
+
+/* Copies both. Returns 0 or -errno. */
+int setup_new(const struct provider *provider, const struct secret *client_secret,
+              struct setup **ret);
+struct setup *setup_ref(struct setup *setup);
+struct setup *setup_unref(struct setup *setup);
+
+/* What was configured, in one word: a change of it is a reason to probe. */
+void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SIZE]);
+
+/* Tells the front of a new token: takes token over; NULL: forget what is not newer than
+ * generation. */
+void keeper_notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
+                   struct issued_token *token);
+
+/* Sends the answer to a question with that id (the front has reserved the slot); takes answer
+ * over. */
+void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer);
+void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure);
+
+/* The failure of an account whose grant a person has to renew. */
+struct failure failure_consent_required(const struct account_row *row);
+
+struct failure failure_make(enum wire_error error, int64_t retry_after_s, const char *format, ...)
+    PRINTF_LIKE(3, 4);

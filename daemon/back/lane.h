@@ -1,0 +1,79 @@
+#pragma once
+
+/*
+ * One lane for each provider: what is sent to it, how much at once, and when it rests.
+ *
+ * The window says how many refreshes may be in the air. It starts at one and doubles with success;
+ * a refusal closes it to one again. So a provider that has gone wrong is met with one account, not
+ * with all of them.
+ */
+
+#include "back/flight.h"
+#include "back/keeper.h"
+
+enum {
+    LANE_WINDOW_MAX = 32,
+    LANE_STORE_CHECK_MS = 1000, /* while the store refuses writes */
+    LANE_RECHECK_MS = 1000,     /* accounts that are due and have a flight already */
+    LANE_QUEUE_MAX = 4096,
+};
+
+struct lane;
+
+/* Starts with what is stored of the provider's pause. Returns 0 or -errno. */
+int lane_new(struct keeper *keeper, const struct provider *provider,
+             const struct secret *client_secret, struct lane **ret);
+/* Ends every flight; whoever waits is told to ask again. NULL is fine; returns NULL. */
+struct lane *lane_free(struct lane *lane);
+
+/* Takes another configuration; what is in the air ends with the one it began with. Returns 0 or
+ * -errno (the old one stays). */
+int lane_configure(struct lane *lane, const struct provider *provider,
+                   const struct secret *client_secret);
+
+/* Not configured any more: what is in the air ends, nothing begins until lane_configure(). */
+void lane_remove(struct lane *lane);
+bool lane_removed(const struct lane *lane);
+
+/* True while anything is on the wire or not durable yet. */
+bool lane_busy(const struct lane *lane);
+
+/* Starts what may start now, and sets the timer for what may later. */
+void lane_pump(struct lane *lane);
+
+/*
+ * A client needs a new token of this account: joins its flight or queues one. The question with
+ * this id is answered once, when the flight has ended and all of it is durable.
+ */
+void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id, bool with_rows);
+
+/* True while a flight of that account is in the air, resting or waiting for its turn. */
+bool lane_flies(struct lane *lane, const struct account_name *name);
+
+/* Forgets what was held against the provider and sends at once: someone asked for it. */
+void lane_retry(struct lane *lane);
+
+/* The set-up as it is now, borrowed; setup_ref() keeps it. */
+struct setup *lane_setup(struct lane *lane);
+
+/* Calls back once, at once or later: NULL when the endpoints are known, else why they are not. */
+void lane_resolve(struct lane *lane, void (*resolved)(void *userdata, const struct failure *why),
+                  void *userdata);
+
+bool lane_paused(const struct lane *lane);
+void lane_health(const struct lane *lane, struct provider_health *ret);
+
+/* When another account than this one last succeeded; 0: never since the start. */
+int64_t lane_others_succeeded_at(const struct lane *lane, const struct account_name *name);
+
+/* Why nothing is sent at present, for whoever asks. */
+struct failure lane_pause_failure(const struct lane *lane);
+
+/* Flights and code exchanges report what they met. */
+void lane_succeeded(struct lane *lane, const struct account_name *name);
+void lane_unanswered(struct lane *lane, int64_t retry_after_ms);
+void lane_refused(struct lane *lane, const struct account_name *name, bool its_own);
+void lane_credentials_refused(struct lane *lane, const char *error);
+void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms);
+void lane_ready(struct lane *lane, struct flight *flight);
+void lane_landed(struct lane *lane, struct flight *flight);

@@ -1,0 +1,24 @@
+#pragma once
+
+/* All lanes, by the name of their provider. */
+
+#include "back/lane.h"
+
+/* Returns 0 or -errno. */
+int lanes_new(struct keeper *keeper, const struct settings *settings, struct lanes **ret);
+struct lanes *lanes_free(struct lanes *lanes);
+
+/* Takes the providers as they are configured now. Returns 0 or -errno (then what could be taken was
+ * taken). */
+int lanes_configure(struct lanes *lanes, const struct settings *settings);
+
+/* NULL when no provider of that name is configured. */
+struct lane *lanes_find(const struct lanes *lanes, const char *provider);
+
+/* Those that are configured, by index; NULL past the last. */
+struct lane *lanes_at(const struct lanes *lanes, size_t index);
+
+bool lanes_busy(const struct lanes *lanes);
+
+/* Gives every lane a turn: after the store takes writes again, after a retry of all. */
+void lanes_pump(const struct lanes *lanes);

@@ -1,0 +1,150 @@
+#include "back/pause.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "back/judgement.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "oauth/lifetime.h"
+
+static int write_row(void *userdata, struct store *store)
+{
+    return store_put_pause(store, userdata);
+}
+
+/* Nothing hangs on it but a probe too many after a crash. */
+static void written(void *userdata, int result)
+{
+    (void)result;
+    free(userdata);
+}
+
+static void save(const struct pause *pause, struct keeper *keeper)
+{
+    struct pause_row *row = malloc(sizeof *row);
+    if (!row)
+        return;
+    *row = pause->row;
+    if (commits_add(keeper->commits, COMMIT_MAY, write_row, written, row) != 0)
+        log_warning("%s: no memory to write down its pause", pause->row.provider);
+}
+
+int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *setup)
+{
+    *pause = (struct pause){ 0 };
+    (void)snprintf(pause->row.provider, sizeof pause->row.provider, "%s", setup->provider->name);
+    int r = store_get_pause(keeper->store, setup->provider->name, &pause->row);
+    if (r < 0)
+        return r;
+    if (r == STORE_NOT_FOUND)
+        setup_fingerprint(setup, pause->row.credentials);
+    else
+        pause_setup_changed(pause, keeper, setup);
+    return 0;
+}
+
+bool pause_holds(const struct pause *pause)
+{
+    return pause->row.paused_since != 0;
+}
+
+static void begin(struct pause *pause, struct keeper *keeper, const char *reason,
+                  int64_t first_probe_ms)
+{
+    const int64_t now = clock_now();
+    pause->row.paused_since = now;
+    pause->row.probes = 0;
+    pause->row.probe_at = now + first_probe_ms;
+    (void)snprintf(pause->row.reason, sizeof pause->row.reason, "%s", reason);
+    log_error("provider %s pauses: %s; one account probes in %lld s, then ever more rarely",
+              pause->row.provider, reason, (long long)(first_probe_ms / 1000));
+    save(pause, keeper);
+}
+
+/* A verdict that fell in the row of refusals that led to the pause is taken back. */
+struct pardon {
+    struct account_name name;
+    struct circumstances circumstances;
+};
+
+static int write_pardon(void *userdata, struct store *store)
+{
+    struct pardon *pardon = userdata;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &pardon->name, &row);
+    if (r != 0)
+        return r;
+    judge_pardoned(&row, &pardon->circumstances);
+    return store_put_facts(store, &row);
+}
+
+static void pardon(struct keeper *keeper, const struct account_name *name)
+{
+    struct pardon *pardon = calloc(1, sizeof *pardon);
+    if (!pardon)
+        return;
+    pardon->name = *name;
+    pardon->circumstances.now = clock_now();
+    (void)commits_add(keeper->commits, COMMIT_MAY, write_pardon, written, pardon);
+}
+
+bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name)
+{
+    for (size_t i = 0; i < pause->refused_count; i++)
+        if (account_name_equal(&pause->refused[i], name))
+            return false;
+    if (pause_holds(pause) || pause->refused_count == PAUSE_AFTER_REFUSALS)
+        return false;
+    pause->refused[pause->refused_count++] = *name;
+    if (pause->refused_count < PAUSE_AFTER_REFUSALS)
+        return false;
+    begin(pause, keeper, "several accounts in a row were refused", PAUSE_FIRST_PROBE_MS);
+    for (size_t i = 0; i < pause->refused_count; i++)
+        pardon(keeper, &pause->refused[i]);
+    return true;
+}
+
+void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const char *error)
+{
+    if (!pause_holds(pause))
+        begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
+}
+
+void pause_probe_failed(struct pause *pause, struct keeper *keeper)
+{
+    pause->row.probes++;
+    pause->row.probe_at = clock_now() + backoff_canary_ms(pause->row.probes, random_below(1000));
+    save(pause, keeper);
+}
+
+bool pause_succeeded(struct pause *pause, struct keeper *keeper)
+{
+    pause->refused_count = 0;
+    if (!pause_holds(pause))
+        return false;
+    log_info("provider %s goes on: an account was refreshed", pause->row.provider);
+    pause->row.paused_since = 0;
+    pause->row.probe_at = 0;
+    pause->row.probes = 0;
+    save(pause, keeper);
+    return true;
+}
+
+void pause_probe_now(struct pause *pause, struct keeper *keeper)
+{
+    if (!pause_holds(pause))
+        return;
+    pause->row.probe_at = clock_now();
+    save(pause, keeper);
+}
+
+void pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    setup_fingerprint(setup, fingerprint);
+    if (strcmp(pause->row.credentials, fingerprint) == 0)
+        return;
+    memcpy(pause->row.credentials, fingerprint, sizeof fingerprint);
+    pause_probe_now(pause, keeper);
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * Whether a provider is to rest as a whole: its state, written through the group commit, and the
+ * plan of its canaries. Who is probed, and how, is the lane's business.
+ */
+
+#include "back/keeper.h"
+
+enum {
+    PAUSE_AFTER_REFUSALS = 3,         /* different accounts in a row */
+    PAUSE_FIRST_PROBE_MS = 60 * 1000, /* after such refusals; refused credentials wait an hour */
+};
+
+struct pause {
+    struct pause_row row;
+    struct account_name refused[PAUSE_AFTER_REFUSALS]; /* in a row, since the last success */
+    size_t refused_count;
+};
+
+/* Reads what was stored; a set-up other than the stored one is probed now. Returns 0 or -errno. */
+int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *setup);
+
+bool pause_holds(const struct pause *pause);
+
+/* Returns true when this refusal makes the provider pause. */
+bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name);
+void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const char *error);
+
+/* The canary did not pass; reason NULL keeps the old one. */
+void pause_probe_failed(struct pause *pause, struct keeper *keeper);
+
+/* An account succeeded. Returns true when that ends a pause. */
+bool pause_succeeded(struct pause *pause, struct keeper *keeper);
+
+/* Someone asked for a probe now. */
+void pause_probe_now(struct pause *pause, struct keeper *keeper);
+
+/* Another set-up than the one that was refused is configured: probe now. */
+void pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup);

@@ -1,0 +1,377 @@
+#include "back/questions.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "back/exchange.h"
+#include "back/lanes.h"
+#include "back/vault.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "oauth/lifetime.h"
+
+enum {
+    REFRESH_INTERVAL_MS = 1000,          /* between two refreshes that clients ask for */
+    DEMAND_RETRY_MS = 5 * 1000,          /* between tries for clients, after no usable answer */
+    DEMAND_RETRY_SUSPECT_MS = 60 * 1000, /* after odd refusals */
+    AUDIT_LIMIT_MAX = 1000,
+};
+
+typedef void (*question_handler)(struct keeper *keeper, struct message *question);
+
+static void refuse_store(struct keeper *keeper, uint64_t id)
+{
+    const struct failure failure = failure_make(
+        WIRE_INTERNAL, 0, "the store cannot be read: %.180s", store_message(keeper->store));
+    log_error("%s", failure.description);
+    keeper_refuse(keeper, id, &failure);
+}
+
+static void refuse_memory(struct keeper *keeper, uint64_t id)
+{
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
+    keeper_refuse(keeper, id, &failure);
+}
+
+static void refuse_unknown(struct keeper *keeper, const struct message *question)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&question->account, name);
+    const bool configured = lanes_find(keeper->lanes, question->account.provider) != NULL;
+    const struct failure failure =
+        configured ? failure_make(WIRE_UNKNOWN_ACCOUNT, 0,
+                                  "there is no account %s: run `tokenbroker login %s`", name, name)
+                   : failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
+                                  question->account.provider);
+    keeper_refuse(keeper, question->id, &failure);
+}
+
+/* Reads the asked account; on any problem the question is answered and false comes back. */
+static bool read_row(struct keeper *keeper, const struct message *question, struct account_row *ret)
+{
+    int r = store_read(keeper->store, &question->account, ret);
+    if (r == STORE_NOT_FOUND)
+        refuse_unknown(keeper, question);
+    else if (r != 0)
+        refuse_store(keeper, question->id);
+    return r == 0;
+}
+
+static bool token_serves(const struct account_row *row, int64_t min_ttl_ms)
+{
+    if (row->refreshed_at == 0 || row->rejected)
+        return false;
+    return row->expires_at == 0 || row->expires_at - clock_now() > min_ttl_ms;
+}
+
+static void answer_token(struct keeper *keeper, const struct message *question,
+                         const struct account_row *row)
+{
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    int r = answer ? vault_open(keeper->key, row, &grant) : -ENOMEM;
+    if (r == 0 && !grant.access_token)
+        r = VAULT_BROKEN;
+    if (r == 0)
+        r = grant_issue(&grant, row, &answer->token);
+    if (r == 0) {
+        keeper_answer(keeper, question->id, steal(answer));
+        return;
+    }
+    if (r != VAULT_BROKEN) {
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    char name[ACCOUNT_TEXT_SIZE];
+    const struct failure failure = failure_make(
+        WIRE_INTERNAL, 0, "the tokens of %s cannot be unsealed: another key, or changed on disk",
+        account_text(&row->name, name));
+    log_error("%s", failure.description);
+    keeper_refuse(keeper, question->id, &failure);
+}
+
+/* The asked min_ttl in ms, or the default; false (and answered) when it is too long. */
+static bool check_min_ttl(struct keeper *keeper, const struct message *question,
+                          const struct account_row *row, int64_t *ret)
+{
+    const int64_t most = lifetime_max_min_ttl(row->lifetime_ms);
+    *ret = question->min_ttl_ms >= 0 ? question->min_ttl_ms
+                                     : lifetime_default_min_ttl(row->lifetime_ms);
+    if (row->lifetime_ms == 0 || *ret <= most)
+        return true;
+    struct failure failure =
+        failure_make(WIRE_BAD_REQUEST, 0, "min_ttl may be %lld s at most: half of the lifetime",
+                     (long long)(most / 1000));
+    failure.max_min_ttl_s = most / 1000;
+    keeper_refuse(keeper, question->id, &failure);
+    return false;
+}
+
+/* True when a client's wish is no reason to send now: the last try failed a moment ago. */
+static bool tried_just_now(const struct account_row *row, struct failure *ret)
+{
+    const int64_t now = clock_now();
+    const int64_t interval =
+        row->state == ACCOUNT_SUSPECT ? DEMAND_RETRY_SUSPECT_MS : DEMAND_RETRY_MS;
+    char name[ACCOUNT_TEXT_SIZE];
+    if (row->failures == 0 || row->refresh_at <= now || now - row->last_error_at >= interval)
+        return false;
+    const int64_t again_at = row->refresh_at < row->last_error_at + interval
+                                 ? row->refresh_at
+                                 : row->last_error_at + interval;
+    *ret = failure_make(WIRE_PROVIDER_UNAVAILABLE, (again_at - now + 999) / 1000,
+                        "%s could not be refreshed a moment ago (%.60s: %.100s)",
+                        account_text(&row->name, name), row->last_error ? row->last_error : "error",
+                        row->last_error_description ? row->last_error_description : "");
+    return true;
+}
+
+static void demand_refresh(struct keeper *keeper, const struct message *question,
+                           const struct account_row *row, bool with_rows)
+{
+    struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
+    struct failure failure;
+    if (!lane) {
+        refuse_unknown(keeper, question);
+        return;
+    }
+    if (row->state == ACCOUNT_CONSENT_REQUIRED || !row->has_refresh_token)
+        failure = failure_consent_required(row);
+    else if (lane_flies(lane, &question->account) || !tried_just_now(row, &failure)) {
+        lane_demand(lane, &question->account, question->id, with_rows);
+        return;
+    }
+    keeper_refuse(keeper, question->id, &failure);
+}
+
+static void ask_token(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int64_t min_ttl_ms = 0;
+    const struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
+    if (!read_row(keeper, question, &row))
+        return;
+    if (!lane) {
+        refuse_unknown(keeper, question);
+        return;
+    }
+    if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
+        return;
+    if (token_serves(&row, min_ttl_ms))
+        answer_token(keeper, question, &row);
+    else
+        demand_refresh(keeper, question, &row, false);
+}
+
+static void ask_refresh(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    if (!read_row(keeper, question, &row))
+        return;
+    const int64_t since = clock_now() - row.refreshed_at;
+    if (row.refreshed_at != 0 && since < REFRESH_INTERVAL_MS && !row.rejected) {
+        const struct failure failure =
+            failure_make(WIRE_TOO_MANY_REQUESTS, 1, "it was refreshed less than a second ago");
+        keeper_refuse(keeper, question->id, &failure);
+        return;
+    }
+    demand_refresh(keeper, question, &row, true);
+}
+
+/* Rows of a listing, copied out of the store's hands. */
+struct row_collector {
+    struct account_row *rows;
+    size_t count;
+    size_t room;
+    int error;
+};
+
+static bool collect_row(void *userdata, const struct account_row *row)
+{
+    struct row_collector *collector = userdata;
+    if (collector->count == collector->room)
+        return false;
+    collector->error = account_row_copy(row, &collector->rows[collector->count]);
+    if (collector->error != 0)
+        return false;
+    collector->count++;
+    return true;
+}
+
+static void ask_accounts(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    const size_t limit =
+        question->limit < WIRE_LIST_LIMIT_MAX ? question->limit : WIRE_LIST_LIMIT_MAX;
+    struct row_collector collector = { .rows = calloc(limit + 1, sizeof(struct account_row)),
+                                       .room = limit };
+    if (!answer || !collector.rows) {
+        free(collector.rows);
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    const struct account_name *after = question->account.provider[0] ? &question->account : NULL;
+    int r = store_list(keeper->store, after, limit, collect_row, &collector);
+    answer->rows = collector.rows;
+    answer->row_count = collector.count;
+    if (r != 0)
+        refuse_store(keeper, question->id);
+    else if (collector.error != 0)
+        refuse_memory(keeper, question->id);
+    else
+        keeper_answer(keeper, question->id, steal(answer));
+}
+
+static void ask_account(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    struct account_row row = { 0 };
+    if (!read_row(keeper, question, &row))
+        return;
+    struct account_row *rows = answer ? calloc(1, sizeof *rows) : NULL;
+    if (!rows) {
+        account_row_release(&row);
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    rows[0] = row;
+    answer->rows = rows;
+    answer->row_count = 1;
+    keeper_answer(keeper, question->id, steal(answer));
+}
+
+/* A question about a provider that waits for discovery. */
+struct provider_question {
+    struct keeper *keeper;
+    uint64_t id;
+    struct account_name account;
+};
+
+static void provider_resolved(void *userdata, const struct failure *why)
+{
+    struct provider_question *waiting = userdata;
+    struct keeper *keeper = waiting->keeper;
+    struct lane *lane = lanes_find(keeper->lanes, waiting->account.provider);
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    if (why)
+        keeper_refuse(keeper, waiting->id, why);
+    else if (!lane || !answer || provider_copy(lane_setup(lane)->provider, &answer->provider) != 0)
+        refuse_memory(keeper, waiting->id);
+    else
+        keeper_answer(keeper, waiting->id, steal(answer));
+    free(waiting);
+}
+
+static void ask_provider(struct keeper *keeper, struct message *question)
+{
+    struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
+    if (!lane) {
+        refuse_unknown(keeper, question);
+        return;
+    }
+    struct provider_question *waiting = malloc(sizeof *waiting);
+    if (!waiting) {
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    *waiting = (struct provider_question){ keeper, question->id, question->account };
+    lane_resolve(lane, provider_resolved, waiting);
+}
+
+struct audit_collector {
+    struct audit_row *rows;
+    size_t count;
+    size_t room;
+};
+
+static bool collect_audit(void *userdata, const struct audit_row *row)
+{
+    struct audit_collector *collector = userdata;
+    if (collector->count == collector->room)
+        return false;
+    collector->rows[collector->count++] = *row;
+    return true;
+}
+
+static void ask_audit(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    const struct audit_query *query = &question->audit_query;
+    const size_t limit = query->limit < AUDIT_LIMIT_MAX ? query->limit : AUDIT_LIMIT_MAX;
+    struct audit_collector collector = { .rows = calloc(limit + 1, sizeof(struct audit_row)),
+                                         .room = limit };
+    if (!answer || !collector.rows) {
+        free(collector.rows);
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    int r = store_each_audit(keeper->store, query->account[0] ? query->account : NULL,
+                             query->before, limit, collect_audit, &collector);
+    answer->audit = collector.rows;
+    answer->audit_count = collector.count;
+    if (r != 0)
+        refuse_store(keeper, question->id);
+    else
+        keeper_answer(keeper, question->id, steal(answer));
+}
+
+static int fill_health(struct keeper *keeper, struct health *health)
+{
+    const char *problem = commits_problem(keeper->commits);
+    health->store_ok = problem == NULL;
+    if (problem)
+        (void)snprintf(health->store_problem, sizeof health->store_problem, "%s", problem);
+    size_t count = 0;
+    while (lanes_at(keeper->lanes, count))
+        count++;
+    health->providers = calloc(count + 1, sizeof *health->providers);
+    if (!health->providers)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        lane_health(lanes_at(keeper->lanes, i), &health->providers[i]);
+    health->provider_count = count;
+    return store_count(keeper->store, health->accounts);
+}
+
+static void ask_health(struct keeper *keeper, struct message *question)
+{
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    if (answer)
+        answer->health = calloc(1, sizeof *answer->health);
+    if (!answer || !answer->health) {
+        refuse_memory(keeper, question->id);
+        return;
+    }
+    if (fill_health(keeper, answer->health) == 0)
+        keeper_answer(keeper, question->id, steal(answer));
+    else
+        refuse_store(keeper, question->id);
+}
+
+/* Those that keep the message take it over; for the others it is freed here. */
+static const struct {
+    question_handler handle;
+    bool keeps;
+} handlers[] = {
+    [ASK_TOKEN] = { ask_token, false },        [ASK_ACCOUNT] = { ask_account, false },
+    [ASK_ACCOUNTS] = { ask_accounts, false },  [ASK_REFRESH] = { ask_refresh, false },
+    [ASK_REJECT] = { change_reject, true },    [ASK_IMPORT] = { change_import, true },
+    [ASK_FORGET] = { change_forget, true },    [ASK_RETRY] = { change_retry, true },
+    [ASK_EXCHANGE] = { exchange_begin, true }, [ASK_PROVIDER] = { ask_provider, false },
+    [ASK_AUDIT] = { ask_audit, false },        [ASK_HEALTH] = { ask_health, false },
+    [TELL_AUDIT] = { change_audit, true },
+};
+
+void question_take(struct keeper *keeper, struct message *question)
+{
+    const size_t kind = (size_t)question->kind;
+    if (kind >= sizeof handlers / sizeof handlers[0] || !handlers[kind].handle) {
+        log_error("a letter of unknown kind %zu was dropped", kind);
+        message_free(question);
+        return;
+    }
+    handlers[kind].handle(keeper, question);
+    if (!handlers[kind].keeps)
+        message_free(question);
+}

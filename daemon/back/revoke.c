@@ -1,0 +1,216 @@
+#include "back/revoke.h"
+
+#include <errno.h>
+
+#include "back/lanes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "oauth/lifetime.h"
+#include "oauth/token_request.h"
+
+/* One at a time: nobody waits for it. */
+struct revocations {
+    struct keeper *keeper;
+    struct loop_source *timer;
+    struct http_transfer *transfer;
+    struct setup *setup; /* a reference, while one is under way */
+    struct kept_row row;
+    struct grant grant;
+    bool under_way;
+    bool access_token_next; /* the refresh token is done */
+};
+
+static void pump(void *userdata)
+{
+    revocations_pump(userdata);
+}
+
+int revocations_new(struct keeper *keeper, struct revocations **ret)
+{
+    struct revocations *revocations = calloc(1, sizeof *revocations);
+    if (!revocations)
+        return -ENOMEM;
+    revocations->keeper = keeper;
+    int r = loop_add_timer(keeper->loop, pump, revocations, &revocations->timer);
+    if (r == 0)
+        r = loop_timer_set(revocations->timer, 0);
+    if (r != 0) {
+        revocations_free(revocations);
+        return r;
+    }
+    *ret = revocations;
+    return 0;
+}
+
+static void put_down(struct revocations *revocations)
+{
+    revocations->setup = setup_unref(revocations->setup);
+    kept_row_release(&revocations->row);
+    grant_release(&revocations->grant);
+    revocations->row = (struct kept_row){ 0 };
+    revocations->under_way = false;
+    revocations->access_token_next = false;
+}
+
+struct revocations *revocations_free(struct revocations *revocations)
+{
+    if (!revocations)
+        return NULL;
+    http_cancel(revocations->transfer);
+    put_down(revocations);
+    loop_source_free(revocations->timer);
+    free(revocations);
+    return NULL;
+}
+
+int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
+                     const struct grant *grant)
+{
+    struct lane *lane = lanes_find(keeper->lanes, name->provider);
+    if (!lane || !lane_setup(lane)->provider->revocation_endpoint)
+        return 0;
+    struct kept_row row = {
+        .kind = KEPT_REVOCATION, .name = *name, .created_at = clock_now(), .due_at = clock_now()
+    };
+    int r = vault_close_kept(keeper->key, &row, grant);
+    if (r == 0)
+        r = store_keep(store, &row);
+    kept_row_release(&row);
+    return r;
+}
+
+static int apply_result(void *userdata, struct store *store)
+{
+    const struct revocations *revocations = userdata;
+    const struct kept_row *row = &revocations->row;
+    if (row->due_at == 0)
+        return store_drop_kept(store, row->id);
+    return store_postpone_kept(store, row->id, row->due_at, row->tries);
+}
+
+static void written(void *userdata, int result)
+{
+    struct revocations *revocations = userdata;
+    put_down(revocations);
+    (void)loop_timer_set(revocations->timer, result == 0 ? 0 : LANE_STORE_CHECK_MS);
+}
+
+/* due_at 0: done with it. */
+static void finish(struct revocations *revocations, int64_t due_at)
+{
+    revocations->row.due_at = due_at;
+    int r =
+        commits_add(revocations->keeper->commits, COMMIT_MAY, apply_result, written, revocations);
+    if (r != 0)
+        written(revocations, r);
+}
+
+static void postpone(struct revocations *revocations, const char *problem)
+{
+    struct kept_row *row = &revocations->row;
+    char name[ACCOUNT_TEXT_SIZE];
+    row->tries++;
+    if (row->tries >= REVOKE_TRIES_MAX) {
+        log_warning("%s: its tokens could not be revoked (%s): revoke them at the provider",
+                    account_text(&row->name, name), problem);
+        finish(revocations, 0);
+        return;
+    }
+    finish(revocations, clock_now() + backoff_ms(row->tries, random_below(1000)));
+}
+
+static void send_next(struct revocations *revocations);
+
+static void replied(void *userdata, const struct http_reply *reply)
+{
+    struct revocations *revocations = userdata;
+    char name[ACCOUNT_TEXT_SIZE];
+    revocations->transfer = NULL;
+    const bool answered = reply->outcome == HTTP_ANSWERED && reply->status < 500 &&
+                          reply->status != 408 && reply->status != 429;
+    if (!answered) {
+        postpone(revocations, reply->outcome == HTTP_ANSWERED ? "server error" : reply->problem);
+        return;
+    }
+    if (reply->status >= 300)
+        log_warning("%s: the provider answered the revocation with %d: revoke it there by hand",
+                    account_text(&revocations->row.name, name), reply->status);
+    if (!revocations->access_token_next && revocations->grant.access_token) {
+        revocations->access_token_next = true;
+        send_next(revocations);
+        return;
+    }
+    finish(revocations, 0);
+}
+
+static int send_token(struct revocations *revocations, const struct secret *token, const char *hint)
+{
+    const struct provider *provider = revocations->setup->provider;
+    struct token_request request = { 0 };
+    int r =
+        token_request_revoke(provider, revocations->setup->client_secret, token, hint, &request);
+    if (r != 0)
+        return r;
+    const struct http_request http = {
+        .method = "POST",
+        .url = buffer_text(&request.url),
+        .content_type = request.content_type,
+        .body = buffer_text(&request.body),
+        .body_length = request.body.length,
+        .authorization = buffer_text(&request.authorization),
+        .ca_file = provider->ca_file,
+        .proxy = provider->proxy,
+    };
+    r = http_send(revocations->keeper->http, &http, replied, revocations, &revocations->transfer);
+    token_request_release(&request);
+    return r;
+}
+
+static void send_next(struct revocations *revocations)
+{
+    const struct grant *grant = &revocations->grant;
+    if (!grant->refresh_token)
+        revocations->access_token_next = true;
+    const struct secret *token =
+        revocations->access_token_next ? grant->access_token : grant->refresh_token;
+    if (!token) {
+        finish(revocations, 0);
+        return;
+    }
+    int r = send_token(revocations, token,
+                       revocations->access_token_next ? "access_token" : "refresh_token");
+    if (r != 0)
+        postpone(revocations, "it could not be sent");
+}
+
+static bool take_row(void *userdata, const struct kept_row *row)
+{
+    struct revocations *revocations = userdata;
+    struct lane *lane = lanes_find(revocations->keeper->lanes, row->name.provider);
+    if (vault_open_kept(revocations->keeper->key, row, &revocations->grant) != 0)
+        return true;
+    revocations->row = (struct kept_row){
+        .id = row->id, .kind = row->kind, .name = row->name, .tries = row->tries
+    };
+    revocations->under_way = true;
+    if (lane && lane_setup(lane)->provider->revocation_endpoint)
+        revocations->setup = setup_ref(lane_setup(lane));
+    return false;
+}
+
+void revocations_pump(struct revocations *revocations)
+{
+    enum { IDLE_CHECK_MS = 15 * 1000 };
+    struct keeper *keeper = revocations->keeper;
+    if (revocations->under_way || keeper->stopping)
+        return;
+    if (!commits_problem(keeper->commits))
+        (void)store_each_kept(keeper->store, KEPT_REVOCATION, clock_now(), REVOKE_BATCH, take_row,
+                              revocations);
+    if (!revocations->under_way)
+        (void)loop_timer_set(revocations->timer, IDLE_CHECK_MS);
+    else if (revocations->setup)
+        send_next(revocations);
+    else
+        finish(revocations, 0); /* the provider is not configured any more */
+}

@@ -1,0 +1,23 @@
+#pragma once
+
+/* Tokens of forgotten accounts, revoked at their provider (RFC 7009): the refresh token first, then
+ * the access token; tried again through an outage. */
+
+#include "back/keeper.h"
+#include "back/vault.h"
+
+enum {
+    REVOKE_TRIES_MAX = 60, /* with back-off: about half a day of outage */
+    REVOKE_BATCH = 16,
+};
+
+int revocations_new(struct keeper *keeper, struct revocations **ret);
+struct revocations *revocations_free(struct revocations *revocations);
+
+/* In a transaction: keeps what is to be revoked of a grant. Nothing where the provider has no
+ * revocation endpoint. Returns 0 or -errno. */
+int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
+                     const struct grant *grant);
+
+/* Sends what is due now. */
+void revocations_pump(struct revocations *revocations);

@@ -1,0 +1,87 @@
+#include "front/access.h"
+
+#include <string.h>
+
+/* Where a glob goes on after its last star, when what follows the star did not fit. */
+bool access_glob_matches(const char *glob, const char *text)
+{
+    const char *after_star = NULL;
+    const char *retry = NULL;
+
+    while (*text) {
+        if (*glob == '*') {
+            after_star = ++glob;
+            retry = text;
+        } else if (*glob == '?' || *glob == *text) {
+            glob++;
+            text++;
+        } else if (after_star) {
+            glob = after_star;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*glob == '*')
+        glob++;
+    return *glob == '\0';
+}
+
+static bool covers(const struct access_rule *rule, const struct account_name *account)
+{
+    char text[ACCOUNT_TEXT_SIZE];
+
+    if (!account)
+        return true;
+    account_text(account, text);
+    for (char **glob = rule->accounts; glob && *glob; glob++) {
+        if (access_glob_matches(*glob, text))
+            return true;
+    }
+    return false;
+}
+
+/* A part that cannot be looked at does not fit: a peer's unit is not known yet. */
+static bool fits(const struct access_who *who, const struct peer *peer)
+{
+    if (who->unit || (!who->has_user && !who->has_group))
+        return false;
+    if (who->has_user && who->user != peer->uid)
+        return false;
+    return !who->has_group || peer_in_group(peer, who->group);
+}
+
+static bool names(const struct access_rule *rule, const struct peer *peer)
+{
+    for (size_t i = 0; i < rule->who_count; i++) {
+        if (fits(&rule->who[i], peer))
+            return true;
+    }
+    return false;
+}
+
+bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
+                    const struct peer *peer, enum may may, const struct account_name *account)
+{
+    if (settings->rule_count == 0)
+        return peer->uid == (otherwise->system_service ? 0 : otherwise->own_uid);
+
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct access_rule *rule = &settings->rules[i];
+        if ((rule->may & ((unsigned)may | MAY_ADMIN)) && names(rule, peer) && covers(rule, account))
+            return true;
+    }
+    return false;
+}
+
+void access_append_advice(struct buffer *out, const struct peer *peer, enum may may,
+                          const struct account_name *account)
+{
+    char text[ACCOUNT_TEXT_SIZE] = "*/*";
+
+    if (account)
+        account_text(account, text);
+    buffer_append_format(out,
+                         "access uid-%u { accounts = {\"%s\"} who = {\"user:%u\"} may = {\"%s\"} }",
+                         (unsigned)peer->uid, text, (unsigned)peer->uid, may_name(may));
+}

@@ -1,0 +1,299 @@
+#include "front/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "front/api_path.h"
+#include "front/audit.h"
+
+enum { METHODS_MAX = 4, PARAMETERS_MAX = 4, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
+
+struct method {
+    const char *name;
+    api_handler handler;
+    bool takes_body;
+    const char *parameters[PARAMETERS_MAX]; /* NULL-ended */
+};
+
+struct route {
+    const char *path;
+    enum path_shape shape; /* of what follows the path */
+    struct method methods[METHODS_MAX];
+};
+
+static const struct route routes[] = {
+    { WIRE_PATH_TOKEN, PATH_ACCOUNT, { { "GET", api_token, false, { "min_ttl", "wait" } } } },
+    { WIRE_PATH_ACCOUNTS, PATH_EXACT, { { "GET", api_accounts, false, { "after", "limit" } } } },
+    { WIRE_PATH_ACCOUNTS "/",
+      PATH_ACCOUNT,
+      { { "GET", api_account, false, { NULL } },
+        { "PUT", api_import, true, { NULL } },
+        { "DELETE", api_forget, false, { NULL } } } },
+    { WIRE_PATH_LOGIN, PATH_ACCOUNT, { { "POST", api_login, true, { NULL } } } },
+    { WIRE_PATH_LOGINS,
+      PATH_WORD,
+      { { "GET", api_login_follow, false, { "wait" } },
+        { "POST", api_login_finish, true, { NULL } },
+        { "DELETE", api_login_cancel, false, { NULL } } } },
+    { WIRE_PATH_REFRESH, PATH_ACCOUNT, { { "POST", api_refresh, false, { NULL } } } },
+    { WIRE_PATH_REJECT, PATH_ACCOUNT, { { "POST", api_reject, true, { NULL } } } },
+    { WIRE_PATH_RETRY, PATH_EXACT, { { "POST", api_retry, false, { NULL } } } },
+    { WIRE_PATH_RETRY "/", PATH_WORD, { { "POST", api_retry, false, { NULL } } } },
+    { WIRE_PATH_RETRY "/", PATH_ACCOUNT, { { "POST", api_retry, false, { NULL } } } },
+    { WIRE_PATH_AUDIT,
+      PATH_EXACT,
+      { { "GET", api_audit, false, { "account", "before", "limit" } } } },
+    { WIRE_PATH_HEALTH, PATH_EXACT, { { "GET", api_health, false, { NULL } } } },
+};
+
+/* A refusal or failure as it goes out. */
+struct refusal {
+    int status;
+    enum wire_error error;
+    const char *description;
+    const char *account;
+    const char *start_url;
+    int64_t retry_after_s;
+    int64_t max_min_ttl_s;
+    const char *allow;
+};
+
+static void put_refusal(struct buffer *body, const struct refusal *refusal)
+{
+    const char *name = wire_errors[refusal->error].name;
+    struct json_writer writer = json_writer_begin(body, '{');
+
+    json_put_string(&writer, "error", name);
+    json_put_string(&writer, "error_description",
+                    *refusal->description ? refusal->description : name);
+    json_put_string(&writer, "account", refusal->account);
+    if (refusal->retry_after_s > 0)
+        json_put_integer(&writer, "retry_after", refusal->retry_after_s);
+    json_put_string(&writer, "start_url", refusal->start_url);
+    if (refusal->max_min_ttl_s > 0)
+        json_put_integer(&writer, "max_min_ttl", refusal->max_min_ttl_s);
+    json_writer_end(&writer);
+}
+
+static void send_refusal(struct web_request *web, const struct refusal *refusal)
+{
+    CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(FAILURE_BYTES_MAX);
+    char retry_after[24];
+    struct web_answer answer = { .status = refusal->status, .content_type = "application/json" };
+    struct web_header_line *header = answer.headers;
+
+    put_refusal(&body, refusal);
+    answer.body = buffer_text(&body);
+    answer.length = body.length;
+    *header++ = (struct web_header_line){ "Cache-Control", "no-store" };
+    if (refusal->retry_after_s > 0) {
+        (void)snprintf(retry_after, sizeof(retry_after), "%lld", (long long)refusal->retry_after_s);
+        *header++ = (struct web_header_line){ "Retry-After", retry_after };
+    }
+    if (refusal->allow)
+        *header++ = (struct web_header_line){ "Allow", refusal->allow };
+    web_answer(web, &answer);
+}
+
+/* What is said where nobody knows better. */
+static int64_t default_retry_after_s(enum wire_error error)
+{
+    switch (error) {
+    case WIRE_BUSY:
+    case WIRE_TOO_MANY_REQUESTS:
+        return 1;
+    case WIRE_PROVIDER_UNAVAILABLE:
+        return 5;
+    default:
+        return 0;
+    }
+}
+
+void api_answer(struct web_request *web, const struct buffer *body)
+{
+    const struct web_answer answer = {
+        .status = 200,
+        .content_type = "application/json",
+        .body = buffer_text(body),
+        .length = body->length,
+        .headers = { { "Cache-Control", "no-store" } },
+    };
+
+    if (body->failed)
+        api_refuse(web, WIRE_INTERNAL, NULL, "the answer is too large, or memory is short");
+    else
+        web_answer(web, &answer);
+}
+
+void api_fail(struct web_request *web, const struct failure *failure, const char *account,
+              const char *start_url)
+{
+    const struct refusal refusal = {
+        .status = wire_errors[failure->error].status,
+        .error = failure->error,
+        .description = failure->description,
+        .account = account,
+        .start_url = start_url,
+        .retry_after_s = failure->retry_after_s > 0 ? failure->retry_after_s
+                                                    : default_retry_after_s(failure->error),
+        .max_min_ttl_s = failure->max_min_ttl_s,
+    };
+    send_refusal(web, &refusal);
+}
+
+void api_refuse(struct web_request *web, enum wire_error error, const char *account,
+                const char *format, ...)
+{
+    char text[REFUSAL_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    /* A text that is too long is cut: it is for a person. */
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    const struct refusal refusal = {
+        .status = wire_errors[error].status,
+        .error = error,
+        .description = text,
+        .account = account,
+        .retry_after_s = default_retry_after_s(error),
+    };
+    send_refusal(web, &refusal);
+}
+
+static enum may lowest_may(enum may may)
+{
+    return (enum may)((unsigned)may & -(unsigned)may);
+}
+
+/* account: what the rules look at. */
+static bool allowed(const struct api_request *request, enum may may,
+                    const struct account_name *account)
+{
+    struct context *context = request->context;
+    CLEANUP(cleanup_buffer) struct buffer advice = BUFFER_WITH_MAXIMUM(REFUSAL_TEXT_MAX);
+    char text[ACCOUNT_TEXT_SIZE] = "";
+
+    if (access_allowed(context->settings, &context->access, &request->peer, may, account))
+        return true;
+    if (request->has_account)
+        account_text(&request->account, text);
+    audit_count_refusal(context->audit, text, request->peer.uid);
+    access_append_advice(&advice, &request->peer, lowest_may(may), account);
+    api_refuse(request->web, WIRE_FORBIDDEN, *text ? text : NULL,
+               "no access rule lets uid %u do this; an admin would add: %s",
+               (unsigned)request->peer.uid, buffer_text(&advice));
+    return false;
+}
+
+bool api_allowed(const struct api_request *request, enum may may)
+{
+    return allowed(request, may, request->has_account ? &request->account : NULL);
+}
+
+bool api_allowed_whole(const struct api_request *request, const char *provider, enum may may)
+{
+    /* A name that no account has and that only a star covers. */
+    struct account_name whole = { .provider = "*", .label = "*" };
+
+    if (*provider)
+        (void)stpncpy(whole.provider, provider, PROVIDER_NAME_MAX);
+    return allowed(request, may, &whole);
+}
+
+static const struct method *find_method(const struct route *route, const char *name)
+{
+    for (size_t i = 0; i < METHODS_MAX && route->methods[i].name; i++) {
+        if (strcmp(route->methods[i].name, name) == 0)
+            return &route->methods[i];
+    }
+    return NULL;
+}
+
+static void refuse_method(const struct route *route, struct web_request *web)
+{
+    char allow[64] = "";
+    char text[128];
+    size_t length = 0;
+
+    for (size_t i = 0; i < METHODS_MAX && route->methods[i].name; i++) {
+        int written = snprintf(allow + length, sizeof(allow) - length, "%s%s", i ? ", " : "",
+                               route->methods[i].name);
+        length += written > 0 ? (size_t)written : 0;
+    }
+    (void)snprintf(text, sizeof(text), "this path takes %s", allow);
+    const struct refusal refusal = {
+        .status = 405,
+        .error = WIRE_BAD_REQUEST,
+        .description = text,
+        .allow = allow,
+    };
+    send_refusal(web, &refusal);
+}
+
+/* True when the request is of a form that the method takes; else it is answered. */
+static bool well_formed(const struct method *method, struct web_request *web)
+{
+    size_t body_length;
+    const char *odd = web_odd_parameter(web, method->parameters);
+
+    if (odd) {
+        api_refuse(web, WIRE_BAD_REQUEST, NULL,
+                   "the query parameter %s is not known here, or came twice", odd);
+        return false;
+    }
+    (void)web_body(web, &body_length);
+    if (body_length > 0 && !method->takes_body) {
+        api_refuse(web, WIRE_BAD_REQUEST, NULL, "this request takes no body");
+        return false;
+    }
+    return true;
+}
+
+/* Who asks, and about which account; false when the request was answered. */
+static bool fill(struct api_request *request, const struct route *route)
+{
+    request->has_account = route->shape == PATH_ACCOUNT;
+    if (request->has_account && !path_account(request->rest, &request->account)) {
+        api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "this is no name of an account");
+        return false;
+    }
+    if (peer_identify(web_fd(request->web), &request->peer) < 0) {
+        api_refuse(request->web, WIRE_INTERNAL, NULL, "the kernel does not say who asks");
+        return false;
+    }
+    return true;
+}
+
+static const struct route *find_route(const char *path, const char **ret_rest)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        size_t length = strlen(routes[i].path);
+        if (strncmp(path, routes[i].path, length) == 0 &&
+            path_has_shape(path + length, routes[i].shape)) {
+            *ret_rest = path + length;
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+void api_handle(void *context, struct web_request *web)
+{
+    struct api_request request; /* filled member by member: its groups are large */
+    const struct route *route = find_route(web_path(web), &request.rest);
+    if (!route) {
+        api_refuse(web, WIRE_NOT_FOUND, NULL, "no such path");
+        return;
+    }
+    const struct method *method = find_method(route, web_method(web));
+    if (!method) {
+        refuse_method(route, web);
+        return;
+    }
+    request.context = context;
+    request.web = web;
+    if (well_formed(method, web) && fill(&request, route))
+        method->handler(&request);
+}

@@ -1,0 +1,174 @@
+#include "front/api_ask.h"
+
+#include "base/json.h"
+#include "front/account_json.h"
+#include "front/asks.h"
+#include "front/deadlines.h"
+
+enum { DONE_BYTES_MAX = 256 };
+
+struct pending {
+    struct deadline deadline;
+    struct api_request request; /* without `rest`, which ended with the handler's call */
+    struct api_follow_up then;
+    uint64_t ask;
+};
+
+static void release_state(const struct api_follow_up *then)
+{
+    if (then->release && then->state)
+        then->release(then->state);
+}
+
+/* Ends the wait; the state is the caller's. */
+static void pending_free(struct pending *pending)
+{
+    deadlines_remove(pending->request.context->deadlines, &pending->deadline);
+    asks_forget(pending->request.context->asks, pending->ask);
+    free(pending);
+}
+
+/* There is no answer: the reason is the failure. */
+static void fail(const struct api_request *request, const struct api_follow_up *then,
+                 const struct failure *failure)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+
+    if (then->also_failures) {
+        then->answered(request, NULL, then->state);
+        return;
+    }
+    release_state(then);
+    api_fail(request->web, failure,
+             request->has_account ? account_text(&request->account, account) : NULL, NULL);
+}
+
+static void pending_gone(void *userdata)
+{
+    struct pending *pending = userdata;
+
+    release_state(&pending->then);
+    pending_free(pending);
+}
+
+static void pending_expired(struct deadline *deadline)
+{
+    struct pending *pending = (struct pending *)deadline;
+    const struct failure failure = {
+        .error = WIRE_TIMEOUT,
+        .description = "no answer in time; what was asked for may still happen",
+    };
+
+    asks_forget(pending->request.context->asks, pending->ask);
+    fail(&pending->request, &pending->then, &failure);
+    pending_free(pending);
+}
+
+/* The back knows no account of it; where no such provider is configured, that is the reason. */
+static bool misses_provider(const struct api_request *request, const struct message *answer)
+{
+    return answer->failure.error == WIRE_UNKNOWN_ACCOUNT && request->has_account &&
+           !settings_provider(request->context->settings, request->account.provider);
+}
+
+static void pending_answered(void *userdata, struct message *answer)
+{
+    struct pending *pending = userdata;
+    const struct api_request *request = &pending->request;
+
+    /* What is called now may ask again, and then has another pending. */
+    if (!answer->failed || pending->then.also_failures) {
+        pending->then.answered(request, answer, pending->then.state);
+    } else if (misses_provider(request, answer)) {
+        release_state(&pending->then);
+        (void)api_provider_known(request);
+    } else {
+        fail(request, &pending->then, &answer->failure);
+    }
+    pending_free(pending);
+}
+
+/* Returns 0, ASKS_BUSY or -ENOMEM; takes the question over. */
+static int start(struct pending *pending, struct message *question, const struct context *context)
+{
+    int64_t wait_ms = pending->then.wait_ms ? pending->then.wait_ms : API_ASK_WAIT_MS;
+    int r = deadlines_add(context->deadlines, &pending->deadline, pending->request.peer.uid,
+                          wait_ms, pending_expired);
+    if (r) {
+        message_free(question);
+        return r < 0 ? r : ASKS_BUSY;
+    }
+    return asks_send(context->asks, question, pending_answered, pending, &pending->ask);
+}
+
+void api_ask(const struct api_request *request, struct message *question,
+             const struct api_follow_up *then)
+{
+    struct pending *pending = calloc(1, sizeof(*pending));
+    struct failure failure = { .error = WIRE_INTERNAL, .description = "out of memory" };
+    int r;
+
+    if (!pending) {
+        message_free(question);
+        fail(request, then, &failure);
+        return;
+    }
+    pending->request = *request;
+    pending->request.rest = "";
+    pending->then = *then;
+    r = start(pending, question, request->context);
+    if (r == 0) {
+        web_set_userdata(request->web, pending);
+        web_on_gone(request->web, pending_gone);
+        return;
+    }
+    pending_free(pending);
+    if (r == ASKS_BUSY)
+        failure =
+            (struct failure){ .error = WIRE_BUSY, .description = "too many requests are waiting" };
+    fail(request, then, &failure);
+}
+
+struct message *api_question(const struct api_request *request, enum message_kind kind)
+{
+    struct message *question = message_new(kind);
+    if (question && request->has_account)
+        question->account = request->account;
+    return question;
+}
+
+bool api_provider_known(const struct api_request *request)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+
+    if (settings_provider(request->context->settings, request->account.provider))
+        return true;
+    api_refuse(request->web, WIRE_UNKNOWN_PROVIDER, account_text(&request->account, account),
+               "no provider %s is configured", request->account.provider);
+    return false;
+}
+
+void api_answer_account(const struct api_request *request, const struct message *answer)
+{
+    CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(WIRE_ANSWER_MAX);
+
+    if (answer->row_count != 1) {
+        api_refuse(request->web, WIRE_INTERNAL, NULL, "the store told of no account");
+        return;
+    }
+    account_json_append(&body, &answer->rows[0]);
+    api_answer(request->web, &body);
+}
+
+void api_answer_done(const struct api_request *request, const char *done)
+{
+    CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(DONE_BYTES_MAX);
+    struct json_writer writer = json_writer_begin(&body, '{');
+    char account[ACCOUNT_TEXT_SIZE];
+
+    if (request->has_account)
+        json_put_string(&writer, "account", account_text(&request->account, account));
+    json_put_boolean(&writer, done, true);
+    json_writer_end(&writer);
+    api_answer(request->web, &body);
+}

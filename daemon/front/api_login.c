@@ -1,0 +1,278 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "front/api.h"
+#include "front/api_ask.h"
+#include "front/api_body.h"
+#include "front/audit.h"
+#include "front/callback.h"
+#include "front/login.h"
+
+enum {
+    LOGIN_PARAMS_MAX = 16,
+    LOGIN_PARAM_NAME_MAX = 64,
+    LOGIN_PARAM_VALUE_MAX = 1024,
+    LOGIN_ANSWER_MAX = 64 * 1024,
+};
+
+/* What the body of a request asks for, while it waits for the provider's endpoints. */
+struct starting {
+    bool mode_given;
+    enum login_mode mode;
+    char *scope; /* NULL: the provider's */
+    struct parameters params;
+    struct login_seat *seat;
+};
+
+static struct starting *starting_free(struct starting *starting)
+{
+    if (!starting)
+        return NULL;
+    login_seat_free(starting->seat);
+    parameters_release(&starting->params);
+    free(starting->scope);
+    free(starting);
+    return NULL;
+}
+
+static void release_starting(void *state)
+{
+    starting_free(state);
+}
+
+DEFINE_CLEANUP(struct starting *, starting, starting_free)
+
+static void refuse(const struct api_request *request, enum wire_error error, const char *text)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    api_refuse(request->web, error, account_text(&request->account, account), "%s", text);
+}
+
+/* --- the body --- */
+
+/* RFC 6749 3.3: words of printable ASCII without '"' and '\', one space between them. */
+static bool scope_valid(const char *scope)
+{
+    char before = ' ';
+    for (const char *c = scope; *c; before = *c++) {
+        if (*c == ' ' ? before == ' ' : *c < 0x21 || *c > 0x7E || *c == '"' || *c == '\\')
+            return false;
+    }
+    return before != ' ' && strlen(scope) <= SCOPE_MAX;
+}
+
+struct reading {
+    struct starting *starting;
+    struct complaint *complaint;
+    int result;
+};
+
+static bool refuse_body(struct reading *reading, const char *format, const char *word)
+{
+    /* The word is a member's name from outside: it is only ever an argument. */
+    complain(reading->complaint, "%s \"%.64s\"", format, word);
+    reading->result = JSON_INVALID;
+    return false;
+}
+
+static bool read_param(void *userdata, const char *key, const struct json *member)
+{
+    struct reading *reading = userdata;
+    const char *value = json_string(member);
+    if (!value || strlen(value) > LOGIN_PARAM_VALUE_MAX)
+        return refuse_body(reading, "there is no usable text for the parameter", key);
+    if (strlen(key) > LOGIN_PARAM_NAME_MAX || !authorize_param_allowed(key))
+        return refuse_body(reading, "the protocol's own use is reserved for the parameter", key);
+    if (reading->starting->params.count >= LOGIN_PARAMS_MAX)
+        return refuse_body(reading, "there are too many parameters, from", key);
+    reading->result = parameters_add(&reading->starting->params, key, value);
+    return reading->result == 0;
+}
+
+static int read_params(struct reading *reading, const struct json *params)
+{
+    if (json_kind(params) == JSON_OBJECT)
+        json_each_member(params, read_param, reading);
+    else if (json_kind(params) != JSON_ABSENT)
+        refuse_body(reading, "an object of names and texts is wanted as", "params");
+    return reading->result;
+}
+
+static int read_scope(struct reading *reading, const struct json *member)
+{
+    if (json_kind(member) == JSON_ABSENT)
+        return 0;
+    const char *scope = json_string(member);
+    if (!scope || !scope_valid(scope))
+        refuse_body(reading, "words with single spaces between them are wanted as", "scope");
+    else if (!(reading->starting->scope = strdup(scope)))
+        reading->result = -ENOMEM;
+    return reading->result;
+}
+
+static int read_mode(struct reading *reading, const struct json *member)
+{
+    if (json_kind(member) == JSON_ABSENT)
+        return 0;
+    const char *mode = json_string(member);
+    bool paste = mode && strcmp(mode, "paste") == 0;
+    if (!paste && (!mode || strcmp(mode, "browser") != 0))
+        refuse_body(reading, "\"browser\" or \"paste\" is wanted as", "mode");
+    reading->starting->mode_given = true;
+    reading->starting->mode = paste ? LOGIN_PASTE : LOGIN_BROWSER;
+    return reading->result;
+}
+
+/* NULL when the request was answered. */
+static struct starting *read_body(const struct api_request *request)
+{
+    static const char *const known[] = { "mode", "scope", "params", NULL };
+    CLEANUP(cleanup_json) struct json *body = api_body(request, known);
+    if (!body)
+        return NULL;
+    CLEANUP(cleanup_starting) struct starting *starting = calloc(1, sizeof *starting);
+    struct complaint complaint = { "" };
+    struct reading reading = { starting, &complaint, starting ? 0 : -ENOMEM };
+    if (reading.result == 0 && read_mode(&reading, json_member(body, "mode")) == 0 &&
+        read_scope(&reading, json_member(body, "scope")) == 0 &&
+        read_params(&reading, json_member(body, "params")) == 0)
+        return steal(starting);
+    bool invalid = reading.result == JSON_INVALID;
+    refuse(request, invalid ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
+           invalid ? complaint.text : "out of memory");
+    return NULL;
+}
+
+/* --- what may begin --- */
+
+/* Answers and returns false when this provider's consent is not given in a browser. */
+static bool check_grant(const struct api_request *request, const struct provider *provider)
+{
+    if (provider->grant == GRANT_AUTHORIZATION_CODE && provider->redirect_uri)
+        return true;
+    refuse(request, WIRE_BAD_REQUEST,
+           "this provider does not use a login in the browser: its grant is not "
+           "authorization_code");
+    return false;
+}
+
+/* Settles the mode; answers and returns false when the callback cannot serve it. */
+static bool settle_mode(const struct api_request *request, struct starting *starting,
+                        const struct provider *provider)
+{
+    enum callback_reach reach = callback_reach(request->context->callback, provider->redirect_uri);
+    if (!starting->mode_given)
+        starting->mode = reach == CALLBACK_ELSEWHERE ? LOGIN_PASTE : LOGIN_BROWSER;
+    if (starting->mode == LOGIN_PASTE || reach == CALLBACK_OURS)
+        return true;
+    struct complaint complaint;
+    complain(&complaint, "the redirect URI %s %s: use mode \"paste\"", provider->redirect_uri,
+             reach == CALLBACK_NEEDS_TLS ? "needs https, which the callback does not serve yet"
+                                         : "is no callback address of this broker");
+    refuse(request, WIRE_BAD_REQUEST, complaint.text);
+    return false;
+}
+
+static bool take_seat(const struct api_request *request, struct starting *starting)
+{
+    struct complaint complaint;
+    int r = logins_take_seat(request->context->logins, request->peer.uid, &starting->seat);
+    if (r == LOGINS_QUOTA)
+        complain(&complaint, "uid %u has %d logins under way: finish or cancel one",
+                 (unsigned)request->peer.uid, LOGINS_PER_UID_MAX);
+    else if (r == LOGINS_FULL)
+        complain(&complaint, "%d logins are under way, which is the most there can be", LOGINS_MAX);
+    else if (r)
+        complain(&complaint, "out of memory");
+    if (r)
+        refuse(request,
+               r == LOGINS_QUOTA  ? WIRE_TOO_MANY_REQUESTS
+               : r == LOGINS_FULL ? WIRE_BUSY
+                                  : WIRE_INTERNAL,
+               complaint.text);
+    return r == 0;
+}
+
+/* --- the answer --- */
+
+static void answer_started(const struct api_request *request, const struct login *login)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(LOGIN_ANSWER_MAX);
+    struct json_writer writer = json_writer_begin(&body, '{');
+    json_put_string(&writer, "login_id", login->id);
+    json_put_string(&writer, "account", account_text(&login->account, account));
+    json_put_secret(&writer, "start_url", login->start_url);
+    json_put_secret(&writer, "authorize_url", login->authorize_url);
+    json_put_integer(&writer, "expires_in", LOGIN_LIFETIME_MS / 1000);
+    json_put_string(&writer, "redirect_uri", login->provider->redirect_uri);
+    json_writer_end(&writer);
+    audit_count(request->context->audit, account, login->uid, "login_started", 0);
+    api_answer(request->web, &body);
+}
+
+/* A login in the browser needs its callback address at once. */
+static bool hold(const struct api_request *request, struct login *login)
+{
+    struct complaint complaint = { "" };
+    struct context *context = request->context;
+    if (login->mode != LOGIN_BROWSER ||
+        callback_hold(context->callback, login->provider->redirect_uri, &complaint) == 0)
+        return true;
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(2 * COMPLAINT_MAX);
+    buffer_append_format(&text, "%s; free the port, or use mode \"paste\"", complaint.text);
+    logins_remove(context->logins, login);
+    refuse(request, WIRE_BUSY, buffer_text(&text));
+    return false;
+}
+
+static void on_provider(const struct api_request *request, struct message *answer, void *state)
+{
+    CLEANUP(cleanup_starting) struct starting *starting = state;
+    struct complaint complaint = { "the provider's endpoints are not known" };
+    if (!answer->provider) {
+        refuse(request, WIRE_INTERNAL, complaint.text);
+        return;
+    }
+    if (!check_grant(request, answer->provider) ||
+        !settle_mode(request, starting, answer->provider))
+        return;
+    struct login *login = NULL;
+    struct login_order order = {
+        .uid = request->peer.uid,
+        .account = &request->account,
+        .mode = starting->mode,
+        .scope = starting->scope,
+        .params = &starting->params,
+    };
+    starting->seat = login_seat_free(starting->seat);
+    int r =
+        login_begin(request->context->logins, &order, steal(answer->provider), &login, &complaint);
+    if (r)
+        refuse(request, r == LOGIN_REFUSED ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
+               r == LOGIN_REFUSED ? complaint.text : strerror(-r));
+    else if (hold(request, login))
+        answer_started(request, login);
+}
+
+void api_login(const struct api_request *request)
+{
+    if (!api_allowed(request, MAY_LOGIN) || !api_provider_known(request))
+        return;
+    CLEANUP(cleanup_starting) struct starting *starting = read_body(request);
+    if (!starting)
+        return;
+    const struct provider *provider =
+        settings_provider(request->context->settings, request->account.provider);
+    if (!check_grant(request, provider) || !settle_mode(request, starting, provider) ||
+        !take_seat(request, starting))
+        return;
+    struct api_follow_up then = {
+        .answered = on_provider,
+        .state = steal(starting),
+        .release = release_starting,
+    };
+    api_ask(request, api_question(request, ASK_PROVIDER), &then);
+}

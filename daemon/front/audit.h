@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * Who got or was refused what, counted in memory and told to the back in groups: one row for each
+ * account, uid, unit, verdict and token generation. A refusal's generation is the minute it was
+ * counted in, so that refusals stay apart by minute.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "front/context.h"
+
+enum {
+    AUDIT_FLUSH_MS = 5 * 1000,
+    AUDIT_PENDING_MAX = 1024, /* rows that wait for the next flush */
+    /* Refused names for each flush; more are counted without a name, so that nobody can push the
+     * history out of the store by asking for names that do not exist. */
+    AUDIT_REFUSED_NAMES_MAX = 64,
+};
+
+#define AUDIT_FORBIDDEN "forbidden"
+
+struct audit;
+
+/* Uses the context's loop and asks. Returns 0 or -errno. */
+int audit_new(struct context *context, struct audit **ret);
+
+/* Drops what was not flushed. NULL is fine; returns NULL. */
+struct audit *audit_free(struct audit *audit);
+
+/* account: "" where it is about none. */
+void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
+                 uint64_t generation);
+
+void audit_count_refusal(struct audit *audit, const char *account, uid_t uid);
+
+/* Tells the back; what does not go through stays and is tried again later. */
+void audit_flush(struct audit *audit);

@@ -1,0 +1,39 @@
+#pragma once
+
+/* What the files of the callback share. */
+
+#include "base/error.h"
+#include "front/callback.h"
+#include "io/web.h"
+
+/* One address and port; two listeners may share it ("localhost" and "127.0.0.1"). */
+struct callback_socket {
+    struct callback *callback;
+    bool ipv6; /* ::1, else 127.0.0.1 */
+    uint16_t port;
+    struct web_server *server; /* NULL: not bound */
+    bool family_missing;       /* this machine has no ::1 */
+    struct complaint problem;  /* why the last try to bind failed; "" when it did not */
+};
+
+struct callback {
+    struct context *context;
+    bool system_service;
+    struct callback_listener *listeners;
+    size_t listener_count;
+    struct callback_socket *sockets;
+    size_t socket_count;
+    struct loop_source *timer; /* letting go, or the next try to bind */
+};
+
+enum { CALLBACK_ORIGIN_MAX = 64 };
+
+/* callback_host.c */
+
+/* Writes the origin ("http://localhost:8765") that a Host header means on this socket; false when
+ * it is none of those that are configured. */
+bool callback_origin(const struct callback_socket *socket, const char *host,
+                     char out[static CALLBACK_ORIGIN_MAX]);
+
+/* callback_routes.c: the web_handler of every socket, which is its userdata. */
+void callback_handle(void *socket, struct web_request *request);

@@ -1,0 +1,360 @@
+#include "front/callback_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "front/login.h"
+#include "front/pages.h"
+#include "oauth/authorize.h"
+
+#define PATH_START "/start/"
+#define PATH_DONE "/done/"
+#define PATH_ICON "/favicon.ico"
+
+enum { COOKIE_LINE_MAX = 2048, COOKIE_LIFETIME_S = LOGIN_LIFETIME_MS / 1000 };
+
+/* --- answers --- */
+
+/* Every answer's headers; the caller may append its own. */
+static struct web_answer new_answer(int status)
+{
+    return (struct web_answer){
+        .status = status,
+        .headers = {
+            { "Content-Security-Policy", page_policy() },
+            { "X-Frame-Options", "DENY" },
+            { "Cache-Control", "no-store" },
+            { "Referrer-Policy", "no-referrer" },
+            { "X-Content-Type-Options", "nosniff" },
+        },
+    };
+}
+
+static void add_header(struct web_answer *answer, const char *name, const char *value)
+{
+    for (size_t i = 0; i < WEB_HEADERS_MAX; i++) {
+        if (answer->headers[i].name)
+            continue;
+        answer->headers[i] = (struct web_header_line){ name, value };
+        return;
+    }
+}
+
+static void answer_page(struct web_request *request, int status, const struct buffer *page)
+{
+    struct web_answer answer = new_answer(page->failed ? 500 : status);
+    answer.content_type = "text/html; charset=utf-8";
+    answer.body = page->failed ? "" : page->data;
+    answer.length = page->failed ? 0 : page->length;
+    if (status == 405)
+        add_header(&answer, "Allow", "GET, HEAD");
+    web_answer(request, &answer);
+}
+
+static void answer_notice(struct web_request *request, enum page_notice notice)
+{
+    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+    int status = page_put_notice(&page, notice);
+    answer_page(request, status, &page);
+}
+
+static void answer_bare(struct web_request *request, int status)
+{
+    struct web_answer answer = new_answer(status);
+    web_answer(request, &answer);
+}
+
+static void answer_done(struct web_request *request, const struct login *login)
+{
+    char location[sizeof PATH_DONE + LOGIN_ID_SIZE];
+    snprintf(location, sizeof location, PATH_DONE "%s", login->id);
+    struct web_answer answer = new_answer(303);
+    add_header(&answer, "Location", location);
+    web_answer(request, &answer);
+}
+
+/* --- /start/NONCE --- */
+
+/* A ';' would end the attribute (RFC 6265 4.1.1); the folder above matches the path as well. */
+static size_t cookie_path_length(const char *path)
+{
+    size_t length = strcspn(path, ";");
+    if (path[length] == '\0')
+        return length;
+    while (length > 1 && path[length - 1] != '/')
+        length--;
+    return length;
+}
+
+static void put_cookie(struct buffer *out, const char *name, const struct secret *value,
+                       const char *path)
+{
+    buffer_append_text(out, name);
+    buffer_append_char(out, '=');
+    buffer_append_text(out, secret_reveal(value));
+    buffer_append_text(out, "; Path=");
+    buffer_append(out, path, cookie_path_length(path));
+    buffer_append_format(out, "; Max-Age=%d; HttpOnly; SameSite=Lax", COOKIE_LIFETIME_S);
+}
+
+static void send_to_provider(struct web_request *request, const struct login *login)
+{
+    CLEANUP(cleanup_buffer) struct buffer own = BUFFER_WITH_MAXIMUM(COOKIE_LINE_MAX);
+    CLEANUP(cleanup_buffer) struct buffer browser = BUFFER_WITH_MAXIMUM(COOKIE_LINE_MAX);
+    char name[sizeof COOKIE_LOGIN_PREFIX + LOGIN_TAG_SIZE];
+    snprintf(name, sizeof name, COOKIE_LOGIN_PREFIX "%s", login->tag);
+    put_cookie(&own, name, login->cookie, login->redirect_path);
+    put_cookie(&browser, COOKIE_BROWSER, login->browser, PATH_START);
+    if (own.failed || browser.failed) {
+        answer_notice(request, PAGE_BUSY);
+        return;
+    }
+    struct web_answer answer = new_answer(303);
+    add_header(&answer, "Location", secret_reveal(login->authorize_url));
+    add_header(&answer, "Set-Cookie", buffer_text(&own));
+    add_header(&answer, "Set-Cookie", buffer_text(&browser));
+    web_answer(request, &answer);
+}
+
+static void handle_start(struct callback *callback, struct web_request *request, const char *origin,
+                         const char *nonce)
+{
+    struct login *login = NULL;
+    switch (login_open(callback->context->logins, origin, nonce, web_header(request, "Cookie"),
+                       &login)) {
+    case OPENING_GRANTED:
+        send_to_provider(request, login);
+        break;
+    case OPENING_OVER:
+        answer_done(request, login);
+        break;
+    case OPENING_ELSEWHERE:
+        answer_notice(request, PAGE_OTHER_BROWSER);
+        break;
+    case OPENING_FAILED:
+        answer_notice(request, PAGE_BUSY);
+        break;
+    case OPENING_UNKNOWN:
+        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        break;
+    }
+}
+
+/* --- /done/ID --- */
+
+static enum page_result login_result(const struct login *login)
+{
+    switch (login->status) {
+    case LOGIN_PENDING:
+        return PAGE_PENDING;
+    case LOGIN_EXCHANGING:
+        return PAGE_FINISHING;
+    case LOGIN_DONE:
+        return login->without_refresh_token ? PAGE_CONNECTED_FOR_NOW : PAGE_CONNECTED;
+    case LOGIN_EXPIRED:
+        return PAGE_EXPIRED;
+    case LOGIN_CANCELLED:
+        return login->ending == ENDING_REPLACED ? PAGE_REPLACED : PAGE_CANCELLED;
+    case LOGIN_FAILED:
+        break;
+    }
+    return login->ending == ENDING_NOT_GRANTED ? PAGE_NOT_GRANTED
+           : login->ending == ENDING_HELD      ? PAGE_HELD
+           : login->ending == ENDING_UNCERTAIN ? PAGE_UNCERTAIN
+                                               : PAGE_FAILED;
+}
+
+static void handle_done(struct callback *callback, struct web_request *request, const char *id)
+{
+    const struct login *login = logins_find(callback->context->logins, id);
+    if (!login || login->mode != LOGIN_BROWSER) {
+        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        return;
+    }
+    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+    char account[ACCOUNT_TEXT_SIZE];
+    struct page_login facts = {
+        .result = login_result(login),
+        .provider = login->account.provider,
+        .account = account_text(&login->account, account),
+        .identity = login->identity,
+        .scope_asked = login->scope,
+        .scope_granted = login->granted_scope,
+        .fewer_scopes = login->fewer_scopes,
+        .expires_at = login->expires_at > 0 ? clock_to_wall(login->expires_at) : 0,
+        .error = login->error,
+        .description = login->description,
+    };
+    int status = page_put_login(&page, &facts);
+    answer_page(request, status, &page);
+}
+
+/* --- the redirect paths --- */
+
+/* A browser that waits for the exchange. */
+struct waiting {
+    struct web_request *request;
+    struct login_waiter *waiter;
+};
+
+static void on_changed(void *userdata, struct login *login)
+{
+    struct waiting *waiting = userdata;
+    answer_done(waiting->request, login);
+    free(waiting);
+}
+
+static void on_gone(void *userdata)
+{
+    struct waiting *waiting = userdata;
+    login_unwait(waiting->waiter);
+    free(waiting);
+}
+
+/* Where there is no room to wait, the result page shows what is known, and looks again itself. */
+static void wait_for_end(struct web_request *request, struct login *login)
+{
+    struct waiting *waiting = malloc(sizeof *waiting);
+    if (!waiting) {
+        answer_done(request, login);
+        return;
+    }
+    waiting->request = request;
+    if (login_wait(login, true, CALLBACK_WAIT_MS, on_changed, waiting, &waiting->waiter)) {
+        free(waiting);
+        answer_done(request, login);
+        return;
+    }
+    web_set_userdata(request, waiting);
+    web_on_gone(request, on_gone);
+}
+
+/* A refusal of which this browser's login is not known: the words are shown, nothing changes. */
+static void answer_not_granted(struct web_request *request,
+                               const struct authorization_response *response)
+{
+    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+    struct page_login facts = {
+        .result = PAGE_NOT_GRANTED,
+        .provider = "The provider",
+        .error = response->error,
+        .description = response->error_description,
+    };
+    int status = page_put_login(&page, &facts);
+    answer_page(request, status, &page);
+}
+
+static void answer_landing(struct web_request *request, enum login_landing landing,
+                           struct login *login, const struct authorization_response *response)
+{
+    static const enum page_notice notices[] = {
+        [LANDING_UNKNOWN] = PAGE_UNKNOWN_LOGIN,
+        [LANDING_FOREIGN] = PAGE_FOREIGN_BROWSER,
+        [LANDING_WRONG_ISSUER] = PAGE_WRONG_ISSUER,
+        [LANDING_STATE_MISSING] = PAGE_STATE_MISSING,
+        [LANDING_PASTE] = PAGE_PASTE,
+        [LANDING_BUSY] = PAGE_BUSY,
+    };
+    if (landing == LANDING_EXCHANGING)
+        wait_for_end(request, login);
+    else if (landing == LANDING_OVER)
+        answer_done(request, login);
+    else if (landing == LANDING_NOT_GRANTED)
+        answer_not_granted(request, response);
+    else
+        answer_notice(request, notices[landing]);
+}
+
+static void handle_return(struct callback *callback, struct web_request *request,
+                          const char *target)
+{
+    struct authorization_response response = { 0 };
+    const char *query = web_query(request);
+    int r = authorization_response_parse(query, strlen(query), &response, NULL);
+    if (r) {
+        answer_notice(request, r == RESPONSE_MALFORMED ? PAGE_UNREADABLE : PAGE_BUSY);
+        return;
+    }
+    struct login *login = NULL;
+    enum login_landing landing = login_return(callback->context->logins, target,
+                                              web_header(request, "Cookie"), &response, &login);
+    answer_landing(request, landing, login, &response);
+    authorization_response_release(&response);
+}
+
+/* --- which route --- */
+
+/* A redirect path is one of the settings' or of a login that began before they changed. */
+static bool is_redirect_target(const struct callback *callback, const char *target)
+{
+    const struct login *login = logins_newest(callback->context->logins);
+    for (; login; login = login->next)
+        if (strcmp(login->redirect_target, target) == 0)
+            return true;
+    const struct settings *settings = callback->context->settings;
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        const char *redirect = settings->providers[i]->redirect_uri;
+        size_t length = strlen(target);
+        if (redirect && strncmp(redirect, target, length) == 0 &&
+            (redirect[length] == '\0' || redirect[length] == '?'))
+            return true;
+    }
+    return false;
+}
+
+/* Fetch metadata (W3C): only a page that a person opens is a document. */
+static bool is_document(const struct web_request *request)
+{
+    const char *destination = web_header(request, "Sec-Fetch-Dest");
+    return !destination || strcmp(destination, "document") == 0;
+}
+
+static const char *after(const char *path, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(path, prefix, length) == 0 ? path + length : NULL;
+}
+
+static void route(struct callback *callback, struct web_request *request, const char *origin)
+{
+    const char *path = web_path(request), *rest;
+    /* HEAD must change nothing, so it is never more than a look at /done. */
+    bool head = strcmp(web_method(request), "HEAD") == 0;
+    CLEANUP(cleanup_buffer)
+    struct buffer target = BUFFER_WITH_MAXIMUM(CALLBACK_ORIGIN_MAX + WEB_PATH_MAX + 1);
+    buffer_append_text(&target, origin);
+    buffer_append_text(&target, path);
+
+    bool redirect = !target.failed && is_redirect_target(callback, buffer_text(&target));
+    rest = after(path, PATH_START);
+    if (head && (redirect || rest))
+        answer_bare(request, 200);
+    else if (redirect)
+        handle_return(callback, request, buffer_text(&target));
+    else if (rest)
+        handle_start(callback, request, origin, rest);
+    else if ((rest = after(path, PATH_DONE)))
+        handle_done(callback, request, rest);
+    else
+        answer_notice(request, PAGE_NOT_FOUND);
+}
+
+void callback_handle(void *userdata, struct web_request *request)
+{
+    struct callback_socket *socket = userdata;
+    const char *method = web_method(request);
+    const char *host = web_header(request, "Host");
+    char origin[CALLBACK_ORIGIN_MAX];
+    if (!host || !callback_origin(socket, host, origin))
+        answer_notice(request, PAGE_WRONG_HOST);
+    else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        answer_notice(request, PAGE_BAD_METHOD);
+    else if (strcmp(web_path(request), PATH_ICON) == 0)
+        answer_bare(request, 404);
+    else if (!is_document(request))
+        answer_notice(request, PAGE_FRAMED);
+    else
+        route(socket->callback, request, origin);
+}

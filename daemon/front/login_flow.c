@@ -1,0 +1,243 @@
+#include "front/login.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front/callback.h"
+#include "oauth/pkce.h"
+#include "oauth/url.h"
+
+/* --- beginning --- */
+
+static int copy_text(const char *text, char **ret)
+{
+    if (!text)
+        return 0;
+    *ret = strdup(text);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int set_redirect(struct login *login)
+{
+    struct url url;
+    if (!url_parse(login->provider->redirect_uri, &url))
+        return -EINVAL;
+    CLEANUP(cleanup_buffer)
+    struct buffer target = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + URL_PATH_MAX + 32);
+    url_append_origin(&target, &url);
+    buffer_append_text(&target, url.path);
+    login->redirect_target = buffer_steal_text(&target);
+    return login->redirect_target ? copy_text(url.path, &login->redirect_path) : -ENOMEM;
+}
+
+static int make_secrets(struct login *login)
+{
+    CLEANUP(cleanup_secret) struct secret *id = NULL;
+    int r = secret_random(LOGIN_RANDOM_BYTES, &id);
+    if (r == 0) {
+        char tag[FINGERPRINT_SIZE];
+        memcpy(login->id, secret_reveal(id), LOGIN_ID_SIZE);
+        digest_text(login->id, LOGIN_ID_SIZE - 1, tag);
+        memcpy(login->tag, tag, LOGIN_TAG_SIZE - 1);
+        r = secret_random(LOGIN_RANDOM_BYTES, &login->state);
+    }
+    if (r == 0)
+        r = secret_random(LOGIN_RANDOM_BYTES, &login->cookie);
+    if (r == 0 && login->provider->pkce != PKCE_OFF)
+        r = pkce_verifier_new(&login->verifier);
+    if (r == 0 && scope_holds(login->scope, "openid"))
+        r = secret_random(LOGIN_RANDOM_BYTES, &login->nonce);
+    return r;
+}
+
+static int make_authorize_url(struct login *login, const struct parameters *params,
+                              struct complaint *complaint)
+{
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    struct authorization_request request = {
+        .provider = login->provider,
+        .scope = login->scope,
+        .params = params,
+        .state = login->state,
+        .nonce = login->nonce,
+        .verifier = login->verifier,
+    };
+    authorize_append_url(&url, &request);
+    if (!url.failed)
+        return secret_new(url.data, url.length, &login->authorize_url);
+    complain(complaint, "the authorization request would be longer than %d bytes",
+             AUTHORIZE_URL_MAX);
+    return LOGIN_REFUSED;
+}
+
+static int make_start_url(struct login *login)
+{
+    if (login->mode != LOGIN_BROWSER)
+        return 0;
+    int r = secret_random(LOGIN_RANDOM_BYTES, &login->start_nonce);
+    if (r < 0)
+        return r;
+    size_t origin = strlen(login->redirect_target) - strlen(login->redirect_path);
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + 128);
+    buffer_append(&url, login->redirect_target, origin);
+    buffer_append_text(&url, "/start/");
+    buffer_append_text(&url, secret_reveal(login->start_nonce));
+    return url.failed ? -ENOMEM : secret_new(url.data, url.length, &login->start_url);
+}
+
+static struct login *new_login(const struct login_order *order, struct provider *provider)
+{
+    struct login *login = calloc(1, sizeof *login);
+    if (!login) {
+        provider_free(provider);
+        return NULL;
+    }
+    login->provider = provider;
+    login->uid = order->uid;
+    login->account = *order->account;
+    login->mode = order->mode;
+    return login;
+}
+
+static int fill_login(struct login *login, const struct login_order *order,
+                      struct complaint *complaint)
+{
+    int r = copy_text(order->scope ? order->scope : login->provider->scope, &login->scope);
+    if (r == 0)
+        r = set_redirect(login);
+    if (r == 0)
+        r = make_secrets(login);
+    if (r == 0)
+        r = make_authorize_url(login, order->params, complaint);
+    return r == 0 ? make_start_url(login) : r;
+}
+
+DEFINE_CLEANUP(struct login *, login, login_free)
+
+int login_begin(struct logins *logins, const struct login_order *order, struct provider *provider,
+                struct login **ret, struct complaint *complaint)
+{
+    CLEANUP(cleanup_login) struct login *login = new_login(order, provider);
+    if (!login)
+        return -ENOMEM;
+    if (!login->provider->authorization_endpoint || !login->provider->redirect_uri) {
+        complain(complaint, "provider %s has no %s", login->provider->name,
+                 login->provider->redirect_uri ? "authorization_endpoint" : "redirect_uri");
+        return LOGIN_REFUSED;
+    }
+    int r = fill_login(login, order, complaint);
+    if (r)
+        return r;
+    *ret = login;
+    logins_add(logins, steal(login));
+    return 0;
+}
+
+/* --- cookies --- */
+
+/* The next "name=value" of a Cookie header (RFC 6265 4.2.1); NULL at its end. */
+static const char *next_pair(const char *at, const char **ret_equals, const char **ret_end)
+{
+    while (at && *at) {
+        at += strspn(at, " \t;");
+        const char *end = at + strcspn(at, ";");
+        const char *equals = memchr(at, '=', (size_t)(end - at));
+        if (equals) {
+            while (end > equals + 1 && (end[-1] == ' ' || end[-1] == '\t'))
+                end--;
+            *ret_equals = equals;
+            *ret_end = end;
+            return at;
+        }
+        at = end;
+    }
+    return NULL;
+}
+
+bool cookies_hold(const char *cookies, const char *name, const struct secret *value)
+{
+    const char *equals, *end;
+    size_t name_length = strlen(name);
+    for (const char *at = cookies; (at = next_pair(at, &equals, &end)); at = end)
+        if ((size_t)(equals - at) == name_length && memcmp(at, name, name_length) == 0 &&
+            secret_equal_bytes(value, equals + 1, (size_t)(end - equals) - 1))
+            return true;
+    return false;
+}
+
+bool login_cookie_fits(const struct login *login, const char *cookies)
+{
+    char name[sizeof COOKIE_LOGIN_PREFIX + LOGIN_TAG_SIZE] = COOKIE_LOGIN_PREFIX;
+    memcpy(name + sizeof COOKIE_LOGIN_PREFIX - 1, login->tag, LOGIN_TAG_SIZE);
+    return cookies_hold(cookies, name, login->cookie);
+}
+
+/* --- opening --- */
+
+static struct login *find_start(const struct logins *logins, const char *origin, const char *nonce)
+{
+    for (struct login *login = logins_newest(logins); login; login = login->next) {
+        size_t origin_length = strlen(origin);
+        if (login->start_nonce && secret_equal_bytes(login->start_nonce, nonce, strlen(nonce)) &&
+            strncmp(login->redirect_target, origin, origin_length) == 0 &&
+            strcmp(login->redirect_target + origin_length, login->redirect_path) == 0)
+            return login;
+    }
+    return NULL;
+}
+
+/* Only a value that we gave out ourselves counts: nobody else can choose it for a browser. */
+static const struct secret *known_browser(const struct logins *logins, const char *cookies)
+{
+    for (struct login *login = logins_newest(logins); login; login = login->next)
+        if (login->browser && cookies_hold(cookies, COOKIE_BROWSER, login->browser))
+            return login->browser;
+    return NULL;
+}
+
+static int take_browser(struct logins *logins, struct login *login, const char *cookies)
+{
+    const struct secret *browser = known_browser(logins, cookies);
+    if (browser)
+        return secret_copy(browser, &login->browser);
+    return secret_random(LOGIN_RANDOM_BYTES, &login->browser);
+}
+
+/* Where state does not come back, only the cookie tells which login a browser's redirect is for:
+ * so a browser has one live login for each redirect path, the newest. */
+static void replace_older(struct logins *logins, const struct login *newer)
+{
+    if (newer->provider->state != STATE_ABSENT)
+        return;
+    for (struct login *login = logins_newest(logins); login; login = login->next) {
+        if (login == newer || login->status != LOGIN_PENDING || !login->browser ||
+            !secret_equal(login->browser, newer->browser) ||
+            login->provider->state != STATE_ABSENT ||
+            strcmp(login->redirect_target, newer->redirect_target) != 0)
+            continue;
+        login->ending = ENDING_REPLACED;
+        login_set_status(login, LOGIN_CANCELLED, "replaced",
+                         "a newer login was opened in the same browser");
+    }
+}
+
+enum login_opening login_open(struct logins *logins, const char *origin, const char *nonce,
+                              const char *cookies, struct login **ret)
+{
+    struct login *login = find_start(logins, origin, nonce);
+    if (!login)
+        return OPENING_UNKNOWN;
+    *ret = login;
+    if (login->browser) {
+        if (!cookies_hold(cookies, COOKIE_BROWSER, login->browser))
+            return OPENING_ELSEWHERE;
+        return login->status == LOGIN_PENDING ? OPENING_GRANTED : OPENING_OVER;
+    }
+    if (login->status != LOGIN_PENDING)
+        return OPENING_OVER;
+    if (take_browser(logins, login, cookies) < 0)
+        return OPENING_FAILED;
+    replace_older(logins, login);
+    return OPENING_GRANTED;
+}

@@ -1,0 +1,251 @@
+#include "front/login.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front/asks.h"
+#include "oauth/url.h"
+
+/* --- the exchange --- */
+
+static void take_consent(struct login *login, struct consent *consent)
+{
+    login->granted_scope = steal(consent->scope);
+    login->identity = steal(consent->identity);
+    login->expires_at = consent->expires_at;
+    login->fewer_scopes = consent->fewer_scopes;
+    login->without_refresh_token = consent->outcome == CONSENT_WITHOUT_REFRESH_TOKEN;
+    if (consent->outcome != CONSENT_IDENTITY_MISMATCH) {
+        login_set_status(login, LOGIN_DONE, NULL, NULL);
+        return;
+    }
+    login->ending = ENDING_HELD;
+    login_set_status(login, LOGIN_FAILED, "identity_mismatch",
+                     "the consent is for another identity than the account's; it is held, and the "
+                     "earlier grant serves on");
+}
+
+static void take_failure(struct login *login, const struct failure *failure)
+{
+    bool uncertain = failure->error == WIRE_TIMEOUT || failure->error == WIRE_PROVIDER_UNAVAILABLE;
+    login->ending = uncertain ? ENDING_UNCERTAIN : ENDING_NONE;
+    login_set_status(login, LOGIN_FAILED, wire_errors[failure->error].name, failure->description);
+}
+
+static void on_exchanged(void *userdata, struct message *answer)
+{
+    struct login *login = userdata;
+    struct failure odd = { WIRE_INTERNAL, "the answer to the exchange holds nothing" };
+    login->ask = 0;
+    if (!answer->failed && answer->consent)
+        take_consent(login, answer->consent);
+    else
+        take_failure(login, answer->failed ? &answer->failure : &odd);
+}
+
+static int copy_secret(const struct secret *secret, struct secret **ret)
+{
+    return secret ? secret_copy(secret, ret) : 0;
+}
+
+static int fill_exchange(const struct login *login, struct secret *code,
+                         struct exchange_request *exchange)
+{
+    int r = secret_copy(code, &exchange->code);
+    if (r == 0)
+        r = copy_secret(login->verifier, &exchange->verifier);
+    if (r == 0)
+        r = copy_secret(login->nonce, &exchange->nonce);
+    if (r < 0)
+        return r;
+    exchange->redirect_uri = strdup(login->provider->redirect_uri);
+    exchange->scope = login->scope ? strdup(login->scope) : NULL;
+    return exchange->redirect_uri && (!login->scope || exchange->scope) ? 0 : -ENOMEM;
+}
+
+/* Returns 0; -EBUSY or -ENOMEM leave the login as it was. */
+static int exchange(struct login *login, struct secret *code)
+{
+    CLEANUP(cleanup_message) struct message *question = message_new(ASK_EXCHANGE);
+    if (!question || !(question->exchange = calloc(1, sizeof *question->exchange)))
+        return -ENOMEM;
+    question->account = login->account;
+    int r = fill_exchange(login, code, question->exchange);
+    if (r < 0)
+        return r;
+    r = asks_send(logins_context(login->logins)->asks, steal(question), on_exchanged, login,
+                  &login->ask);
+    if (r)
+        return r == ASKS_BUSY ? -EBUSY : r;
+    login_set_status(login, LOGIN_EXCHANGING, NULL, NULL);
+    return 0;
+}
+
+static void not_granted(struct login *login, const struct authorization_response *response)
+{
+    bool said = response->kind == RESPONSE_ERROR;
+    login->ending = ENDING_NOT_GRANTED;
+    login_set_status(login, LOGIN_FAILED, said ? response->error : "not_granted",
+                     said ? response->error_description
+                          : "the provider sent neither a code nor an error");
+}
+
+/* --- which login --- */
+
+static struct login *find_by_state(const struct logins *logins, const char *target,
+                                   const struct secret *state)
+{
+    for (struct login *login = logins_newest(logins); login; login = login->next)
+        if (secret_equal(login->state, state) && strcmp(login->redirect_target, target) == 0)
+            return login;
+    return NULL;
+}
+
+struct found {
+    struct login *login; /* the newest live one, else the newest ended one */
+    unsigned live;       /* how many fit */
+    bool any_live;       /* a live one is there, but perhaps another browser's */
+};
+
+static struct found find_by_cookie(const struct logins *logins, const char *target,
+                                   const char *cookies)
+{
+    struct found found = { 0 };
+    for (struct login *login = logins_newest(logins); login; login = login->next) {
+        if (login->mode != LOGIN_BROWSER || strcmp(login->redirect_target, target) != 0)
+            continue;
+        found.any_live |= !login_ended(login);
+        if (!login_cookie_fits(login, cookies))
+            continue;
+        if (!found.login || (found.live == 0 && !login_ended(login)))
+            found.login = login;
+        found.live += !login_ended(login);
+    }
+    return found;
+}
+
+/* RFC 9207 2.4. A provider whose issuer is not configured has nothing to compare with. */
+static bool issuer_fits(const struct provider *provider, const char *iss)
+{
+    if (!iss)
+        return !provider->iss_promised;
+    return !provider->issuer || strcmp(provider->issuer, iss) == 0;
+}
+
+/* The login is known to be this browser's. */
+static enum login_landing land(struct login *login, struct authorization_response *response)
+{
+    if (login->status == LOGIN_EXCHANGING)
+        return LANDING_EXCHANGING;
+    if (login_ended(login))
+        return LANDING_OVER;
+    if (!issuer_fits(login->provider, response->iss))
+        return LANDING_WRONG_ISSUER;
+    if (response->kind != RESPONSE_CODE) {
+        not_granted(login, response);
+        return LANDING_OVER;
+    }
+    if (!response->state && login->provider->state != STATE_ABSENT)
+        return LANDING_STATE_MISSING;
+    return exchange(login, response->code) == 0 ? LANDING_EXCHANGING : LANDING_BUSY;
+}
+
+static enum login_landing land_by_cookie(struct logins *logins, const char *target,
+                                         const char *cookies,
+                                         struct authorization_response *response,
+                                         struct login **ret)
+{
+    struct found found = find_by_cookie(logins, target, cookies);
+    if (!found.login)
+        return found.any_live ? LANDING_FOREIGN : LANDING_UNKNOWN;
+    if (found.live > 1)
+        return response->kind == RESPONSE_CODE ? LANDING_STATE_MISSING : LANDING_NOT_GRANTED;
+    *ret = found.login;
+    return land(found.login, response);
+}
+
+enum login_landing login_return(struct logins *logins, const char *target, const char *cookies,
+                                struct authorization_response *response, struct login **ret)
+{
+    if (!response->state)
+        return land_by_cookie(logins, target, cookies, response, ret);
+    struct login *login = find_by_state(logins, target, response->state);
+    if (!login)
+        return LANDING_UNKNOWN;
+    if (login->mode == LOGIN_PASTE)
+        return login->status == LOGIN_PENDING ? LANDING_PASTE : LANDING_UNKNOWN;
+    if (!login_cookie_fits(login, cookies))
+        return login_ended(login) ? LANDING_UNKNOWN : LANDING_FOREIGN;
+    *ret = login;
+    return land(login, response);
+}
+
+/* --- by paste --- */
+
+static bool same_target(const struct login *login, const struct url *pasted)
+{
+    CLEANUP(cleanup_buffer)
+    struct buffer target = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + URL_PATH_MAX + 32);
+    url_append_origin(&target, pasted);
+    buffer_append_text(&target, pasted->path);
+    return strcmp(buffer_text(&target), login->redirect_target) == 0;
+}
+
+static int refuse(struct complaint *complaint, const char *text)
+{
+    complain(complaint, "%s", text);
+    return LOGIN_REFUSED;
+}
+
+static int paste(struct login *login, struct authorization_response *response,
+                 struct complaint *complaint)
+{
+    if (response->state && !secret_equal(response->state, login->state))
+        return refuse(complaint, "the address belongs to another login: its state differs");
+    if (!issuer_fits(login->provider, response->iss))
+        return refuse(complaint, "the address does not come from this provider: its iss differs or "
+                                 "is missing");
+    if (response->kind != RESPONSE_CODE) {
+        not_granted(login, response);
+        return 0;
+    }
+    if (!response->state && login->provider->state != STATE_ABSENT)
+        return refuse(complaint, "the address has no state: paste it whole");
+    int r = exchange(login, response->code);
+    return r == -ENOMEM ? -EBUSY : r;
+}
+
+/* What people copy may have blanks around it and a fragment behind it ("#_=_"). */
+static void trim(struct buffer *out, const char *address)
+{
+    address += strspn(address, " \t\r\n");
+    size_t length = strcspn(address, "#");
+    while (length > 0 && strchr(" \t\r\n", address[length - 1]))
+        length--;
+    buffer_append(out, address, length);
+}
+
+int login_paste(struct login *login, const char *address, struct complaint *complaint)
+{
+    if (login->status != LOGIN_PENDING)
+        return refuse(complaint, "the login is not pending any more");
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(LOGIN_PASTE_MAX);
+    struct url url;
+    trim(&text, address);
+    if (text.failed)
+        return refuse(complaint, "the address is too long");
+    if (!url_parse(buffer_text(&text), &url))
+        return refuse(complaint, "this is not an address: paste all of it, from http on");
+    if (!same_target(login, &url))
+        return refuse(complaint, "the address is not the one that the provider redirects to: paste "
+                                 "it from the page on which the login ended");
+    struct authorization_response response = { 0 };
+    const char *query = url.query ? url.query : "";
+    int r = authorization_response_parse(query, strlen(query), &response, complaint);
+    if (r)
+        return r == RESPONSE_MALFORMED ? LOGIN_REFUSED : r;
+    r = paste(login, &response, complaint);
+    authorization_response_release(&response);
+    return r;
+}

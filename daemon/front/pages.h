@@ -1,0 +1,81 @@
+#pragma once
+
+/*
+ * The pages a person sees in the browser: one card, no script, nothing from outside unescaped. The
+ * parts lie in pages/ and are embedded by the build.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+enum {
+    PAGE_MAX = 48 * 1024,
+    PAGE_QUOTE_MAX = 300, /* bytes of the provider's words that are shown */
+    PAGE_SCOPES_MAX = 40, /* words of a scope that are shown */
+};
+
+/* Pages that stand for no login of this browser. */
+enum page_notice {
+    PAGE_NOT_FOUND,
+    PAGE_BAD_METHOD,
+    PAGE_WRONG_HOST,
+    PAGE_FRAMED,
+    PAGE_UNREADABLE,      /* the redirect's parameters cannot be read */
+    PAGE_UNKNOWN_LOGIN,   /* no such login, or over and forgotten */
+    PAGE_OTHER_BROWSER,   /* /start was opened in another browser before */
+    PAGE_FOREIGN_BROWSER, /* the redirect came to a browser that did not start the login */
+    PAGE_WRONG_ISSUER,
+    PAGE_STATE_MISSING,
+    PAGE_PASTE, /* the login waits for this page's address to be pasted */
+    PAGE_BUSY,
+    PAGE_NOTICE_COUNT,
+};
+
+/* Appends the page and returns its HTTP status. */
+int page_put_notice(struct buffer *out, enum page_notice notice);
+
+/* How a login stands. */
+enum page_result {
+    PAGE_PENDING,   /* the person has not come back from the provider */
+    PAGE_FINISHING, /* the exchange takes long; the page looks again by itself */
+    PAGE_CONNECTED,
+    PAGE_CONNECTED_FOR_NOW, /* without a refresh token */
+    PAGE_HELD,              /* another identity than the account's */
+    PAGE_NOT_GRANTED,
+    PAGE_FAILED,
+    PAGE_UNCERTAIN, /* no answer: the code may have been spent */
+    PAGE_EXPIRED,
+    PAGE_CANCELLED,
+    PAGE_REPLACED, /* by a newer login of the same browser */
+    PAGE_RESULT_COUNT,
+};
+
+/* Everything a login's page may show, as plain values; NULL and 0 mean "not known". */
+struct page_login {
+    enum page_result result;
+    const char *provider;
+    const char *account;
+    const char *identity;
+    const char *scope_asked;
+    const char *scope_granted;
+    bool fewer_scopes;
+    int64_t expires_at;      /* the wall clock's Unix time in ms */
+    const char *error;       /* the provider's word, or ours */
+    const char *description; /* one line for a person; from outside */
+};
+
+/* Appends the page and returns its HTTP status. */
+int page_put_login(struct buffer *out, const struct page_login *login);
+
+/* Appends text with &, <, >, " and ' escaped, control characters as spaces, what is not UTF-8 as
+ * U+FFFD, and cut after maximum bytes (at a character's start, with an ellipsis). */
+void page_put_escaped(struct buffer *out, const char *text, size_t maximum);
+
+/* Appends the time of day, "14:05 (CET)", with the date where it is another day than now's. Both
+ * are the wall clock's Unix time in ms. */
+void page_put_time(struct buffer *out, int64_t wall_ms, int64_t now_ms);
+
+/* The Content-Security-Policy that fits every page. */
+const char *page_policy(void);

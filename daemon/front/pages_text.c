@@ -1,0 +1,151 @@
+#include "front/pages_text.h"
+
+#define LOGIN_COMMAND "tokenbroker login {{account}}"
+#define CLOSE_PAGE "You can close this page and go back to where you started the login."
+#define START_AGAIN "Start the login again, in the terminal or program where you began."
+
+static const struct page_text notices[PAGE_NOTICE_COUNT] = {
+    [PAGE_NOT_FOUND] = { 404, TONE_CALM, "Nothing here",
+                         "This address belongs to tokenbroker, which keeps logins for the programs "
+                         "of this computer. There is no page at this place." },
+    [PAGE_BAD_METHOD] = { 405, TONE_CALM, "Only for reading",
+                          "This address can be opened in a browser, and nothing else." },
+    [PAGE_WRONG_HOST] = { 421, TONE_BAD, "Wrong address",
+                          "This page was asked for under a name that tokenbroker does not answer "
+                          "to. Nothing was done.",
+                          "Open the address exactly as it was given to you." },
+    [PAGE_FRAMED] = { 403, TONE_BAD, "Not inside another page",
+                      "Another page tried to load a login in the background or inside itself. "
+                      "Nothing was done.",
+                      "Open the login in a tab of its own." },
+    [PAGE_UNREADABLE] = { 400, TONE_BAD, "The answer cannot be read",
+                          "The address that the provider sent this browser to is damaged or "
+                          "contradicts itself. Nothing has changed.",
+                          START_AGAIN },
+    [PAGE_UNKNOWN_LOGIN] = { 404, TONE_CALM, "This login is over",
+                             "It was used already, has ended, or tokenbroker was restarted since "
+                             "it began. Nothing has changed.",
+                             "If the account is not connected yet, start the login again where "
+                             "you began." },
+    [PAGE_OTHER_BROWSER] = { 409, TONE_WARNING, "Already opened elsewhere",
+                             "This login was opened in another browser before, and only that "
+                             "browser can finish it. Nothing has changed here.",
+                             "Go on in the browser that was first. If that was not you, cancel "
+                             "the login where you began and start a new one." },
+    [PAGE_FOREIGN_BROWSER] = { 403, TONE_BAD, "This browser did not start the login",
+                               "The provider\xE2\x80\x99s answer was not accepted, since the login "
+                               "was not begun in this browser, or its cookies are blocked. "
+                               "Nothing has changed.",
+                               "Finish the login in the browser in which it was begun, or start "
+                               "it again and stay in one browser." },
+    [PAGE_WRONG_ISSUER] = { 403, TONE_BAD, "The answer came from somewhere else",
+                            "This answer does not say that it comes from the provider that the "
+                            "login was started with, so it was not accepted. Nothing has changed.",
+                            "Start the login again. If this page comes back, show it to whoever "
+                            "looks after tokenbroker on this computer." },
+    [PAGE_STATE_MISSING] = { 400, TONE_BAD, "The answer is incomplete",
+                             "The provider sent a code, but not the proof that it belongs to "
+                             "this login, so it was not accepted. Nothing has changed.",
+                             "Start the login again. If this page comes back, show it to whoever "
+                             "looks after tokenbroker: a provider that never returns "
+                             "\xE2\x80\x9Cstate\xE2\x80\x9D has to be configured so." },
+    [PAGE_PASTE] = { 200, TONE_WAIT, "One more step",
+                     "This login waits for the address of this page. Nothing has been stored yet.",
+                     "Copy the whole address from the address bar above and paste it where you "
+                     "started the login. It works once, and only for a few minutes." },
+    [PAGE_BUSY] = { 503, TONE_WARNING, "Too busy at the moment",
+                    "tokenbroker has too much to do to finish this step. Nothing has changed.",
+                    "Wait a moment, then reload this page." },
+};
+
+static const struct page_text results[PAGE_RESULT_COUNT] = {
+    [PAGE_PENDING] = { 200, TONE_WAIT, "This login is not finished",
+                       "tokenbroker waits for the answer of {{provider}}. Nothing has been stored "
+                       "yet.",
+                       "Go on in the page of {{provider}}, or start the login again." },
+    [PAGE_FINISHING] = { 200, TONE_WAIT, "Finishing the login",
+                         "{{provider}} said yes and is now being asked for the access. This takes "
+                         "longer than usual; the page looks again by itself.",
+                         .looks_again = true },
+    [PAGE_CONNECTED] = { 200, TONE_GOOD, "{{provider}} is connected",
+                         "Programs on this computer that are allowed to can use the account now. "
+                         "tokenbroker keeps its access fresh.",
+                         CLOSE_PAGE },
+    [PAGE_CONNECTED_FOR_NOW] = { 200, TONE_WARNING, "Connected until {{until}}",
+                                 "The account works now, but {{provider}} sent no refresh token, "
+                                 "so tokenbroker cannot renew the access when it ends.",
+                                 "Ask whoever registered the app at {{provider}} to allow offline "
+                                 "access (often the scope \xE2\x80\x9Coffline_access\xE2\x80\x9D). "
+                                 "Until then, log in again whenever the access has ended:",
+                                 LOGIN_COMMAND },
+    [PAGE_HELD] = { 200, TONE_WARNING, "Held: another identity",
+                    "This consent came from someone else than the one the account was first "
+                    "connected with. It is held, and the earlier access keeps working unchanged.",
+                    "If you picked the wrong person or company, log in again and pick the right "
+                    "one. If the change is meant, an administrator of this computer has to "
+                    "decide.",
+                    LOGIN_COMMAND },
+    [PAGE_NOT_GRANTED] = { 200, TONE_CALM, "Access was not granted",
+                           "{{provider}} did not allow the access. What was connected before "
+                           "stays as it was.",
+                           "If this is what you wanted, you can close this page. Otherwise log in "
+                           "again and allow the access:",
+                           LOGIN_COMMAND },
+    [PAGE_FAILED] = { 200, TONE_BAD, "The login did not work",
+                      "{{provider}} said yes, but did not then give out an access that works. "
+                      "What was connected before stays as it was.",
+                      "Log in again. If it fails once more, show the reason to whoever looks "
+                      "after tokenbroker on this computer.",
+                      LOGIN_COMMAND },
+    [PAGE_UNCERTAIN] = { 200, TONE_WARNING, "We cannot tell whether it worked",
+                         "{{provider}} was asked for the access, but no usable answer came. What "
+                         "was connected before stays as it was.",
+                         "Log in again. That is safe, whatever became of this attempt.",
+                         LOGIN_COMMAND },
+    [PAGE_EXPIRED] = { 410, TONE_CALM, "This login has expired",
+                       "It was not finished within ten minutes. What was connected before stays "
+                       "as it was.",
+                       "Log in again:", LOGIN_COMMAND },
+    [PAGE_CANCELLED] = { 410, TONE_CALM, "This login was cancelled",
+                         "It was called off where it began. What was connected before stays as it "
+                         "was.",
+                         "If you still want to connect the account, log in again:", LOGIN_COMMAND },
+    [PAGE_REPLACED] = { 410, TONE_CALM, "A newer login took over",
+                        "You opened a newer login for {{provider}} in this browser, so this one "
+                        "has ended.",
+                        "Go on in the tab of the newer login." },
+};
+
+static const struct page_text fewer_scopes_text = {
+    200,
+    TONE_WARNING,
+    "Connected with fewer rights",
+    "{{provider}} granted less than was asked for. What it granted works now, and tokenbroker "
+    "keeps it fresh.",
+    "If programs need the rights that are missing, log in again and allow them:",
+    LOGIN_COMMAND
+};
+
+static const struct page_text endless_text = {
+    200,
+    TONE_WARNING,
+    "Connected, without renewal",
+    "The account works now. {{provider}} sent no refresh token and did not say when the access "
+    "ends, so tokenbroker cannot renew it.",
+    "Log in again when programs report that the access has ended:",
+    LOGIN_COMMAND
+};
+
+const struct page_text *page_notice_text(enum page_notice notice)
+{
+    return &notices[notice];
+}
+
+const struct page_text *page_result_text(enum page_result result, bool fewer_scopes, bool ends)
+{
+    if (result == PAGE_CONNECTED && fewer_scopes)
+        return &fewer_scopes_text;
+    if (result == PAGE_CONNECTED_FOR_NOW && !ends)
+        return &endless_text;
+    return &results[result];
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+/* What the pages say: plain data. Sentences may hold {{provider}}, {{account}} and {{until}}. */
+
+#include <stdbool.h>
+
+#include "front/pages.h"
+
+enum page_tone { TONE_GOOD, TONE_WARNING, TONE_BAD, TONE_CALM, TONE_WAIT };
+
+struct page_text {
+    int status; /* HTTP */
+    enum page_tone tone;
+    const char *heading;
+    const char *lead;
+    const char *next;    /* what to do now; NULL: nothing */
+    const char *command; /* to copy; NULL: none */
+    bool looks_again;    /* the page reloads itself */
+};
+
+const struct page_text *page_notice_text(enum page_notice notice);
+
+/* fewer_scopes and ends change only the texts of a connected account. */
+const struct page_text *page_result_text(enum page_result result, bool fewer_scopes, bool ends);

@@ -1,0 +1,94 @@
+#include "front/token_answer.h"
+
+#include "base/clock.h"
+#include "front/api.h"
+#include "front/audit.h"
+#include "oauth/lifetime.h"
+
+enum { MS_PER_S = 1000 };
+
+enum token_verdict token_judge(const struct cached_token *entry, int64_t min_ttl_ms)
+{
+    if (!entry)
+        return TOKEN_SHORT;
+    const struct issued_token *token = entry->token;
+    if (token->expires_at == 0)
+        return TOKEN_GOOD;
+    if (min_ttl_ms > lifetime_max_min_ttl(token->lifetime_ms))
+        return TOKEN_IMPOSSIBLE;
+    if (min_ttl_ms < 0)
+        min_ttl_ms = lifetime_default_min_ttl(token->lifetime_ms);
+    int64_t left_ms = token->expires_at - clock_now();
+    return left_ms > 0 && left_ms >= min_ttl_ms ? TOKEN_GOOD : TOKEN_SHORT;
+}
+
+void token_refuse(struct web_request *web, const struct token_wish *wish, enum wire_error error,
+                  const char *text)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    api_refuse(web, error, account_text(&wish->account, account), "%s", text);
+}
+
+static void answer_plain(struct web_request *web, const struct secret *token)
+{
+    const struct web_answer answer = {
+        .status = 200,
+        .content_type = "text/plain; charset=utf-8",
+        .body = secret_reveal(token),
+        .length = secret_length(token),
+        .headers = { { "Cache-Control", "no-store" } },
+    };
+    web_answer(web, &answer);
+}
+
+static void answer_json(struct token_server *server, struct web_request *web,
+                        const struct token_wish *wish, struct cached_token *entry)
+{
+    if (!entry->parts.text) {
+        const struct provider *provider =
+            settings_provider(server->context->settings, wish->account.provider);
+        if (!provider) {
+            token_refuse(web, wish, WIRE_UNKNOWN_PROVIDER, "the provider is not configured");
+            return;
+        }
+        if (token_parts_make(&wish->account, entry->token, provider, &entry->parts) < 0) {
+            token_refuse(web, wish, WIRE_INTERNAL, "out of memory");
+            return;
+        }
+    }
+    buffer_clear(&server->answer);
+    token_parts_append(&server->answer, &entry->parts, entry->token, clock_now());
+    api_answer(web, &server->answer);
+    buffer_clear(&server->answer);
+}
+
+static void serve(struct token_server *server, struct web_request *web,
+                  const struct token_wish *wish, struct cached_token *entry)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+
+    audit_count(server->context->audit, account_text(&wish->account, account), wish->uid, "token",
+                entry->token->generation);
+    if (wish->plain)
+        answer_plain(web, entry->token->access_token);
+    else
+        answer_json(server, web, wish, entry);
+}
+
+void token_answer(struct token_server *server, struct web_request *web,
+                  const struct token_wish *wish, struct cached_token *entry,
+                  enum token_verdict verdict)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+
+    if (verdict == TOKEN_GOOD) {
+        serve(server, web, wish, entry);
+        return;
+    }
+    const struct failure failure = {
+        .error = WIRE_BAD_REQUEST,
+        .description = "min_ttl is more than half of the token's lifetime",
+        .max_min_ttl_s = lifetime_max_min_ttl(entry->token->lifetime_ms) / MS_PER_S,
+    };
+    api_fail(web, &failure, account_text(&wish->account, account), NULL);
+}

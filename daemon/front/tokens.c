@@ -1,0 +1,393 @@
+#include "front/tokens.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "front/api.h"
+#include "front/asks.h"
+#include "front/deadlines.h"
+#include "front/token_answer.h"
+#include "front/token_cache.h"
+
+enum {
+    MS_PER_S = 1000,
+    /* Even who will not wait for a refresh gets what lies in the store. */
+    WAIT_LEAST_MS = 100,
+};
+
+struct waiter;
+
+struct waiter_list {
+    struct waiter *first, *last;
+};
+
+/* A request that waits. */
+struct waiter {
+    struct deadline deadline;
+    struct flight *flight;
+    struct waiter_list *list; /* one of the flight's */
+    struct waiter *next, *previous;
+    struct web_request *web;
+    struct token_wish wish;
+    unsigned tries;
+};
+
+/* One account's question to the back and those who wait for its answer. It is there while the
+ * question is out, also when all who waited are gone: what comes goes to the cache. */
+struct flight {
+    struct account_node node;
+    struct tokens *tokens;
+    uint64_t ask;
+    int64_t asked_min_ttl_ms;
+    uint64_t floor;  /* a token of a smaller generation is not served */
+    bool distrusted; /* the answer was overtaken by a notice that does not say by what */
+    struct waiter_list waiting;
+    struct waiter_list settling; /* those for whom the answer that just came is looked at */
+    size_t count;
+};
+
+struct tokens {
+    struct context *context;
+    struct token_cache *cache;
+    struct account_map flights;
+    size_t waiter_count;
+    bool stopping;
+    struct token_server server;
+};
+
+int tokens_new(struct context *context, struct tokens **ret)
+{
+    struct tokens *tokens = calloc(1, sizeof(*tokens));
+    if (!tokens)
+        return -ENOMEM;
+    tokens->context = context;
+    tokens->server.context = context;
+    tokens->server.answer = BUFFER_WITH_MAXIMUM(WIRE_ANSWER_MAX);
+    if (token_cache_new(&tokens->cache) < 0 ||
+        account_map_init(&tokens->flights, TOKENS_WAITERS_MAX) < 0) {
+        tokens_free(tokens);
+        return -ENOMEM;
+    }
+    *ret = tokens;
+    return 0;
+}
+
+static void list_add(struct waiter_list *list, struct waiter *waiter)
+{
+    waiter->list = list;
+    waiter->next = NULL;
+    waiter->previous = list->last;
+    *(list->last ? &list->last->next : &list->first) = waiter;
+    list->last = waiter;
+}
+
+static void list_remove(struct waiter *waiter)
+{
+    struct waiter_list *list = waiter->list;
+
+    *(waiter->previous ? &waiter->previous->next : &list->first) = waiter->next;
+    *(waiter->next ? &waiter->next->previous : &list->last) = waiter->previous;
+}
+
+/* Ends the wait and returns the request, which is the caller's to answer. */
+static struct web_request *waiter_end(struct waiter *waiter)
+{
+    struct flight *flight = waiter->flight;
+    struct web_request *web = waiter->web;
+
+    list_remove(waiter);
+    deadlines_remove(flight->tokens->context->deadlines, &waiter->deadline);
+    flight->count--;
+    flight->tokens->waiter_count--;
+    free(waiter);
+    return web;
+}
+
+static void flight_free(struct flight *flight)
+{
+    while (flight->waiting.first)
+        waiter_end(flight->waiting.first);
+    asks_forget(flight->tokens->context->asks, flight->ask);
+    account_map_remove(&flight->tokens->flights, &flight->node);
+    free(flight);
+}
+
+static void flight_free_node(void *userdata, struct account_node *node)
+{
+    flight_free((struct flight *)node);
+}
+
+struct tokens *tokens_free(struct tokens *tokens)
+{
+    if (!tokens)
+        return NULL;
+    if (tokens->flights.buckets)
+        account_map_each(&tokens->flights, flight_free_node, NULL);
+    account_map_release(&tokens->flights);
+    token_cache_free(tokens->cache);
+    buffer_release(&tokens->server.answer);
+    free(tokens);
+    return NULL;
+}
+
+static void waiter_refuse(struct waiter *waiter, enum wire_error error, const char *text)
+{
+    struct token_wish wish = waiter->wish;
+    token_refuse(waiter_end(waiter), &wish, error, text);
+}
+
+static void flight_settle(struct flight *flight, struct message *answer);
+
+static void flight_answered(void *userdata, struct message *answer)
+{
+    struct flight *flight = userdata;
+
+    flight->ask = 0;
+    if (!answer->failed && answer->token && answer->token->access_token && !flight->distrusted &&
+        answer->token->generation >= flight->floor)
+        token_cache_put(flight->tokens->cache, &flight->node.name, steal(answer->token));
+    flight_settle(flight, answer);
+}
+
+/* Asks for what the most demanding of those who wait needs. Returns 0, ASKS_BUSY or -ENOMEM. */
+static int flight_ask(struct flight *flight)
+{
+    struct message *question = message_new(ASK_TOKEN);
+
+    flight->asked_min_ttl_ms = -1;
+    for (struct waiter *waiter = flight->waiting.first; waiter; waiter = waiter->next) {
+        if (waiter->wish.min_ttl_ms > flight->asked_min_ttl_ms)
+            flight->asked_min_ttl_ms = waiter->wish.min_ttl_ms;
+    }
+    flight->distrusted = false;
+    if (question) {
+        question->account = flight->node.name;
+        question->min_ttl_ms = flight->asked_min_ttl_ms;
+    }
+    return asks_send(flight->tokens->context->asks, question, flight_answered, flight,
+                     &flight->ask);
+}
+
+/* The failure was of a question for more than this waiter needs, or of an overtaken one. */
+static bool deserves_own_question(const struct waiter *waiter)
+{
+    return waiter->flight->distrusted || waiter->wish.min_ttl_ms < waiter->flight->asked_min_ttl_ms;
+}
+
+/* Ends the wait if the answer that came decides it; else the waiter goes on waiting. */
+static void waiter_settle(struct waiter *waiter, const struct message *answer)
+{
+    struct flight *flight = waiter->flight;
+    struct tokens *tokens = flight->tokens;
+    struct token_wish wish = waiter->wish;
+    char account[ACCOUNT_TEXT_SIZE];
+
+    waiter->tries++;
+    if (answer->failed) {
+        if (!deserves_own_question(waiter) || waiter->tries >= TOKENS_TRIES_MAX) {
+            api_fail(waiter_end(waiter), &answer->failure, account_text(&wish.account, account),
+                     NULL);
+            return;
+        }
+    } else {
+        struct cached_token *entry = token_cache_find(tokens->cache, &flight->node.name);
+        enum token_verdict verdict = token_judge(entry, wish.min_ttl_ms);
+        if (verdict != TOKEN_SHORT) {
+            token_answer(&tokens->server, waiter_end(waiter), &wish, entry, verdict);
+            return;
+        }
+        if (waiter->tries >= TOKENS_TRIES_MAX) {
+            waiter_refuse(waiter, WIRE_PROVIDER_UNAVAILABLE, "no token came that lasts");
+            return;
+        }
+    }
+    list_remove(waiter);
+    list_add(&flight->waiting, waiter);
+}
+
+static void flight_refuse_all(struct flight *flight, enum wire_error error, const char *text)
+{
+    while (flight->waiting.first)
+        waiter_refuse(flight->waiting.first, error, text);
+}
+
+/* Answering one request may bring the next one in, or find a client gone, before it returns: so
+ * those who wait are moved to a list of their own first, and the flight is freed only at the end.
+ */
+static void flight_settle(struct flight *flight, struct message *answer)
+{
+    while (flight->waiting.first) {
+        struct waiter *waiter = flight->waiting.first;
+        list_remove(waiter);
+        list_add(&flight->settling, waiter);
+    }
+    while (flight->settling.first)
+        waiter_settle(flight->settling.first, answer);
+
+    if (flight->count > 0) {
+        int r = flight_ask(flight);
+        if (r == 0)
+            return;
+        flight_refuse_all(flight, r == ASKS_BUSY ? WIRE_BUSY : WIRE_INTERNAL,
+                          r == ASKS_BUSY ? "too many questions are waiting" : "out of memory");
+    }
+    flight_free(flight);
+}
+
+static void waiter_gone(void *userdata)
+{
+    waiter_end(userdata);
+}
+
+static void waiter_expired(struct deadline *deadline)
+{
+    struct waiter *waiter = (struct waiter *)deadline;
+    char text[64];
+
+    (void)snprintf(text, sizeof(text), "no token within %lld s",
+                   (long long)((waiter->wish.wait_ms + MS_PER_S - 1) / MS_PER_S));
+    waiter_refuse(waiter, WIRE_TIMEOUT, text);
+}
+
+/* The flight of the account, with its question out. Returns 0, ASKS_BUSY or -ENOMEM. */
+static int flight_join(struct tokens *tokens, struct waiter *waiter)
+{
+    struct flight *flight =
+        (struct flight *)account_map_find(&tokens->flights, &waiter->wish.account);
+    bool is_new = !flight;
+
+    if (is_new) {
+        flight = calloc(1, sizeof(*flight));
+        if (!flight)
+            return -ENOMEM;
+        flight->node.name = waiter->wish.account;
+        flight->tokens = tokens;
+        account_map_add(&tokens->flights, &flight->node);
+    }
+    if (flight->count == TOKENS_WAITERS_PER_ACCOUNT_MAX)
+        return ASKS_BUSY;
+    waiter->flight = flight;
+    list_add(&flight->waiting, waiter);
+    flight->count++;
+    tokens->waiter_count++;
+    if (!is_new)
+        return 0;
+
+    int r = flight_ask(flight);
+    if (r == 0)
+        return 0;
+    /* The waiter stays the caller's. */
+    list_remove(waiter);
+    tokens->waiter_count--;
+    flight_free(flight);
+    return r;
+}
+
+/* Returns 0, ASKS_BUSY or -ENOMEM. */
+static int wait_for_token(struct tokens *tokens, struct web_request *web,
+                          const struct token_wish *wish)
+{
+    if (tokens->stopping || tokens->waiter_count == TOKENS_WAITERS_MAX)
+        return ASKS_BUSY;
+    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    if (!waiter)
+        return -ENOMEM;
+    waiter->web = web;
+    waiter->wish = *wish;
+    struct deadlines *deadlines = tokens->context->deadlines;
+    int64_t wait_ms = wish->wait_ms < WAIT_LEAST_MS ? WAIT_LEAST_MS : wish->wait_ms;
+    int r = deadlines_add(deadlines, &waiter->deadline, wish->uid, wait_ms, waiter_expired);
+    if (r == 0)
+        r = flight_join(tokens, waiter);
+    if (r) {
+        deadlines_remove(deadlines, &waiter->deadline);
+        free(waiter);
+        return r < 0 ? r : ASKS_BUSY;
+    }
+    web_set_userdata(web, waiter);
+    web_on_gone(web, waiter_gone);
+    return 0;
+}
+
+void tokens_request(struct tokens *tokens, struct web_request *web, const struct token_wish *wish)
+{
+    struct cached_token *entry = token_cache_find(tokens->cache, &wish->account);
+    enum token_verdict verdict = token_judge(entry, wish->min_ttl_ms);
+
+    if (verdict != TOKEN_SHORT) {
+        token_answer(&tokens->server, web, wish, entry, verdict);
+        return;
+    }
+    int r = wait_for_token(tokens, web, wish);
+    if (r < 0)
+        token_refuse(web, wish, WIRE_INTERNAL, "out of memory");
+    else if (r)
+        token_refuse(web, wish, WIRE_BUSY, "too many requests are waiting");
+}
+
+static void distrust(void *userdata, struct account_node *node)
+{
+    struct flight *flight = (struct flight *)node;
+
+    flight->distrusted = true;
+    flight->floor = 0;
+}
+
+/* What a notice means for an answer that is under way, or overtaken in the mailbox. */
+static void notice_flight(struct tokens *tokens, const struct message *notice)
+{
+    struct account_node *node = account_map_find(&tokens->flights, &notice->account);
+    struct flight *flight = (struct flight *)node;
+    uint64_t generation = notice->token ? notice->token->generation : notice->generation;
+
+    if (!flight)
+        return;
+    if (generation == 0) {
+        distrust(NULL, node);
+        return;
+    }
+    /* A token is replaced by this one; without a token, those up to this generation are void. */
+    uint64_t floor = notice->token ? generation : generation + 1;
+    if (floor > flight->floor)
+        flight->floor = floor;
+}
+
+void tokens_notice(struct tokens *tokens, struct message *notice)
+{
+    if (!*notice->account.provider) {
+        token_cache_forget_all(tokens->cache);
+        account_map_each(&tokens->flights, distrust, NULL);
+        return;
+    }
+    notice_flight(tokens, notice);
+    if (notice->token && notice->token->access_token)
+        token_cache_replace(tokens->cache, &notice->account, steal(notice->token));
+    else
+        token_cache_forget(tokens->cache, &notice->account, notice->generation);
+}
+
+void tokens_reject(struct tokens *tokens, const struct account_name *account,
+                   const char *fingerprint)
+{
+    struct account_node *node = account_map_find(&tokens->flights, account);
+
+    token_cache_reject(tokens->cache, account, fingerprint);
+    if (node)
+        ((struct flight *)node)->distrusted = true;
+}
+
+void tokens_settings_changed(struct tokens *tokens)
+{
+    token_cache_forget_parts(tokens->cache);
+}
+
+static void flight_stop(void *userdata, struct account_node *node)
+{
+    flight_refuse_all((struct flight *)node, WIRE_BUSY, "the broker is stopping");
+}
+
+void tokens_stop(struct tokens *tokens)
+{
+    tokens->stopping = true;
+    account_map_each(&tokens->flights, flight_stop, NULL);
+}

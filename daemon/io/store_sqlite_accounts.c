@@ -1,0 +1,240 @@
+/* Accounts, their schedule, and whose a refresh token is. */
+
+#include <errno.h>
+
+#include "io/store_sqlite_private.h"
+
+static const struct field name_fields[] = {
+    FIELD_ARRAY(account_name, provider),
+    FIELD_ARRAY(account_name, label),
+};
+
+enum { NAME_FIELDS = sizeof name_fields / sizeof name_fields[0] };
+
+enum {
+    ACCOUNT_STATES = ACCOUNT_CONSENT_REQUIRED + 1,
+    REFUSAL_STEPS = REFUSAL_PREDECESSOR + 1,
+};
+
+/* The sealed bytes are last, so that the facts alone are this table without its last row. */
+static const struct field account_fields[] = {
+    FIELD_ARRAY(account_row, name.provider),
+    FIELD_ARRAY(account_row, name.label),
+    FIELD(account_row, COUNTER, generation),
+    FIELD_SIZED(account_row, CHOICE, state, ACCOUNT_STATES),
+    FIELD(account_row, BOOLEAN, has_refresh_token),
+    FIELD(account_row, BOOLEAN, rejected),
+    FIELD(account_row, NUMBER, created_at),
+    FIELD(account_row, NUMBER, refreshed_at),
+    FIELD(account_row, NUMBER, lifetime_ms),
+    FIELD(account_row, NUMBER, expires_at),
+    FIELD(account_row, NUMBER, refresh_at),
+    FIELD(account_row, NUMBER, refresh_token_expires_at),
+    FIELD_SIZED(account_row, CHOICE, refusals, REFUSAL_STEPS),
+    FIELD(account_row, NUMBER, refused_at),
+    FIELD(account_row, NUMBER, suspect_since),
+    FIELD(account_row, UNSIGNED, failures),
+    FIELD(account_row, TEXT, last_error),
+    FIELD(account_row, TEXT, last_error_description),
+    FIELD(account_row, NUMBER, last_error_at),
+    FIELD(account_row, TEXT, scope),
+    FIELD(account_row, TEXT, identity),
+    FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
+};
+
+enum {
+    ACCOUNT_FIELDS = sizeof account_fields / sizeof account_fields[0],
+    ACCOUNT_FACT_FIELDS = ACCOUNT_FIELDS - 1,
+};
+
+int store_read(struct store *store, const struct account_name *name, struct account_row *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+    struct account_row borrowed = { 0 };
+
+    int r = store_reading(store, STATEMENT_READ_ACCOUNT, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_step(store, statement);
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+
+    r = store_read_row(store, statement, account_fields, ACCOUNT_FIELDS, &borrowed);
+    return r < 0 ? r : account_row_copy(&borrowed, ret);
+}
+
+static int put_account(struct store *store, enum store_statement which, size_t fields,
+                       const struct account_row *row)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, which, &statement);
+    if (r == 0)
+        r = store_bind_row(store, statement, 1, account_fields, fields, row);
+    return r < 0 ? r : store_write(store, statement);
+}
+
+int store_put(struct store *store, const struct account_row *row)
+{
+    return put_account(store, STATEMENT_PUT_ACCOUNT, ACCOUNT_FIELDS, row);
+}
+
+int store_put_facts(struct store *store, const struct account_row *row)
+{
+    return put_account(store, STATEMENT_PUT_ACCOUNT_FACTS, ACCOUNT_FACT_FIELDS, row);
+}
+
+/* Runs a statement that writes and takes an account's name alone. */
+static int write_by_name(struct store *store, enum store_statement which,
+                         const struct account_name *name)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, which, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    return r < 0 ? r : store_write(store, statement);
+}
+
+int store_delete(struct store *store, const struct account_name *name)
+{
+    int r = write_by_name(store, STATEMENT_DELETE_ACCOUNT, name);
+    if (r < 0)
+        return r;
+    return sqlite3_changes(store->db) > 0 ? 0 : STORE_NOT_FOUND;
+}
+
+static int each_account(struct store *store, sqlite3_stmt *statement, store_each_account each,
+                        void *userdata)
+{
+    for (;;) {
+        struct account_row row = { 0 };
+        int r = store_step(store, statement);
+        if (r <= 0)
+            return r;
+        r = store_read_row(store, statement, account_fields, ACCOUNT_FACT_FIELDS, &row);
+        if (r < 0)
+            return r;
+        if (!each(userdata, &row))
+            return 0;
+    }
+}
+
+int store_list(struct store *store, const struct account_name *after, size_t limit,
+               store_each_account each, void *userdata)
+{
+    static const struct account_name before_all = { "", "" };
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_LIST_ACCOUNTS, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, after ? after : &before_all);
+    if (r == 0)
+        r = store_bind_limit(store, statement, 3, limit);
+    return r < 0 ? r : each_account(store, statement, each, userdata);
+}
+
+int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
+              store_each_account each, void *userdata)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_DUE_ACCOUNTS, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_number(store, statement, 2, now);
+    if (r == 0)
+        r = store_bind_limit(store, statement, 3, limit);
+    return r < 0 ? r : each_account(store, statement, each, userdata);
+}
+
+int store_next_due(struct store *store, const char *provider, int64_t *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_NEXT_DUE, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_step(store, statement);
+    if (r < 0)
+        return r;
+    *ret = r == 1 ? sqlite3_column_int64(statement, 0) : 0;
+    return 0;
+}
+
+/* The account's name that is a statement's first row. */
+static int read_name(struct store *store, sqlite3_stmt *statement, struct account_name *ret)
+{
+    struct account_name name;
+    int r = store_step(store, statement);
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+
+    r = store_read_row(store, statement, name_fields, NAME_FIELDS, &name);
+    if (r < 0)
+        return r;
+    *ret = name;
+    return 0;
+}
+
+int store_canary(struct store *store, const char *provider, struct account_name *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_CANARY, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    return r < 0 ? r : read_name(store, statement, ret);
+}
+
+int store_count(struct store *store, uint64_t ret[static 3])
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+    uint64_t counts[ACCOUNT_STATES] = { 0 };
+    int r = store_reading(store, STATEMENT_COUNT_ACCOUNTS, &statement);
+    if (r < 0)
+        return r;
+
+    while ((r = store_step(store, statement)) == 1) {
+        int64_t state = sqlite3_column_int64(statement, 0);
+        if (state >= 0 && state < ACCOUNT_STATES)
+            counts[state] = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    if (r < 0)
+        return r;
+    for (int state = 0; state < ACCOUNT_STATES; state++)
+        ret[state] = counts[state];
+    return 0;
+}
+
+int store_put_token_owner(struct store *store, const struct account_name *name,
+                          const char *fingerprint)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    if (!fingerprint)
+        return write_by_name(store, STATEMENT_DROP_OWNER, name);
+
+    int r = store_writing(store, STATEMENT_PUT_OWNER, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, fingerprint);
+    return r < 0 ? r : store_write(store, statement);
+}
+
+int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
+                      struct account_name *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_GET_OWNER, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_text(store, statement, 2, fingerprint);
+    return r < 0 ? r : read_name(store, statement, ret);
+}

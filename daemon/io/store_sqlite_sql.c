@@ -1,0 +1,101 @@
+/* Every statement of the store. Lists of columns are in the order of the tables of fields that bind
+ * and read them. */
+
+#include "io/store_sqlite_private.h"
+
+#define ACCOUNT_FACTS                                                                              \
+    "provider, label, generation, state, has_refresh_token, rejected, created_at, refreshed_at,"   \
+    " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
+    " suspect_since, failures, last_error, last_error_description, last_error_at, scope, identity"
+#define ACCOUNT_FACTS_VALUES                                                                       \
+    "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
+    " ?21"
+#define ACCOUNT_FACTS_REPLACE                                                                      \
+    "generation = excluded.generation, state = excluded.state,"                                    \
+    " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
+    " created_at = excluded.created_at, refreshed_at = excluded.refreshed_at,"                     \
+    " lifetime_ms = excluded.lifetime_ms, expires_at = excluded.expires_at,"                       \
+    " refresh_at = excluded.refresh_at,"                                                           \
+    " refresh_token_expires_at = excluded.refresh_token_expires_at,"                               \
+    " refusals = excluded.refusals, refused_at = excluded.refused_at,"                             \
+    " suspect_since = excluded.suspect_since, failures = excluded.failures,"                       \
+    " last_error = excluded.last_error,"                                                           \
+    " last_error_description = excluded.last_error_description,"                                   \
+    " last_error_at = excluded.last_error_at, scope = excluded.scope,"                             \
+    " identity = excluded.identity"
+
+#define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
+#define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
+
+const char *const store_statement_sql[STATEMENT_TOTAL] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+
+    [STATEMENT_GET_FACT] = "SELECT value FROM facts WHERE name = ?1",
+    [STATEMENT_PUT_FACT] = "INSERT INTO facts (name, value) VALUES (?1, ?2)"
+                           " ON CONFLICT DO UPDATE SET value = excluded.value",
+
+    [STATEMENT_READ_ACCOUNT] = "SELECT " ACCOUNT_FACTS ", sealed FROM accounts"
+                               " WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_PUT_ACCOUNT] =
+        "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?22) ON CONFLICT (provider, label) DO UPDATE SET"
+        " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
+    [STATEMENT_PUT_ACCOUNT_FACTS] =
+        "INSERT INTO accounts (" ACCOUNT_FACTS ")"
+        " VALUES (" ACCOUNT_FACTS_VALUES ") ON CONFLICT (provider, label) DO UPDATE SET"
+        " " ACCOUNT_FACTS_REPLACE,
+    [STATEMENT_DELETE_ACCOUNT] = "DELETE FROM accounts WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_LIST_ACCOUNTS] = "SELECT " ACCOUNT_FACTS " FROM accounts"
+                                " WHERE (provider, label) > (?1, ?2)"
+                                " ORDER BY provider, label LIMIT ?3",
+    [STATEMENT_DUE_ACCOUNTS] = "SELECT " ACCOUNT_FACTS " FROM accounts"
+                               " WHERE provider = ?1 AND refresh_at > 0 AND refresh_at <= ?2"
+                               " ORDER BY refresh_at LIMIT ?3",
+    [STATEMENT_NEXT_DUE] = "SELECT refresh_at FROM accounts"
+                           " WHERE provider = ?1 AND refresh_at > 0"
+                           " ORDER BY refresh_at LIMIT 1",
+    [STATEMENT_CANARY] = "SELECT provider, label FROM accounts"
+                         " WHERE provider = ?1 AND has_refresh_token <> 0 AND state <> 2"
+                         " ORDER BY refreshed_at DESC LIMIT 1",
+    [STATEMENT_COUNT_ACCOUNTS] = "SELECT state, accounts FROM account_counts",
+
+    [STATEMENT_PUT_OWNER] = "INSERT INTO token_owners (provider, label, fingerprint)"
+                            " VALUES (?1, ?2, ?3)"
+                            " ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint",
+    [STATEMENT_DROP_OWNER] = "DELETE FROM token_owners WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_GET_OWNER] = "SELECT provider, label FROM token_owners"
+                            " WHERE provider = ?1 AND fingerprint = ?2 ORDER BY label LIMIT 1",
+
+    [STATEMENT_GET_PAUSE] = "SELECT provider, paused_since, probe_at, probes, reason, credentials"
+                            " FROM pauses WHERE provider = ?1",
+    [STATEMENT_PUT_PAUSE] =
+        "INSERT INTO pauses (provider, paused_since, probe_at, probes, reason, credentials)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        " ON CONFLICT DO UPDATE SET paused_since = excluded.paused_since,"
+        " probe_at = excluded.probe_at, probes = excluded.probes, reason = excluded.reason,"
+        " credentials = excluded.credentials",
+
+    [STATEMENT_KEEP] = "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_TRIM_KEPT] = "DELETE FROM kept WHERE id IN"
+                            " (SELECT id FROM kept WHERE kind = ?1 ORDER BY id LIMIT"
+                            " max(0, (SELECT count(*) FROM kept WHERE kind = ?1) - ?2))",
+    [STATEMENT_EACH_KEPT] = "SELECT id, " KEPT_COLUMNS " FROM kept"
+                            " WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3",
+    [STATEMENT_POSTPONE_KEPT] = "UPDATE kept SET due_at = ?2, tries = ?3 WHERE id = ?1",
+    [STATEMENT_DROP_KEPT] = "DELETE FROM kept WHERE id = ?1",
+
+    [STATEMENT_COUNT_AUDIT] =
+        "UPDATE audit SET count = count + ?6, first_at = min(first_at, ?7),"
+        " last_at = max(last_at, ?8)"
+        " WHERE account = ?1 AND uid = ?2 AND unit = ?3 AND verdict = ?4 AND generation = ?5",
+    [STATEMENT_INSERT_AUDIT] =
+        "INSERT INTO audit (account, uid, unit, verdict, generation, count, first_at, last_at)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [STATEMENT_TRIM_AUDIT] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
+    [STATEMENT_EACH_AUDIT] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE id < ?1"
+                             " ORDER BY id DESC LIMIT ?2",
+    [STATEMENT_EACH_AUDIT_OF] = "SELECT " AUDIT_COLUMNS " FROM audit"
+                                " WHERE account = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+};

@@ -1,0 +1,256 @@
+/*
+ * The main thread: options, settings, signals, notify; it wires the others. It alone may block.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "main/opening.h"
+#include "main/threads.h"
+
+enum { SIGNAL_COUNT = 3, EXIT_USAGE = 2 };
+static const int signals[SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
+
+struct daemon {
+    struct places places;
+    struct loop *loop;
+    struct loop_source *signal_sources[SIGNAL_COUNT];
+    struct loop_source *watchdog;
+    int64_t watchdog_ms;
+    struct threads *threads;
+    bool stopping;
+};
+
+static int fail(const struct complaint *complaint)
+{
+    log_error("%s", complaint->text);
+    (void)sd_notifyf(0, "STATUS=%s", complaint->text);
+    return EXIT_FAILURE;
+}
+
+/* Both settings from one reading of the files. */
+static int load_settings(const struct places *places, struct settings **ret_front,
+                         struct settings **ret_back, struct complaint *complaint)
+{
+    CLEANUP(cleanup_settings_text) struct settings_text *text = NULL;
+    CLEANUP(cleanup_settings) struct settings *front = NULL;
+    CLEANUP(cleanup_settings) struct settings *back = NULL;
+    const struct settings_places where = { .credentials_directory = places->credentials_directory };
+    int r = settings_read(places->config, places->config_given, &text, complaint);
+    if (r == 0)
+        r = settings_parse(text, &where, false, &front, complaint);
+    if (r == 0)
+        r = settings_parse(text, &where, true, &back, complaint);
+    if (r != 0)
+        return r;
+    *ret_front = steal(front);
+    *ret_back = steal(back);
+    return 0;
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct complaint complaint = { "" };
+    struct settings *front = NULL;
+    struct settings *back = NULL;
+    (void)sd_notify(0, "RELOADING=1");
+    if (load_settings(&daemon->places, &front, &back, &complaint) != 0)
+        log_error("the configuration stays as it was: %s", complaint.text);
+    else if (threads_reload(daemon->threads, front, back) != 0)
+        log_error("the configuration stays as it was: too much is under way, reload again");
+    else
+        log_info("the configuration was read anew; listeners, key and folders need a restart");
+    (void)sd_notify(0, "READY=1");
+}
+
+static void got_signal(void *userdata, int signal)
+{
+    struct daemon *daemon = userdata;
+    if (signal == SIGHUP) {
+        reload(daemon);
+        return;
+    }
+    log_info("stopping");
+    daemon->stopping = true;
+    (void)sd_notify(0, "STOPPING=1");
+    loop_exit(daemon->loop, 0);
+}
+
+static void feed_watchdog(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    (void)sd_notify(0, "WATCHDOG=1");
+    (void)loop_timer_set(daemon->watchdog, daemon->watchdog_ms);
+}
+
+static int add_watchdog(struct daemon *daemon)
+{
+    uint64_t usec = 0;
+    if (sd_watchdog_enabled(0, &usec) <= 0)
+        return 0;
+    daemon->watchdog_ms = (int64_t)(usec / 2000);
+    int r = loop_add_timer(daemon->loop, feed_watchdog, daemon, &daemon->watchdog);
+    return r == 0 ? loop_timer_set(daemon->watchdog, daemon->watchdog_ms) : r;
+}
+
+static int add_signals(struct daemon *daemon)
+{
+    int r = loop_new(&daemon->loop);
+    for (size_t i = 0; i < SIGNAL_COUNT && r == 0; i++)
+        r = loop_add_signal(daemon->loop, signals[i], got_signal, daemon,
+                            &daemon->signal_sources[i]);
+    return r == 0 ? add_watchdog(daemon) : r;
+}
+
+/* Signals go to the main thread's loop alone; every thread inherits the mask. */
+static void block_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set); /* these fail for bad signal numbers alone */
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        (void)sigaddset(&set, signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* No core dump, no debugger of another process of this user, no keys written by TLS libraries. */
+static void harden(void)
+{
+    const struct rlimit none = { 0, 0 };
+    (void)umask(077);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        log_warning("core dumps could not be switched off: %s", strerror(errno));
+    (void)unsetenv("SSLKEYLOGFILE");
+}
+
+/* A thread ended by itself: the process goes down with it, and its manager starts it anew. */
+static void thread_ended(void *userdata)
+{
+    const struct daemon *daemon = userdata;
+    (void)daemon;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *ret_socket_is_ours,
+                      struct complaint *complaint)
+{
+    const struct places *places = &daemon->places;
+    int r = load_settings(places, &parts->for_front, &parts->for_back, complaint);
+    if (r == 0)
+        r = open_store(places, &parts->store, complaint);
+    if (r == 0)
+        r = open_key(places, parts->for_back->key, parts->store, &parts->key, complaint);
+    if (r == 0) {
+        r = open_socket(places, ret_socket_is_ours, complaint);
+        parts->api_fd = r;
+        r = r < 0 ? r : 0;
+    }
+    return r;
+}
+
+static void close_parts(struct thread_parts *parts)
+{
+    settings_free(parts->for_front);
+    settings_free(parts->for_back);
+    seal_key_free(parts->key);
+    store_close(parts->store);
+    cleanup_fd(&parts->api_fd);
+}
+
+static int run(struct daemon *daemon)
+{
+    log_info("tokenbrokerd " TOKENBROKER_VERSION " answers on %s", daemon->places.socket);
+    (void)sd_notify(0, "READY=1\nSTATUS=Answering.");
+    int r = loop_run(daemon->loop);
+    const int ended = threads_stop(daemon->threads);
+    if (ended != 0)
+        log_error("a thread ended with: %s", strerror(-ended));
+    return r == 0 && ended == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int serve(struct daemon *daemon)
+{
+    struct complaint complaint = { "the daemon cannot be set up: memory is short" };
+    struct thread_parts parts = { .api_fd = -1, .system_service = daemon->places.system_service };
+    bool socket_is_ours = false;
+    bool locked = true;
+    int r = secret_start(&locked);
+    if (r == 0 && !locked)
+        log_warning("secrets may be swapped out: raise the limit of locked memory (ulimit -l)");
+    if (r == 0)
+        r = add_signals(daemon);
+    if (r == 0)
+        r = open_parts(daemon, &parts, &socket_is_ours, &complaint);
+    if (r == 0)
+        r = threads_start(&parts, thread_ended, daemon, &daemon->threads, &complaint);
+    int result = EXIT_FAILURE;
+    if (r == 0)
+        result = run(daemon);
+    else {
+        fail(&complaint);
+        close_parts(&parts);
+    }
+    if (socket_is_ours)
+        (void)unlink(daemon->places.socket); /* a stale one would be replaced at the next start */
+    return result;
+}
+
+static int check_config(const struct places *places)
+{
+    struct complaint complaint = { "" };
+    CLEANUP(cleanup_settings) struct settings *front = NULL;
+    CLEANUP(cleanup_settings) struct settings *back = NULL;
+    bool locked = false;
+    if (secret_start(&locked) != 0 || load_settings(places, &front, &back, &complaint) != 0) {
+        (void)fprintf(stderr, "%s\n", complaint.text);
+        return EXIT_FAILURE;
+    }
+    (void)printf("%s: fine, %zu provider%s, %zu access rule%s\n", places->config,
+                 front->provider_count, front->provider_count == 1 ? "" : "s", front->rule_count,
+                 front->rule_count == 1 ? "" : "s");
+    return EXIT_SUCCESS;
+}
+
+static void release(struct daemon *daemon)
+{
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        loop_source_free(daemon->signal_sources[i]);
+    loop_source_free(daemon->watchdog);
+    loop_free(daemon->loop);
+    places_release(&daemon->places);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { 0 };
+    struct daemon daemon = { 0 };
+    struct complaint complaint = { "" };
+    int result = options_parse(argc, argv, &options);
+    if (result != 0) {
+        options_release(&options);
+        return result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
+    }
+    log_start(options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    block_signals();
+    harden();
+    if (places_find(&options, &daemon.places, &complaint) != 0)
+        result = fail(&complaint);
+    else if (options.check_config)
+        result = check_config(&daemon.places);
+    else
+        result = serve(&daemon);
+    release(&daemon);
+    options_release(&options);
+    return result;
+}

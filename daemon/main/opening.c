@@ -1,0 +1,219 @@
+#include "main/opening.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "io/web.h"
+
+static const char proof_text[] = "tokenbroker key proof 1";
+enum { PROOF_MAX = 512 };
+
+static int read_clock(struct store *store, struct clock_record *ret)
+{
+    CLEANUP(cleanup_string) char *boot_id = NULL;
+    CLEANUP(cleanup_string) char *offset = NULL;
+    CLEANUP(cleanup_string) char *last = NULL;
+    int r = store_get_fact(store, "clock_boot_id", &boot_id);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    if (r == 0)
+        r = store_get_fact(store, "clock_offset", &offset);
+    if (r == 0)
+        r = store_get_fact(store, "clock_last", &last);
+    if (r != 0)
+        return r < 0 ? r : -EIO;
+    (void)snprintf(ret->boot_id, sizeof ret->boot_id, "%s", boot_id);
+    ret->offset_ms = strtoll(offset, NULL, 10);
+    ret->last_ms = strtoll(last, NULL, 10);
+    return 0;
+}
+
+static int put_number(struct store *store, const char *name, int64_t number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRId64, number);
+    return store_put_fact(store, name, text);
+}
+
+static int write_clock(struct store *store, const struct clock_record *record)
+{
+    int r = store_begin(store);
+    if (r == 0)
+        r = store_put_fact(store, "clock_boot_id", record->boot_id);
+    if (r == 0)
+        r = put_number(store, "clock_offset", record->offset_ms);
+    if (r == 0)
+        r = put_number(store, "clock_last", record->last_ms);
+    if (r == 0)
+        r = store_commit(store);
+    if (r < 0)
+        store_rollback(store);
+    return r;
+}
+
+static int start_clock(struct store *store)
+{
+    struct clock_record stored = { 0 };
+    struct clock_record now = { 0 };
+    int r = read_clock(store, &stored);
+    if (r == 0)
+        r = clock_start(&stored, &now);
+    if (r == 0)
+        r = write_clock(store, &now);
+    return r;
+}
+
+int open_store(const struct places *places, struct store **ret, struct complaint *complaint)
+{
+    CLEANUP(cleanup_store) struct store *store = NULL;
+    int r = make_folder(places->state_dir, 0700);
+    if (r < 0) {
+        complain(complaint, "%s cannot be made: %s", places->state_dir, strerror(-r));
+        return r;
+    }
+    r = store_open(places->state_dir, &store, complaint);
+    if (r != 0)
+        return r < 0 ? r : -EBUSY;
+    r = start_clock(store);
+    if (r != 0) {
+        complain(complaint, "the store in %s cannot be written: %s: free space or mend the disk",
+                 places->state_dir, r == -ENOSPC ? "the disk is full" : store_message(store));
+        return r < 0 ? r : -EIO;
+    }
+    *ret = steal(store);
+    return 0;
+}
+
+/* The proof lies in the store as base64: what the key seals, and nobody else can. */
+static int make_proof(const struct seal_key *key, struct buffer *out)
+{
+    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    int r = seal(key, "key proof", proof_text, sizeof proof_text - 1, &sealed);
+    if (r == 0)
+        buffer_append_base64(out, sealed.data, sealed.length);
+    return r == 0 && (sealed.failed || out->failed) ? -ENOMEM : r;
+}
+
+static int write_proof(struct store *store, const struct seal_key *key)
+{
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    int r = make_proof(key, &text);
+    if (r == 0)
+        r = store_begin(store);
+    if (r == 0)
+        r = store_put_fact(store, "key_proof", buffer_text(&text));
+    if (r == 0)
+        r = store_commit(store);
+    if (r < 0)
+        store_rollback(store);
+    return r;
+}
+
+static bool proof_fits(const struct seal_key *key, const char *proof)
+{
+    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    CLEANUP(cleanup_buffer) struct buffer plain = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    return buffer_append_unbase64(&sealed, proof) &&
+           unseal(key, "key proof", sealed.data, sealed.length, &plain) == 0 &&
+           strcmp(buffer_text(&plain), proof_text) == 0;
+}
+
+static int key_from_secret(const struct places *places, const char *source, struct seal_key **ret,
+                           struct complaint *complaint)
+{
+    const struct settings_places where = { .credentials_directory = places->credentials_directory };
+    CLEANUP(cleanup_secret) struct secret *text = NULL;
+    if (settings_resolve_secret(source, &where, "broker key", &text, complaint) != 0)
+        return -EINVAL;
+    int r = seal_key_from_text(text, ret);
+    if (r != 0)
+        complain(complaint, "broker key: what %.*s gave is no key of 32 bytes (hex or base64)",
+                 (int)strcspn(source, ":"), source);
+    return r;
+}
+
+static int read_key(const struct places *places, const char *source, bool create,
+                    struct seal_key **ret, struct complaint *complaint)
+{
+    static const char file_prefix[] = "file:";
+    if (strncmp(source, file_prefix, sizeof file_prefix - 1) == 0)
+        return seal_key_from_file(source + sizeof file_prefix - 1, false, ret, complaint);
+    if (strcmp(source, "auto") != 0)
+        return key_from_secret(places, source, ret, complaint);
+    CLEANUP(cleanup_string) char *path = NULL;
+    if (asprintf(&path, "%s/key", places->state_dir) < 0)
+        return -ENOMEM;
+    return seal_key_from_file(path, create, ret, complaint);
+}
+
+int open_key(const struct places *places, const char *source, struct store *store,
+             struct seal_key **ret, struct complaint *complaint)
+{
+    CLEANUP(cleanup_string) char *proof = NULL;
+    CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
+    int r = store_get_fact(store, "key_proof", &proof);
+    if (r < 0) {
+        complain(complaint, "the store cannot be read: %s", store_message(store));
+        return r;
+    }
+    r = read_key(places, source, proof == NULL, &key, complaint);
+    if (r != 0)
+        return r;
+    if (!proof) {
+        r = write_proof(store, key);
+        if (r != 0)
+            complain(complaint, "the store in %s cannot be written: %s", places->state_dir,
+                     store_message(store));
+    } else if (!proof_fits(key, proof)) {
+        complain(complaint,
+                 "the sealing key does not fit the store in %s: put the right key back (broker { "
+                 "key = … }); the store is unchanged",
+                 places->state_dir);
+        r = -EKEYREJECTED;
+    }
+    if (r != 0)
+        return r < 0 ? r : -EIO;
+    *ret = steal(key);
+    return 0;
+}
+
+/* Folder of a path, made where it is missing; it is kept when it is there. */
+static int make_parent(const char *path, mode_t mode)
+{
+    CLEANUP(cleanup_string) char *copy = strdup(path);
+    char *slash = copy ? strrchr(copy, '/') : NULL;
+    if (!copy)
+        return -ENOMEM;
+    if (!slash || slash == copy)
+        return 0;
+    *slash = '\0';
+    return make_folder(copy, mode);
+}
+
+int open_socket(const struct places *places, bool *ret_ours, struct complaint *complaint)
+{
+    enum { FOR_ITS_OWNER = 0600, FOR_EVERYBODY = 0666 };
+    const int given = sd_listen_fds(1);
+    if (given > 1) {
+        complain(complaint, "systemd passed %d sockets: the API socket alone is expected", given);
+        return -EINVAL;
+    }
+    if (given == 1) {
+        *ret_ours = false;
+        return SD_LISTEN_FDS_START;
+    }
+    int r = make_parent(places->socket, places->system_service ? 0755 : 0700);
+    if (r < 0) {
+        complain(complaint, "the folder of %s cannot be made: %s", places->socket, strerror(-r));
+        return r;
+    }
+    const unsigned mode = places->system_service ? FOR_EVERYBODY : FOR_ITS_OWNER;
+    r = web_listen_unix(places->socket, mode, complaint);
+    *ret_ours = r >= 0;
+    return r;
+}

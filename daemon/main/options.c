@@ -1,0 +1,102 @@
+#include "main/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: tokenbrokerd [OPTION]...\n"
+    "Keeps OAuth 2.0 grants and hands out access tokens on a Unix socket.\n"
+    "\n"
+    "  --config FILE      read this configuration; providers.d/*.conf beside it too\n"
+    "  --state-dir DIR    keep the store and the sealing key here\n"
+    "  --socket PATH      answer on this socket\n"
+    "  --check-config     read the configuration, say what is wrong with it, and stop\n"
+    "  --verbose          log more; never a secret\n"
+    "  --version          print the version\n"
+    "  --help             print this\n"
+    "\n"
+    "See tokenbrokerd(8) and tokenbroker.conf(5).\n";
+
+enum {
+    OPTION_CONFIG = 256,
+    OPTION_STATE,
+    OPTION_SOCKET,
+    OPTION_CHECK,
+    OPTION_VERSION,
+    OPTION_HELP
+};
+
+static const struct option long_options[] = {
+    { "config", required_argument, NULL, OPTION_CONFIG },
+    { "state-dir", required_argument, NULL, OPTION_STATE },
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "check-config", no_argument, NULL, OPTION_CHECK },
+    { "verbose", no_argument, NULL, 'v' },
+    { "version", no_argument, NULL, OPTION_VERSION },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+static int wrong(const char *argument)
+{
+    if (argument)
+        (void)fprintf(stderr, "tokenbrokerd: unexpected argument '%s'\n", argument);
+    (void)fputs("tokenbrokerd: try 'tokenbrokerd --help'\n", stderr);
+    return OPTIONS_WRONG;
+}
+
+static bool set_path(char **slot, const char *value)
+{
+    free(*slot);
+    *slot = strdup(value);
+    return *slot != NULL;
+}
+
+static int take_option(int option, struct options *options)
+{
+    switch (option) {
+    case OPTION_CONFIG:
+        return set_path(&options->config, optarg) ? 0 : OPTIONS_WRONG;
+    case OPTION_STATE:
+        return set_path(&options->state_dir, optarg) ? 0 : OPTIONS_WRONG;
+    case OPTION_SOCKET:
+        return set_path(&options->socket, optarg) ? 0 : OPTIONS_WRONG;
+    case OPTION_CHECK:
+        options->check_config = true;
+        return 0;
+    case 'v':
+        options->verbose = true;
+        return 0;
+    case OPTION_VERSION:
+        (void)puts("tokenbrokerd " TOKENBROKER_VERSION);
+        return OPTIONS_DONE;
+    case OPTION_HELP:
+        (void)fputs(usage, stdout);
+        return OPTIONS_DONE;
+    default:
+        return wrong(NULL);
+    }
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+    for (;;) {
+        const int option = getopt_long(argc, argv, "v", long_options, NULL);
+        if (option == -1)
+            break;
+        const int r = take_option(option, ret);
+        if (r != 0)
+            return r;
+    }
+    return optind < argc ? wrong(argv[optind]) : 0;
+}
+
+void options_release(struct options *options)
+{
+    free(options->config);
+    free(options->state_dir);
+    free(options->socket);
+    *options = (struct options){ 0 };
+}

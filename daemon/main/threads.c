@@ -1,0 +1,161 @@
+#include "main/threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "back/back.h"
+#include "base/mailbox.h"
+#include "front/front.h"
+#include "messages.h"
+
+struct threads {
+    struct mailbox *to_front;
+    struct mailbox *to_back;
+    struct front *front;
+    struct back *back;
+    pthread_t front_thread;
+    pthread_t back_thread;
+    bool front_runs;
+    bool back_runs;
+    int front_result;
+    int back_result;
+    void (*ended)(void *userdata);
+    void *userdata;
+};
+
+static void *run_front(void *userdata)
+{
+    struct threads *threads = userdata;
+    (void)pthread_setname_np(pthread_self(), "front");
+    threads->front_result = front_run(threads->front);
+    threads->ended(threads->userdata);
+    return NULL;
+}
+
+static void *run_back(void *userdata)
+{
+    struct threads *threads = userdata;
+    (void)pthread_setname_np(pthread_self(), "back");
+    threads->back_result = back_run(threads->back);
+    threads->ended(threads->userdata);
+    return NULL;
+}
+
+/* A STOP must arrive, however full the mailbox is: its slot is reserved at the start. */
+static void send_stop(struct mailbox *mailbox, bool runs, pthread_t thread)
+{
+    struct message *stop = runs ? message_new(STOP) : NULL;
+    if (!runs)
+        return;
+    if (!stop)
+        abort(); /* no memory for a dozen words at the end: nothing better is left */
+    mailbox_send_reserved(mailbox, stop);
+    (void)pthread_join(thread, NULL);
+}
+
+static int make_mailboxes(struct threads *threads)
+{
+    enum { SETTINGS_AND_STOP = 4 };
+    int r = mailbox_new(FRONT_INBOX_SLOTS + SETTINGS_AND_STOP, FRONT_NOTICES_MAX, message_destroy,
+                        &threads->to_front);
+    if (r == 0)
+        r = mailbox_new(BACK_INBOX_SLOTS + SETTINGS_AND_STOP, 1, message_destroy,
+                        &threads->to_back);
+    if (r == 0)
+        r = mailbox_reserve(threads->to_front);
+    if (r == 0)
+        r = mailbox_reserve(threads->to_back);
+    return r;
+}
+
+static int make_rooms(struct threads *threads, const struct thread_parts *parts,
+                      struct complaint *complaint)
+{
+    const struct back_options back = { .store = parts->store,
+                                       .key = parts->key,
+                                       .settings = parts->for_back,
+                                       .inbox = threads->to_back,
+                                       .front = threads->to_front };
+    const struct front_options front = { .api_fd = parts->api_fd,
+                                         .settings = parts->for_front,
+                                         .inbox = threads->to_front,
+                                         .back = threads->to_back,
+                                         .system_service = parts->system_service };
+    int r = front_new(&front, &threads->front, complaint);
+    if (r == 0)
+        r = back_new(&back, &threads->back, complaint);
+    return r;
+}
+
+static int start_both(struct threads *threads)
+{
+    int r = pthread_create(&threads->back_thread, NULL, run_back, threads);
+    if (r != 0)
+        return -r;
+    threads->back_runs = true;
+    r = pthread_create(&threads->front_thread, NULL, run_front, threads);
+    if (r != 0)
+        return -r;
+    threads->front_runs = true;
+    return 0;
+}
+
+int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
+                  struct threads **ret, struct complaint *complaint)
+{
+    struct threads *threads = calloc(1, sizeof *threads);
+    if (!threads)
+        return -ENOMEM;
+    threads->ended = ended;
+    threads->userdata = userdata;
+    int r = make_mailboxes(threads);
+    if (r == 0)
+        r = make_rooms(threads, parts, complaint);
+    if (r == 0) {
+        r = start_both(threads);
+        if (r != 0)
+            complain(complaint, "a thread cannot be started: %s", strerror(-r));
+    }
+    if (r != 0) {
+        (void)threads_stop(threads);
+        return r > 0 ? -ENOMEM : r;
+    }
+    *ret = threads;
+    return 0;
+}
+
+int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back)
+{
+    CLEANUP(cleanup_settings) struct settings *front_settings = for_front;
+    CLEANUP(cleanup_settings) struct settings *back_settings = for_back;
+    CLEANUP(cleanup_message) struct message *front_letter = message_new(NEW_SETTINGS);
+    CLEANUP(cleanup_message) struct message *back_letter = message_new(NEW_SETTINGS);
+    if (!front_letter || !back_letter)
+        return -ENOMEM;
+    if (mailbox_reserve(threads->to_front) != 0)
+        return -EAGAIN;
+    if (mailbox_reserve(threads->to_back) != 0) {
+        mailbox_unreserve(threads->to_front);
+        return -EAGAIN;
+    }
+    front_letter->settings = steal(front_settings);
+    back_letter->settings = steal(back_settings);
+    mailbox_send_reserved(threads->to_back, steal(back_letter));
+    mailbox_send_reserved(threads->to_front, steal(front_letter));
+    return 0;
+}
+
+int threads_stop(struct threads *threads)
+{
+    send_stop(threads->to_front, threads->front_runs, threads->front_thread);
+    send_stop(threads->to_back, threads->back_runs, threads->back_thread);
+    const int result = threads->front_result != 0 ? threads->front_result : threads->back_result;
+    front_free(threads->front);
+    back_free(threads->back);
+    mailbox_free(threads->to_front);
+    mailbox_free(threads->to_back);
+    free(threads);
+    return result;
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+/* Private to oauth: reads the members of a reply that grants (RFC 6749 5.1). */
+
+#include "oauth/token_reply.h"
+
+/* What became of a member that should hold a token. */
+enum token_member {
+    TOKEN_MEMBER_ABSENT, /* also null, false and "" */
+    TOKEN_MEMBER_READ,
+    TOKEN_MEMBER_UNREADABLE, /* another type, too long, or bytes that no token has */
+};
+
+/* Sets *ret where the member was read. Returns 0 or -ENOMEM. */
+int token_grant_read_token(const struct json *reply, const char *name, struct secret **ret,
+                           enum token_member *ret_member);
+
+/* Fills all of *grant but its tokens. Returns 0 or -ENOMEM; grant is to be released in any case. */
+int token_grant_read(const struct provider *provider, const struct json *reply,
+                     struct token_grant *grant);

@@ -1,0 +1,110 @@
+/* The callback's addresses and its certificate. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oauth/url.h"
+#include "settings/sections.h"
+
+enum { LISTENERS_MAX = 8, DEFAULT_PORT = 8765 };
+
+static const char default_address[] = "127.0.0.1";
+static const char *const addresses[] = { "127.0.0.1", "::1", "localhost" };
+
+static const char *known_address(const char *host)
+{
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
+        if (strcmp(addresses[i], host) == 0)
+            return addresses[i];
+    return NULL;
+}
+
+static void fill(struct callback_listener *listener, bool https, const char *address, uint16_t port)
+{
+    *listener = (struct callback_listener){ .https = https, .port = port };
+    listener->both_families = strcmp(address, "localhost") == 0;
+    (void)snprintf(listener->address, sizeof listener->address, "%s", address);
+}
+
+static int listener_parse(const struct setting *setting, const char *text,
+                          struct callback_listener *ret, struct complaint *complaint)
+{
+    struct url url;
+    if (!url_parse(text, &url) || strcmp(url.path, "/") != 0 || url.query != NULL)
+        return complain_setting(complaint, setting,
+                                "wants addresses such as \"http://localhost:8765\"");
+    const char *address = known_address(url.host);
+    if (address == NULL)
+        return complain_setting(complaint, setting,
+                                "takes 127.0.0.1, [::1] and localhost only, not \"%s\"", url.host);
+    fill(ret, url.https, address, url.port);
+    return 0;
+}
+
+/* Whether both need the same address and port. */
+static bool collide(const struct callback_listener *a, const struct callback_listener *b)
+{
+    return a->port == b->port &&
+           (a->both_families || b->both_families || strcmp(a->address, b->address) == 0);
+}
+
+static int check_free(const struct setting *setting, const struct settings *settings,
+                      const struct callback_listener *listener, struct complaint *complaint)
+{
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (collide(&settings->listeners[i], listener))
+            return complain_setting(complaint, setting, "has port %u of one address twice",
+                                    listener->port);
+    return 0;
+}
+
+int take_listeners(const struct key *key, const struct setting *setting, void *into,
+                   struct complaint *complaint)
+{
+    struct settings *settings = into;
+    if (setting->count > LISTENERS_MAX)
+        return complain_setting(complaint, setting, "has more than %d addresses", LISTENERS_MAX);
+    /* One more than needed: an empty list differs from none at all. */
+    settings->listeners = calloc(setting->count + 1, sizeof(*settings->listeners));
+    if (settings->listeners == NULL)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; i < setting->count && r == 0; i++) {
+        struct callback_listener *listener = &settings->listeners[i];
+        r = listener_parse(setting, setting->values[i], listener, complaint);
+        if (r == 0)
+            r = check_free(setting, settings, listener, complaint);
+        if (r == 0)
+            settings->listener_count++;
+    }
+    return r;
+}
+
+int listeners_default(struct settings *settings)
+{
+    if (settings->listeners != NULL)
+        return 0;
+    settings->listeners = calloc(1, sizeof(*settings->listeners));
+    if (settings->listeners == NULL)
+        return -ENOMEM;
+    fill(&settings->listeners[0], false, default_address, DEFAULT_PORT);
+    settings->listener_count = 1;
+    return 0;
+}
+
+int take_certificate(const struct key *key, const struct setting *setting, void *into,
+                     struct complaint *complaint)
+{
+    struct settings *settings = into;
+    bool automatic = setting->count == 1 && strcmp(setting->values[0], "auto") == 0;
+    bool pair = setting->count == 2 && setting->values[0][0] == '/' && setting->values[1][0] == '/';
+    if (!automatic && !pair)
+        return complain_setting(complaint, setting,
+                                "wants \"auto\", or {certificate, key} as absolute paths");
+    settings->certificate = strdup(setting->values[0]);
+    settings->certificate_key = pair ? strdup(setting->values[1]) : NULL;
+    bool all = settings->certificate != NULL && (!pair || settings->certificate_key != NULL);
+    return all ? 0 : -ENOMEM;
+}

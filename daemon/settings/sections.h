@@ -1,0 +1,64 @@
+#pragma once
+
+/* Which sections there are, what their keys mean, and the steps from their settings to the whole.
+ */
+
+#include "settings/settings.h"
+#include "settings/syntax.h"
+#include "settings/text.h"
+
+extern const struct section_kind broker_section;
+extern const struct section_kind callback_section;
+extern const struct section_kind provider_section;
+extern const struct section_kind preset_section;
+extern const struct section_kind access_section;
+
+extern const struct grammar grammar_of_files;
+extern const struct grammar grammar_of_presets;
+
+/* Keys whose meaning another file knows. */
+take_function take_listeners, take_certificate;
+take_function take_globs, take_who, take_may;
+take_function take_key_source;
+
+/* What the callback's addresses are when none is given. */
+int listeners_default(struct settings *settings);
+
+/*
+ * One provider from its section and its preset; settings holds the callback already. Checks what
+ * can be checked in one provider. Returns 0, SETTINGS_INVALID or -ENOMEM.
+ */
+int provider_build(const struct settings_text *text, const struct section *section,
+                   const struct settings *settings, struct provider **ret,
+                   struct complaint *complaint);
+
+/* The setting of a provider's key: its own, or its preset's; NULL when neither has it. */
+const struct setting *provider_setting(const struct settings_text *text,
+                                       const struct section *section, const char *key);
+
+/* Fills rule. Returns 0, SETTINGS_INVALID or -ENOMEM; rule may hold a part on failure. */
+int access_rule_build(const struct section *section, struct access_rule *rule,
+                      struct complaint *complaint);
+void access_rule_release(struct access_rule *rule);
+
+/* Where a value of a secret key comes from. */
+enum secret_kind { SECRET_LITERAL, SECRET_FILE, SECRET_CREDENTIAL, SECRET_COMMAND };
+
+/* *ret_rest is what follows the colon, or all of it. */
+enum secret_kind secret_kind_of(const char *source, const char **ret_rest);
+
+/* Checks a secret's source without resolving it: a literal in a file that others can read. Returns
+ * 0 or SETTINGS_INVALID. */
+int secret_source_check(const struct config_file *file, const struct setting *setting,
+                        struct complaint *complaint);
+
+/* Runs argv[0] and gives its output; see secret_command.c. problem is a static sentence's rest.
+ * Returns 0 or SETTINGS_INVALID. */
+int command_output(char *const argv[], struct buffer *out, const char **ret_problem);
+
+/* What only shows when all sections are there. Returns 0 or SETTINGS_INVALID. */
+int settings_check(const struct settings_text *text, const struct settings *settings,
+                   struct complaint *complaint);
+
+/* The section of a provider; NULL when there is none. */
+const struct section *text_provider(const struct settings_text *text, const char *name);

@@ -1,0 +1,1 @@
+"""What the integration tests stand on: a daemon of their own, providers, a person, a client."""

@@ -1,0 +1,17 @@
+"""Where the programs under test are: TOKENBROKER_BUILD, or build/ of this tree."""
+
+import os
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("TOKENBROKER_BUILD", _ROOT / "build")).resolve()
+
+DAEMON = BUILD / "daemon" / "tokenbrokerd"
+
+
+def command():
+    """The command-line client."""
+    for place in ("client/tokenbroker", "client/cli/tokenbroker"):
+        if (BUILD / place).exists():
+            return BUILD / place
+    raise FileNotFoundError(f"no command in {BUILD}")

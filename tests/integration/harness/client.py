@@ -1,0 +1,131 @@
+"""A client of the socket API: Python's own HTTP client over the Unix socket."""
+
+import http.client
+import json
+import socket
+import time
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket; the host is a formality."""
+
+    def __init__(self, path, timeout=90):
+        super().__init__("localhost", timeout=timeout)
+        self._path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json.get("error")
+
+    def ok(self):
+        """The members of a reply that has to be a success."""
+        assert self.status == 200, f"{self.status}: {self.text}"
+        return self.json
+
+
+def _target(path, query):
+    given = {name: value for name, value in query.items() if value is not None}
+    return path + ("?" + urlencode(given) if given else "")
+
+
+class Api:
+    """Every reply is held to the API's description. One connection for each request."""
+
+    def __init__(self, socket_path, schema):
+        self.socket_path = socket_path
+        self._schema = schema
+
+    def request(self, method, target, body=None, headers=None):
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        reply = Reply(*self._transport(method, target, body, headers))
+        self._schema.check(method, target, reply.status, reply.headers, reply.body)
+        return reply
+
+    def _transport(self, method, target, body, headers):
+        connection = UnixConnection(self.socket_path)
+        try:
+            connection.request(method, target, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def token(self, account, **query):
+        return self.request("GET", _target(f"/v1/token/{account}", query))
+
+    def accounts(self, **query):
+        return self.request("GET", _target("/v1/accounts", query))
+
+    def account(self, account):
+        return self.request("GET", f"/v1/accounts/{account}")
+
+    def login(self, account, **members):
+        return self.request("POST", f"/v1/login/{account}", members)
+
+    def follow(self, login_id, wait=None):
+        return self.request("GET", _target(f"/v1/logins/{login_id}", {"wait": wait}))
+
+    def finish(self, login_id, redirect):
+        return self.request("POST", f"/v1/logins/{login_id}", {"redirect": redirect})
+
+    def cancel(self, login_id):
+        return self.request("DELETE", f"/v1/logins/{login_id}")
+
+    def refresh(self, account):
+        return self.request("POST", f"/v1/refresh/{account}")
+
+    def reject(self, account, **members):
+        return self.request("POST", f"/v1/reject/{account}", members)
+
+    def retry(self, what=""):
+        return self.request("POST", "/v1/retry" + (f"/{what}" if what else ""))
+
+    def import_grant(self, account, **members):
+        return self.request("PUT", f"/v1/accounts/{account}", members)
+
+    def forget(self, account):
+        return self.request("DELETE", f"/v1/accounts/{account}")
+
+    def audit(self, **query):
+        return self.request("GET", _target("/v1/audit", query))
+
+    def health(self):
+        return self.request("GET", "/v1/health")
+
+    def wait_state(self, account, state, timeout=15):
+        """The account's object once it is in that state."""
+        return self.wait_account(account, lambda found: found["state"] == state, timeout)
+
+    def wait_account(self, account, condition, timeout=15):
+        """The account's object once the condition holds; the API has no event for it, so it asks."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.account(account).ok()
+            if condition(found):
+                return found
+            assert time.monotonic() < deadline, f"after {timeout} s: {found}"
+            time.sleep(0.05)

@@ -1,0 +1,52 @@
+"""The real server: npm's oidc-provider, a certified OpenID provider, as strict as it can be."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "oidc"
+SECRET = "a secret/with+signs%20and=more"
+
+
+def missing():
+    """Why it cannot run here, or ""."""
+    if not shutil.which("node"):
+        return "needs Node.js"
+    return "" if (FOLDER / "node_modules").is_dir() else "needs npm ci in tests/oidc"
+
+
+class OidcProvider:
+    """Clients `basic` and `post`; redirect_uri holds CLIENT where the client's name comes."""
+
+    def __init__(self, folder, redirect_uri, lifetime):
+        self.ledger_path = folder / "oidc-ledger.jsonl"
+        self.ledger_path.touch()
+        self._log = open(folder / "oidc.log", "wb")
+        key = folder / "oidc-key.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
+                        "-out", key], check=True, capture_output=True)
+        self._process = subprocess.Popen(
+            ["node", "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime)], cwd=FOLDER,
+            stdout=subprocess.PIPE, stderr=self._log, text=True)
+        self.url = json.loads(self._process.stdout.readline())["url"]
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+    def lines(self, event, **facts):
+        found = map(json.loads, self.ledger_path.read_text().splitlines())
+        return [line for line in found if line["event"] == event
+                and all(line.get(key) == value for key, value in facts.items())]
+
+    def wait_for(self, event, count=1, timeout=20, **facts):
+        """The ledger is a file of another program, so this asks again and again."""
+        deadline = time.monotonic() + timeout
+        while len(found := self.lines(event, **facts)) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} {event} {facts}"
+            time.sleep(0.05)
+        return found

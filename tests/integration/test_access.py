@@ -1,0 +1,156 @@
+"""Who asks counts: rules by uid and group, each verb by itself, refusals that tell nothing."""
+
+import os
+
+import pytest
+
+from harness.client import Api
+from harness.logins import start
+from harness.other_user import as_user
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
+
+OTHER, THIRD, GROUP = 61234, 61235, 61299
+ACCOUNT = "plain/acme"
+
+# verb: a request that needs it
+VERBS = {
+    "token": lambda api: api.token(ACCOUNT),
+    "reject": lambda api: api.reject(ACCOUNT, access_token="x"),
+    "list": lambda api: api.account(ACCOUNT),
+    "login": lambda api: api.login(ACCOUNT),
+    "import": lambda api: api.import_grant("plain/new", refresh_token="x"),
+    "logout": lambda api: api.forget(ACCOUNT),
+    "admin": lambda api: api.audit(),
+}
+
+
+@pytest.fixture
+def other(daemon, schema):
+    """Makes clients with another uid."""
+    daemon.folder.chmod(0o711)
+    return lambda uid=OTHER, groups=(): as_user(Api, uid, groups)(daemon.socket, schema)
+
+
+@pytest.fixture
+def ruled(daemon, plain):
+    """Starts the daemon with root as admin and one more rule."""
+    def begin(**rule):
+        daemon.with_provider("plain", plain)
+        daemon.config.access["root"] = {"accounts": ["*"], "who": ["user:0"], "may": ["admin"]}
+        if rule:
+            daemon.config.access["rule"] = rule
+        daemon.start()
+        daemon.socket.chmod(0o666)  # the rules are what is under test
+        daemon.grant(plain, ACCOUNT)
+        return daemon
+    return begin
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_by_itself(ruled, other, verb):
+    ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=[verb])
+    for name, ask in VERBS.items():
+        expected = {200} if name == verb or verb == "admin" else {403}
+        assert ask(other()).status in expected, name
+
+
+@pytest.mark.parametrize("who, groups, allowed", [
+    (f"user:{OTHER}", (), True),
+    (f"user:{THIRD}", (), False),
+    (f"group:{GROUP}", (OTHER, GROUP), True),
+    (f"group:{GROUP}", (GROUP,), True),
+    (f"group:{GROUP}", (), False),
+    (f"user:{OTHER}+group:{GROUP}", (OTHER, GROUP), True),
+    (f"user:{OTHER}+group:{GROUP}", (), False),
+    (f"user:{THIRD}+group:{GROUP}", (OTHER, GROUP), False),
+    ("unit:nothing.service", (), False),
+])
+def test_who(ruled, other, who, groups, allowed):
+    ruled(accounts=["plain/*"], who=[who], may=["token"])
+    assert (other(OTHER, groups).token(ACCOUNT).status == 200) is allowed
+
+
+@pytest.mark.parametrize("pattern, allowed", [
+    ("plain/acme", True), ("plain/*", True), ("*", True), ("plain/ac?e", True), ("*/acme", True),
+    ("plain/acm", False), ("plain", False), ("other/*", False), ("plain/acme-*", False)])
+def test_patterns(ruled, other, pattern, allowed):
+    ruled(accounts=[pattern], who=[f"user:{OTHER}"], may=["token"])
+    assert (other().token(ACCOUNT).status == 200) is allowed
+
+
+def test_refusal_is_the_same_for_what_does_not_exist(ruled, other):
+    ruled()
+    texts = set()
+    for account in (ACCOUNT, "plain/none", "nowhere/none"):
+        reply = other().token(account)
+        assert (reply.status, reply.error) == (403, "forbidden")
+        texts.add(reply.text.replace(account, "X").replace(account.split("/")[0], "P"))
+    assert len(texts) == 1
+
+
+def test_refusal_names_the_missing_line(ruled, other):
+    ruled()
+    text = other().token(ACCOUNT).json["error_description"]
+    assert str(OTHER) in text and "token" in text and ACCOUNT in text
+
+
+def test_list_holds_only_what_one_may_see(ruled, other, api, plain, daemon):
+    ruled(accounts=["plain/b*"], who=[f"user:{OTHER}"], may=["list"])
+    for user in ("b1", "b2", "c1"):
+        daemon.grant(plain, f"plain/{user}")
+    names = [account["account"] for account in other().accounts().ok()["accounts"]]
+    assert names == ["plain/b1", "plain/b2"]
+    assert len(api.accounts().ok()["accounts"]) == 4
+
+
+def test_login_belongs_to_its_starter(ruled, other):
+    ruled(accounts=["*"], who=[f"user:{OTHER}", f"user:{THIRD}"], may=["login"])
+    login_id = start(other(OTHER), ACCOUNT)["login_id"]
+    assert other(OTHER).follow(login_id).status == 200
+    for ask in (lambda one: one.follow(login_id), lambda one: one.cancel(login_id),
+                lambda one: one.finish(login_id, "http://x/?code=1")):
+        assert ask(other(THIRD)).status == 403
+    assert ask_admin_cancel(other, login_id, ruled).status == 200
+
+
+def ask_admin_cancel(other, login_id, _ruled):
+    return other(0).cancel(login_id)
+
+
+def test_health_of_those_without_rights(ruled, other):
+    ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=["token"])
+    assert "providers" not in other(OTHER).health().ok()
+    assert other(THIRD).health().status == 403
+
+
+def test_without_rules(daemon, plain, other):
+    """Without any rule the daemon serves its own uid, which is root's here."""
+    daemon.with_provider("plain", plain).start()
+    daemon.socket.chmod(0o666)
+    daemon.grant(plain, ACCOUNT)
+    assert daemon.api.token(ACCOUNT).status == 200
+    assert other().token(ACCOUNT).status == 403
+    assert other().health().status == 403
+
+
+def test_refusals_are_counted(ruled, other, api):
+    ruled()
+    for _ in range(3):
+        other().token(ACCOUNT)
+    for _ in range(100):
+        rows = [row for row in api.audit().ok()["audit"] if row["uid"] == OTHER]
+        if sum(row["count"] for row in rows) == 3:
+            break
+        import time
+        time.sleep(0.1)
+    assert {row["verdict"] for row in rows} == {"forbidden"}
+    assert rows[0]["account"] == ACCOUNT
+
+
+def test_reload_takes_a_right_away(ruled, other, daemon):
+    ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=["token"])
+    assert other().token(ACCOUNT).status == 200
+    del daemon.config.access["rule"]
+    daemon.reload()
+    assert other().token(ACCOUNT).status == 403

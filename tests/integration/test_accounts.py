@@ -1,0 +1,183 @@
+"""Import, list, forget, retry, audit, health."""
+
+import pytest
+
+from harness.ledger import fingerprint
+
+ACCOUNT = "plain/acme"
+
+
+def test_import_spends_nothing(broker, api, plain):
+    token = plain.seed("acme")["acme"]
+    account = api.import_grant(ACCOUNT, refresh_token=token, scope="read:a").ok()
+    assert (account["state"], account["has_refresh_token"]) == ("active", True)
+    assert not plain.ledger.token_requests()
+    assert api.token(ACCOUNT).status == 200
+    assert plain.ledger.refreshes()[0]["presented"] == fingerprint(token)
+
+
+def test_import_replaces(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    other = plain.seed("beta")["beta"]
+    api.import_grant(ACCOUNT, refresh_token=other).ok()
+    assert plain.call(api.token(ACCOUNT).ok())[1]["user"] == "beta"
+
+
+def test_refresh_token_of_another_account_is_refused(broker, api, plain):
+    token = broker.grant(plain, ACCOUNT)
+    reply = api.import_grant("plain/second", refresh_token=token)
+    assert (reply.status, reply.error) == (400, "bad_request")
+    assert api.account("plain/second").status == 404
+
+
+@pytest.mark.parametrize("members", [
+    {}, {"refresh_token": ""}, {"refresh_token": 5}, {"refresh_token": "a", "access_token": "b"},
+    {"refresh_token": "a", "more": "b"}, {"scope": "a"}, {"refresh_token": "a\u0000b"},
+    {"access_token": "a"}], ids=str)
+def test_bad_imports(broker, api, members):
+    assert api.import_grant(ACCOUNT, **members).error == "bad_request"
+    assert api.account(ACCOUNT).status == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[1]", b'{"refresh_token": "a"} x',
+                                  b'{"refresh_token":"a","refresh_token":"b"}', b"\xff"])
+def test_broken_bodies(broker, api, body):
+    reply = api.request("PUT", f"/v1/accounts/{ACCOUNT}", body, {"Content-Type": "application/json"})
+    assert (reply.status, reply.error) == (400, "bad_request")
+
+
+def test_import_for_unknown_provider(broker, api):
+    assert api.import_grant("nowhere/acme", refresh_token="a").error == "unknown_provider"
+
+
+def test_list_in_pages(broker, api, plain):
+    names = sorted(f"plain/u{number:02}" for number in range(7))
+    for name in reversed(names):
+        broker.grant(plain, name)
+    found, after = [], None
+    while True:
+        page = api.accounts(limit=3, after=after).ok()
+        found += [account["account"] for account in page["accounts"]]
+        after = page.get("next")
+        if after is None:
+            break
+    assert found == names
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "after=x", "more=1"])
+def test_bad_list_queries(broker, api, query):
+    assert api.request("GET", f"/v1/accounts?{query}").error == "bad_request"
+
+
+def test_account_times(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    account = api.account(ACCOUNT).ok()
+    assert account["refreshed_at"] < account["next_refresh_at"] < account["expires_at"]
+    assert account["expires_at"] - account["refreshed_at"] in (3599, 3600, 3601)
+
+
+def test_forget_revokes(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    token = api.token(ACCOUNT).ok()
+    assert api.forget(ACCOUNT).ok() == {"account": ACCOUNT, "forgotten": True}
+    line = plain.ledger.wait_for("revocation")[0]
+    assert (line["outcome"], line["kind"]) == ("accepted", "refresh")
+    assert line["token"] == plain.ledger.refreshes()[-1]["refresh"]
+    assert api.token(ACCOUNT).status == 404
+    assert plain.call(token)[0] == 401
+
+
+def test_forget_during_an_outage(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    plain.fault("http503", endpoint="revoke", times=1)
+    api.forget(ACCOUNT).ok()
+    assert api.account(ACCOUNT).status == 404
+    plain.ledger.wait_for("revocation", outcome="accepted", timeout=30)
+
+
+def test_forget_outlives_a_kill(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    plain.fault("http503", endpoint="revoke")
+    api.forget(ACCOUNT).ok()
+    plain.ledger.wait_for("fault", endpoint="revoke")
+    broker.kill()
+    plain.clear_faults()
+    broker.start()
+    assert api.account(ACCOUNT).status == 404
+    plain.ledger.wait_for("revocation", outcome="accepted", timeout=30)
+
+
+def test_forget_of_nothing(broker, api):
+    assert api.forget(ACCOUNT).error == "unknown_account"
+
+
+def test_retry_ends_a_back_off(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    plain.fault("http500")
+    api.token(ACCOUNT, wait=1)
+    plain.ledger.wait_for("fault", 3)
+    plain.clear_faults()
+    for what in (ACCOUNT, "plain", ""):
+        assert api.retry(what).ok() == {"retried": True}
+    assert api.token(ACCOUNT, wait=5).status == 200
+
+
+@pytest.mark.parametrize("what, error", [
+    ("plain/nobody", "unknown_account"), ("nowhere", "unknown_provider"),
+    ("nowhere/acme", "unknown_provider"), ("UPPER", "not_found")])
+def test_retry_of_nothing(broker, api, what, error):
+    reply = api.retry(what)
+    assert reply.status == 404 and reply.error in (error, "bad_request")
+
+
+def test_audit_counts(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    for _ in range(5):
+        api.token(ACCOUNT).ok()
+    rows = wait_audit(api, lambda rows: sum(_counts(rows, "token")) >= 5)
+    [row] = [row for row in rows if row["verdict"] == "token"]
+    assert (row["count"], row["generation"], row["account"]) == (5, 1, ACCOUNT)
+    assert row["first_at"] <= row["last_at"]
+
+
+def test_audit_pages(broker, api, plain):
+    for user in ("a", "b", "c"):
+        broker.grant(plain, f"plain/{user}")
+        api.token(f"plain/{user}").ok()
+    wait_audit(api, lambda rows: len(_counts(rows, "token")) >= 3)
+    everything, before = [], None
+    while True:
+        page = api.audit(limit=2, before=before).ok()
+        everything += page["audit"]
+        before = page.get("next")
+        if before is None:
+            break
+    ids = [row["id"] for row in everything]
+    assert ids == sorted(ids, reverse=True) and len(set(ids)) == len(ids)
+    only = api.audit(account="plain/b").ok()["audit"]
+    assert {row["account"] for row in only} == {"plain/b"}
+
+
+def wait_audit(api, condition):
+    """The audit is flushed in groups: asks until it is there."""
+    from threading import Event
+    for _ in range(100):
+        rows = api.audit().ok()["audit"]
+        if condition(rows):
+            return rows
+        Event().wait(0.1)
+    raise AssertionError(rows)
+
+
+def _counts(rows, verdict):
+    return [row["count"] for row in rows if row["verdict"] == verdict]
+
+
+def test_health(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    health = api.health().ok()
+    assert health["status"] == "ok" and health["store"]["ok"]
+    assert health["accounts"] == {"active": 1, "suspect": 0, "consent_required": 0}
+    assert health["providers"] == [{"name": "plain", "paused": False}]

@@ -1,0 +1,106 @@
+"""One flight for each account, and a provider that is slow delays nobody else."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from harness.ledger import fingerprint
+
+CLIENTS = 200
+CACHED_MAX = 0.25  # seconds; a cached answer on a busy machine
+
+
+def test_200_clients_at_the_end_of_a_token(broker, api, plain):
+    """All ask when the token has ended: exactly one request goes out, all get its answer."""
+    plain.configure(lifetime=2)
+    broker.grant(plain, "plain/acme")
+    first = api.token("plain/acme").ok()
+    plain.fault("hold")
+    plain.ledger.wait_for("fault")  # the proactive refresh is in the air
+    time.sleep(max(0, first["expires_at"] + 1 - time.time()))
+    requests = len(plain.ledger.token_requests())
+    gate = Barrier(CLIENTS + 1)
+
+    def ask(_):
+        gate.wait()
+        return api.token("plain/acme", wait=30)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = pool.map(ask, range(CLIENTS))
+        gate.wait()
+        plain.configure(lifetime=3600)
+        time.sleep(0.3)  # lets all of them arrive; nothing tells when they wait
+        plain.clear_faults()
+        tokens = {answer.ok()["access_token"] for answer in answers}
+    assert len(tokens) == 1
+    assert len(plain.ledger.token_requests()) == requests
+    assert fingerprint(tokens.pop()) == plain.ledger.refreshes()[-1]["access"]
+
+
+def test_first_token_for_200_clients(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda _: api.token("plain/acme", wait=30), range(CLIENTS)))
+    assert len({answer.ok()["access_token"] for answer in answers}) == 1
+    assert len(plain.ledger.token_requests()) == 1
+
+
+def test_refresh_joins_the_flight(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    plain.fault("hold")
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(api.refresh, "plain/acme") for _ in range(3)]
+        plain.ledger.wait_for("fault")
+        plain.clear_faults()
+        statuses = sorted(answer.result().status for answer in answers)
+    assert set(statuses) <= {200, 429} and statuses[0] == 200
+    assert len(plain.ledger.token_requests()) == 2
+
+
+@pytest.mark.slow
+def test_hanging_provider_delays_nobody_else(daemon, api, emulator):
+    slow, good = emulator("plain"), emulator("plain")
+    daemon.with_provider("slow", slow).with_provider("good", good).start()
+    for name, provider in (("slow", slow), ("good", good)):
+        daemon.grant(provider, f"{name}/a")
+        daemon.grant(provider, f"{name}/b")
+    api.token("slow/a").ok()
+    api.token("good/a").ok()
+    slow.fault("hang", seconds=10)
+    with ThreadPoolExecutor() as pool:
+        hanging = pool.submit(api.token, "slow/b", wait=30)
+        slow.ledger.wait_for("fault")
+        worst = 0.0
+        while not hanging.done() and worst < CACHED_MAX and not slow.ledger.count("fault") > 1:
+            begun = time.monotonic()
+            api.token("good/a").ok()
+            api.token("slow/a").ok()
+            worst = max(worst, (time.monotonic() - begun) / 2)
+        assert worst < CACHED_MAX
+        assert api.token("good/b").status == 200
+        slow.clear_faults()
+        assert hanging.result().status == 200
+
+
+def test_wait_bounds_the_request(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    plain.fault("hold")
+    begun = time.monotonic()
+    reply = api.token("plain/acme", wait=1)
+    assert (reply.status, reply.error) == (504, "timeout")
+    assert 0.9 < time.monotonic() - begun < 4
+    plain.clear_faults()
+    assert api.token("plain/acme").status == 200
+    assert len(plain.ledger.token_requests()) == 1, "the flight went on without its client"
+
+
+def test_old_token_is_served_while_it_is_valid(broker, api, plain):
+    plain.configure(lifetime=6)
+    broker.grant(plain, "plain/acme")
+    token = api.token("plain/acme").ok()
+    plain.fault("http500")
+    plain.ledger.wait_for("fault")
+    assert api.token("plain/acme").ok()["access_token"] == token["access_token"]

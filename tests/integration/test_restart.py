@@ -1,0 +1,89 @@
+"""What a stop, a start and a reload keep."""
+
+from harness.logins import start
+
+ACCOUNT = "plain/acme"
+
+
+def test_token_survives(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    token = api.token(ACCOUNT).ok()
+    broker.restart()
+    again = api.token(ACCOUNT).ok()
+    assert again["access_token"] == token["access_token"]
+    assert abs(again["expires_at"] - token["expires_at"]) <= 1
+    assert len(plain.ledger.token_requests()) == 1
+
+
+def test_account_survives_a_kill(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    token = api.token(ACCOUNT).ok()
+    before = api.account(ACCOUNT).ok()
+    broker.kill()
+    broker.start()
+    after = api.account(ACCOUNT).ok()
+    for volatile in ("expires_in",):
+        before.pop(volatile), after.pop(volatile)
+    assert after == before
+    assert api.token(ACCOUNT).ok()["access_token"] == token["access_token"]
+
+
+def test_schedule_survives(broker, api, plain):
+    plain.configure(lifetime=4)
+    broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    broker.restart()
+    plain.ledger.wait_for("refresh", 2, outcome="accepted")
+
+
+def test_rejection_survives(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    token = api.token(ACCOUNT).ok()["access_token"]
+    plain.fault("http500")
+    api.reject(ACCOUNT, access_token=token).ok()
+    broker.kill()
+    broker.start()
+    assert api.token(ACCOUNT, wait=1).status in (503, 504)
+    plain.clear_faults()
+    api.retry(ACCOUNT).ok()
+    assert api.token(ACCOUNT, wait=20).ok()["access_token"] != token
+
+
+def test_logins_die(broker, api):
+    started = start(api, ACCOUNT)
+    broker.restart()
+    assert api.follow(started["login_id"]).status == 404
+
+
+def test_flight_is_finished_at_a_stop(broker, api, plain):
+    """What is under way to a provider is waited for and made durable."""
+    broker.grant(plain, ACCOUNT)
+    plain.fault("delay", seconds=1)
+    api.token(ACCOUNT, wait=0)
+    plain.ledger.wait_for("fault")
+    broker.restart()
+    assert plain.ledger.count("refresh", outcome="accepted") == 1
+    plain.clear_faults()
+    assert api.token(ACCOUNT).status == 200
+    assert len(plain.ledger.token_requests()) == 1
+
+
+def test_reload_adds_and_removes_providers(broker, api, plain, emulator):
+    other = emulator("plain")
+    broker.grant(plain, ACCOUNT)
+    assert api.token("other/acme").error == "unknown_provider"
+    broker.with_provider("other", other)
+    broker.reload()
+    broker.grant(other, "other/acme")
+    assert api.token("other/acme").status == 200
+    del broker.config.providers["plain"]
+    broker.reload()
+    assert api.token(ACCOUNT).error == "unknown_provider"
+
+
+def test_bad_file_changes_nothing(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    broker.config.extra = "provider plain { nonsense = 1 }\n"
+    broker.reload()
+    assert api.token(ACCOUNT).status == 200
+    assert "nonsense" in broker.log()

@@ -1,0 +1,251 @@
+"""Starting: what is refused, with words that help; what is not said twice."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+
+import pytest
+
+from harness.binaries import DAEMON
+from harness.daemon import Daemon
+
+
+def check(daemon, *flags):
+    """--check-config on what is configured: (status, everything it said)."""
+    daemon.config.write()
+    result = subprocess.run(
+        [str(DAEMON), "--config", str(daemon.config.path), "--check-config", *flags],
+        capture_output=True, text=True, timeout=30, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.fixture
+def configured(daemon, plain):
+    return daemon.with_provider("plain", plain)
+
+
+def test_good_configuration(configured):
+    assert check(configured)[0] == 0
+    assert not configured.state.exists() and not configured.socket.exists()
+
+
+@pytest.mark.parametrize("text, words", [
+    ("brokr {}\n", ["brokr", "broker"]),
+    ("provider x { client_idd = \"a\" }\n", ["client_idd", "client_id"]),
+    ("access x { acounts = {\"*\"} }\n", ["acounts", "accounts"]),
+    ("access x { accounts = {\"*\"} who = {\"user:0\"} may = {\"tokens\"} }\n", ["tokens", "token"]),
+    ("provider x { client_auth = \"basik\" }\n", ["basik", "basic"]),
+    ("provider X { }\n", ["X"]),
+    ("callback { listen = {\"http://0.0.0.0:1\"} }\n", ["0.0.0.0"]),
+    ("broker { key = \"unfinished\n", []),
+], ids=lambda value: value.split()[0] if isinstance(value, str) else "")
+def test_bad_configuration(configured, text, words):
+    """File and line, and the nearest known name."""
+    line = configured.config.text().count("\n") + 1
+    configured.config.extra = text
+    status, said = check(configured)
+    assert status not in (0, -6, -11)
+    assert f"{configured.config.path}:{line}" in said or str(configured.config.path) in said
+    assert not [word for word in words if word not in said], said
+
+
+@pytest.mark.parametrize("key, value", [
+    ("token_endpoint", "http://provider.example/token"),
+    ("token_endpoint", "ftp://127.0.0.1/"),
+    ("token_endpoint", "https://user:pass@provider.example/"),
+    ("redirect_uri", "http://192.0.2.1:80/callback"),
+    ("preset", "no-such-preset"),
+    ("preset", "/nonexistent/preset.conf"),
+    ("client_secret", "file:/nonexistent/secret"),
+    ("default_lifetime", "3 parsecs"),
+    ("rate_limit", "many"),
+])
+def test_bad_values(configured, key, value):
+    configured.config.providers["plain"][key] = value
+    status, said = check(configured)
+    assert status not in (0, -6, -11), said
+    assert key in said or "preset" in said
+
+
+def test_two_providers_on_one_redirect_path(configured, plain):
+    configured.with_provider("second", plain, redirect_uri=configured.redirect_uri("plain"))
+    status, said = check(configured)
+    assert status != 0 and "second" in said and "plain" in said
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o640])
+def test_literal_secret_that_others_can_read(configured, mode):
+    configured.config.mode = mode
+    status, said = check(configured)
+    assert status != 0 and "secret" in said
+    assert configured.config.providers["plain"]["client_secret"] not in said
+
+
+def test_secret_in_a_file_of_its_own(configured, plain, api):
+    secret = configured.folder / "secret"
+    secret.write_text(plain.dialect.client_secret + "\n")
+    secret.chmod(0o600)
+    configured.config.providers["plain"]["client_secret"] = f"file:{secret}"
+    configured.config.mode = 0o644
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    assert api.token("plain/acme").status == 200
+
+
+def test_secret_from_a_command(configured, plain, api):
+    script = configured.folder / "secret.sh"
+    script.write_text(f"#!/bin/sh\nprintf '%s\\n' '{plain.dialect.client_secret}'\n")
+    script.chmod(0o700)
+    configured.config.providers["plain"]["client_secret"] = f"command:{script}"
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    assert api.token("plain/acme").status == 200
+
+
+def test_secret_from_credentials(configured, plain, api):
+    folder = configured.folder / "credentials"
+    folder.mkdir(mode=0o700)
+    (folder / "plain-secret").write_text(plain.dialect.client_secret)
+    configured.environment["CREDENTIALS_DIRECTORY"] = str(folder)
+    configured.config.providers["plain"]["client_secret"] = "credential:plain-secret"
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    assert api.token("plain/acme").status == 200
+
+
+def test_secret_file_that_others_can_read(configured, plain):
+    secret = configured.folder / "secret"
+    secret.write_text(plain.dialect.client_secret)
+    secret.chmod(0o644)
+    configured.config.providers["plain"]["client_secret"] = f"file:{secret}"
+    assert check(configured)[0] != 0
+
+
+def test_file_that_others_can_write(configured):
+    configured.config.mode = 0o666
+    assert check(configured)[0] != 0
+
+
+def test_folder_of_providers(configured, plain, api):
+    """providers.d/*.conf beside the main file, in the order of their names."""
+    keys = configured.config.providers.pop("plain")
+    folder = configured.folder / "providers.d"
+    folder.mkdir()
+    configured.config.write()
+    text = "\n".join(f'{name} = "{value}"' for name, value in keys.items())
+    (folder / "plain.conf").write_text("provider plain {\n" + text + "\n}\n")
+    (folder / "plain.conf").chmod(0o600)
+    (folder / "ignored.txt").write_text("nonsense")
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    assert api.token("plain/acme").status == 200
+
+
+@pytest.mark.parametrize("flags", [
+    ["--nonsense"], ["--config"], ["extra"], ["--state-dir", ""], ["--socket", "/" + "x" * 200]],
+    ids=str)
+def test_bad_flags(configured, flags):
+    configured.config.write()
+    result = subprocess.run([str(DAEMON), "--config", str(configured.config.path), *flags],
+                            capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode not in (0, -6, -11) and result.stderr
+
+
+def test_version():
+    result = subprocess.run([str(DAEMON), "--version"], capture_output=True, text=True, timeout=30,
+                            check=True)
+    assert "tokenbrokerd" in result.stdout and not result.stderr
+
+
+def test_places_are_private(configured):
+    configured.start()
+    assert stat.S_IMODE(configured.state.stat().st_mode) == 0o700
+    for path in configured.state.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    assert stat.S_ISSOCK(configured.socket.stat().st_mode)
+
+
+def test_second_daemon_on_the_same_store(configured, schema, api, plain):
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    second = Daemon(_sub(configured, "second"), schema)
+    second.state = configured.state
+    assert str(configured.state) in second.refuses_to_start()
+    assert api.token("plain/acme").status == 200
+    second.close()
+
+
+def test_taken_socket(configured, schema, api):
+    """A living broker's socket is not taken away."""
+    configured.start()
+    second = Daemon(_sub(configured, "second"), schema)
+    second.socket = configured.socket
+    assert str(configured.socket) in second.refuses_to_start()
+    assert api.health().status == 200
+    second.close()
+
+
+def test_socket_left_by_a_kill(configured, api):
+    configured.start()
+    configured.kill()
+    assert configured.socket.exists()
+    configured.start()
+    assert api.health().status == 200
+    configured.stop()
+    assert not configured.socket.exists()
+
+
+def test_newer_store(configured):
+    configured.start()
+    configured.stop()
+    [file] = [path for path in configured.state.iterdir() if _is_store(path)]
+    with sqlite3.connect(file) as store:
+        store.execute("PRAGMA user_version = 9999")
+    store.close()
+    said = configured.refuses_to_start()
+    assert "newer" in said
+
+
+def test_store_that_is_none(configured):
+    configured.start()
+    configured.stop()
+    [file] = [path for path in configured.state.iterdir() if _is_store(path)]
+    file.write_bytes(b"not a store" * 1000)
+    before = file.read_bytes()
+    configured.refuses_to_start()
+    assert file.read_bytes() == before, "it may not be overwritten"
+
+
+def test_lost_key(configured, plain, api):
+    """Without the key the grants cannot be read: it says so and keeps them."""
+    configured.start()
+    configured.grant(plain, "plain/acme")
+    configured.stop()
+    [key] = [path for path in configured.state.iterdir() if "key" in path.name]
+    kept = key.read_bytes()
+    key.unlink()
+    assert "key" in configured.refuses_to_start()
+    key.write_bytes(kept)
+    key.chmod(0o600)
+    configured.start()
+    assert api.token("plain/acme").status == 200
+
+
+def _is_store(path):
+    return path.is_file() and path.read_bytes()[:15] == b"SQLite format 3"
+
+
+def _sub(daemon, name):
+    path = daemon.folder / name
+    path.mkdir()
+    return path
+
+
+def test_core_dumps_are_off(configured):
+    configured.start()
+    pid = configured.process.pid
+    limits = open(f"/proc/{pid}/limits", encoding="ascii").read()
+    line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert line.split()[4] == "0"
+    assert os.stat(f"/proc/{pid}/environ").st_uid == 0, "not dumpable: /proc belongs to root"

@@ -1,0 +1,165 @@
+"""What a refusal or a useless answer means: for an account, for a provider, for nobody."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+ACCOUNTS = 500
+CANARIES = 3  # different accounts refused in a row pause a provider
+
+
+@pytest.mark.parametrize("mode", [
+    "http500", "http503", "too-many", "not-json", "html200", "redirect", "huge", "drop", "truncate",
+    "server_error"])
+def test_no_usable_answer_is_tried_again(broker, api, plain, mode):
+    """The same refresh token, soon; the account stays active."""
+    plain.configure(rotation="grace", grace=60)
+    broker.grant(plain, "plain/acme")
+    plain.fault(mode, times=1)
+    reply = api.token("plain/acme", wait=20)
+    assert reply.status in (200, 503), reply.text
+    plain.ledger.wait_for("token_request", 2)
+    assert api.token("plain/acme", wait=20).status == 200
+    presented = {line["presented"] for line in plain.ledger.lines("refresh")}
+    assert len(presented) == 1
+    assert api.account("plain/acme").ok()["state"] == "active"
+    assert not plain.ledger.count("unknown_path"), "a redirect of a token request was followed"
+
+
+def test_unreachable_provider(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    plain.stop()
+    reply = api.token("plain/acme", wait=2)
+    assert reply.status in (503, 504)
+    account = api.account("plain/acme").ok()
+    assert account["state"] == "active" and account["last_error"]["error"]
+
+
+def test_retry_after_is_honoured(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    plain.fault("too-many", times=1)
+    api.token("plain/acme", wait=20)
+    first, second = plain.ledger.wait_for("token_request", 2)
+    assert second["at"] - first["at"] >= 1.9
+
+
+@pytest.mark.slow
+def test_refused_account(broker, api, plain):
+    """invalid_grant: once more after 5 s, then the verdict; the others live on."""
+    broker.grant(plain, "plain/good")
+    api.token("plain/good").ok()
+    token = broker.grant(plain, "plain/bad")
+    plain.fault("invalid_grant", users=["bad"])
+    api.token("plain/bad", wait=1)
+    account = api.wait_state("plain/bad", "consent_required", timeout=30)
+    assert account["last_error"]["error"] == "invalid_grant"
+    requests = plain.ledger.token_requests(user="bad")
+    assert len(requests) == 2 and requests[1]["at"] - requests[0]["at"] >= 4.5
+    assert api.token("plain/bad").error == "consent_required"
+    assert api.token("plain/good").status == 200
+    assert token not in broker.log()
+
+
+@pytest.mark.slow
+def test_predecessor_is_tried_once(broker, api, plain):
+    """The current token is refused for good, the one before it is alive: it saves the grant."""
+    plain.configure(rotation="new-old-alive")
+    broker.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    plain.fault("invalid_grant", times=2)
+    api.refresh("plain/acme")
+    plain.ledger.wait_for("refresh", 2, outcome="accepted", timeout=30)
+    refreshes = plain.ledger.refreshes()
+    assert refreshes[1]["presented"] == refreshes[0]["presented"]
+    assert api.wait_account("plain/acme", lambda a: a["generation"] >= 2)["state"] == "active"
+
+
+@pytest.mark.parametrize("mode", ["empty400", "unknown-error"])
+def test_odd_refusal_makes_suspect(broker, api, plain, mode):
+    broker.grant(plain, "plain/other")
+    api.token("plain/other").ok()
+    broker.grant(plain, "plain/acme")
+    plain.fault(mode, users=["acme"])
+    api.token("plain/acme", wait=1)
+    assert api.wait_state("plain/acme", "suspect")["last_error"]
+    plain.clear_faults()
+    api.retry("plain/acme").ok()
+    assert api.token("plain/acme", wait=20).status == 200
+    assert api.account("plain/acme").ok()["state"] == "active"
+
+
+def _import_many(api, plain):
+    tokens = plain.seed(*(f"u{number}" for number in range(ACCOUNTS)))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda user: api.import_grant(f"plain/{user}", refresh_token=tokens[user]).ok(),
+                      tokens))
+    return list(tokens)
+
+
+def _ask_all(api, users):
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(lambda user: api.token(f"plain/{user}", wait=1), users))
+
+
+def _tried(plain):
+    return {line["user"] for line in plain.ledger.token_requests()}
+
+
+def _assert_paused(api, plain, reasons, tried_max):
+    health = api.health().ok()
+    provider = health["providers"][0]
+    assert provider["paused"] and provider["reason"] in reasons, health
+    assert health["accounts"] == {"active": ACCOUNTS, "suspect": 0, "consent_required": 0}
+    assert len(_tried(plain)) <= tried_max
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode, reasons, tried_max", [
+    ("invalid_grant", {"refusals"}, CANARIES),
+    ("invalid_client", {"invalid_client"}, 1),
+    ("invalid_scope", {"invalid_scope"}, 1),
+    ("wrong secret", {"invalid_client"}, 1),
+])
+def test_provider_that_refuses_everyone(broker, api, plain, mode, reasons, tried_max):
+    """500 accounts: a few canaries are tried, nobody is asked to consent again, all comes back."""
+    if mode == "wrong secret":
+        plain.configure(client_secret="another", bad_client_consumes=True)
+    else:
+        plain.fault(mode)
+    users = _import_many(api, plain)
+    answers = _ask_all(api, users)
+    assert {answer.status for answer in answers} <= {502, 503, 504}
+    _assert_paused(api, plain, reasons, tried_max)
+
+    plain.clear_faults()
+    plain.configure(client_secret=plain.dialect.client_secret, bad_client_consumes=False)
+    api.retry("plain").ok()
+    survivors = [user for user in users if mode != "wrong secret" or user not in _tried(plain)]
+    plain.ledger.wait_for("refresh", outcome="accepted", timeout=30)
+    answers = [api.token(f"plain/{user}", wait=30).status for user in survivors[-5:]]
+    assert answers == [200] * 5
+    assert not api.health().ok()["providers"][0]["paused"]
+
+
+@pytest.mark.slow
+def test_new_credentials_end_the_pause(broker, api, plain):
+    plain.configure(client_secret="another")
+    broker.grant(plain, "plain/acme")
+    assert api.token("plain/acme", wait=2).status in (502, 503)
+    assert api.health().ok()["providers"][0]["paused"]
+    broker.config.providers["plain"]["client_secret"] = "another"
+    broker.reload()
+    assert api.token("plain/acme", wait=20).status == 200
+    assert not api.health().ok()["providers"][0]["paused"]
+
+
+def test_canary_only_on_retry_while_refused(broker, api, plain):
+    plain.configure(client_secret="another")
+    for user in ("a", "b", "c"):
+        broker.grant(plain, f"plain/{user}")
+    _ask_all(api, "abc")
+    before = len(plain.ledger.token_requests())
+    api.retry("plain").ok()
+    plain.ledger.wait_for("token_request", before + 1)
+    _ask_all(api, "abc")
+    assert len(plain.ledger.token_requests()) == before + 1

@@ -1,0 +1,1 @@
+"""Emulated providers: one authorization server engine, with each provider's dialect as data."""

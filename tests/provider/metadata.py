@@ -1,0 +1,22 @@
+"""The metadata document (RFC 8414 and OpenID Connect Discovery have the same members here)."""
+
+PATHS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+
+
+def document(dialect, issuer):
+    methods = {"basic": "client_secret_basic", "basic_raw": "client_secret_basic",
+               "post": "client_secret_post"}
+    members = {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + dialect.authorize_path,
+        "token_endpoint": issuer + dialect.token_path,
+        "response_types_supported": ["code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": sorted({methods[a] for a in dialect.client_auth}),
+        "authorization_response_iss_parameter_supported": dialect.iss,
+    }
+    if dialect.revocation_path:
+        members["revocation_endpoint"] = issuer + dialect.revocation_path
+    if dialect.pkce:
+        members["code_challenge_methods_supported"] = ["S256"]
+    return members

@@ -1,0 +1,233 @@
+"""The HTTP side: routes, faults, and bytes on the wire."""
+
+import json
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from . import consent, control, faults, metadata, pages, token_endpoint, tokens
+from .authority import Authority, Refused
+
+BODY_MAX = 256 * 1024
+LISTEN_QUEUE = 1024
+
+
+class RateLimit:
+    """A sliding window over all requests to the token endpoint and the API."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._times = deque()
+
+    def exceeded(self, limit):
+        if not limit:
+            return False
+        requests, seconds = limit
+        with self._lock:
+            now = time.monotonic()
+            while self._times and self._times[0] <= now - seconds:
+                self._times.popleft()
+            if len(self._times) >= requests:
+                return True
+            self._times.append(now)
+            return False
+
+
+class ProviderServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = LISTEN_QUEUE
+
+    def __init__(self, address, dialect, ledger):
+        super().__init__(address, Handler)
+        self.ledger = ledger
+        self.authority = Authority(dialect, ledger)
+        self.faults = faults.Faults()
+        self.rate = RateLimit()
+        self.scheme = "http"
+
+    @property
+    def issuer(self):
+        host, port = self.server_address[:2]
+        return f"{self.scheme}://{host}:{port}"
+
+    def handle_error(self, request, client_address):
+        """A client that went away is no news here."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log_message(self, format, *args):
+        pass
+
+    @property
+    def dialect(self):
+        return self.server.authority.dialect
+
+    def do_GET(self):
+        self._route("GET")
+
+    def do_POST(self):
+        self._route("POST")
+
+    def _route(self, method):
+        parts = urlsplit(self.path)
+        self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        self.body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), BODY_MAX))
+        handler = self._routes().get((method, parts.path))
+        if handler:
+            handler()
+        elif parts.path.startswith(self.dialect.broken_token_path or "\0"):
+            self.server.ledger.write("broken_path", path=parts.path)
+            self._send(401, "text/plain", "")
+        else:
+            self.server.ledger.write("unknown_path", path=parts.path, method=method)
+            self._send(404, "text/html", pages.problem("not found"))
+
+    def _routes(self):
+        routes = {
+            ("GET", self.dialect.authorize_path): self._authorize,
+            ("POST", self.dialect.authorize_path): self._decide,
+            ("POST", self.dialect.token_path): self._token,
+            ("POST", self.dialect.revocation_path): self._revoke,
+            ("GET", self.dialect.api_prefix + "/whoami"): self._whoami,
+            ("POST", "/_control"): self._control,
+        }
+        routes.update({("GET", path): self._metadata for path in metadata.PATHS})
+        return routes
+
+    # Routes
+
+    def _authorize(self):
+        self.server.ledger.write("authorize", parameters=sorted(self.query))
+        if self._fault("authorize", None) == "over":
+            return
+        try:
+            self._send(200, "text/html", consent.check_request(self.dialect, self.query))
+        except consent.BadRequest as bad:
+            self.server.ledger.write("authorize_refused", why=str(bad))
+            self._send(400, "text/html", pages.problem(str(bad)))
+
+    def _decide(self):
+        form = parse_qs(self.body.decode(), keep_blank_values=True)
+        target = consent.answer(self.server.authority, self.server.issuer, form)
+        self._send(302, "text/html", "", {"Location": target})
+
+    def _token(self):
+        try:
+            parameters = token_endpoint.collect_parameters(
+                self.dialect, self.headers.get_content_type(), self._body_members(), self.query)
+        except Refused as refusal:
+            self.server.ledger.write("token_request", outcome="refused", why=refusal.why)
+            return self._send_json(refusal.status, {"error": refusal.error})
+        user = self.server.authority.user_of(
+            parameters.get("refresh_token") or parameters.get("code") or "")
+        self.server.ledger.write("token_request", user=user, parameters=sorted(parameters),
+                                 grant_type=parameters.get("grant_type"))
+        if self._too_many():
+            return None
+        after = self._fault("token", user)
+        return None if after == "over" else self._answer_token(parameters, after)
+
+    def _answer_token(self, parameters, after):
+        authority = self.server.authority
+        try:
+            members = token_endpoint.answer(authority, self.headers["Authorization"], parameters)
+        except Refused as refusal:
+            body = {"error": refusal.error, "error_description": refusal.why}
+            return self._send_json(refusal.status, body)
+        text = tokens.reply_text(self.dialect, members)
+        return self._send(200, "application/json", text, {"Cache-Control": "no-store"}, after)
+
+    def _revoke(self):
+        if self._fault("revoke", None) == "over":
+            return
+        try:
+            token_endpoint.revoke(self.server.authority, self.headers["Authorization"],
+                                  self._body_members())
+            self._send(200, "text/plain", "")
+        except Refused as refusal:
+            self._send_json(refusal.status, {"error": refusal.error})
+
+    def _whoami(self):
+        if self._too_many() or self._fault("api", None) == "over":
+            return
+        grant = self.server.authority.use(self._presented())
+        if grant:
+            self._send_json(200, {"user": grant.user, "company": grant.company, "scope": grant.scope})
+        else:
+            self._send_json(401, {"error": "invalid_token"})
+
+    def _presented(self):
+        scheme, _, value = (self.headers["Authorization"] or "").partition(" ")
+        if scheme and scheme == self.dialect.static_scheme:
+            return value
+        if self.dialect.present == "query":
+            return self.query.get("access_token", "")
+        return value if scheme.lower() == "bearer" else ""
+
+    def _metadata(self):
+        self._send_json(200, metadata.document(self.dialect, self.server.issuer))
+
+    def _control(self):
+        try:
+            self._send_json(200, control.obey(self.server, json.loads(self.body)))
+        except (KeyError, TypeError, ValueError) as error:
+            self._send_json(400, {"error": repr(error)})
+
+    # Helpers
+
+    def _body_members(self):
+        if self.headers.get_content_type() == "application/json":
+            return json.loads(self.body or b"{}")
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def _too_many(self):
+        if not self.server.rate.exceeded(self.dialect.rate_limit):
+            return False
+        self.server.ledger.write("rate_limited", path=urlsplit(self.path).path)
+        self._send_json(429, {"error": "rate limit exceeded"}, {"Retry-After": "1"})
+        return True
+
+    def _fault(self, endpoint, user):
+        """None: go on; a Fault: go on and harm the reply with it; "over": all is done."""
+        fault = self.server.faults.take(endpoint, user)
+        if fault is None or fault.mode in faults.AFTER:
+            return fault
+        self.server.ledger.write("fault", endpoint=endpoint, mode=fault.mode, user=user)
+        if fault.mode in faults.CANNED:
+            status, kind, body, headers = faults.CANNED[fault.mode]
+            self._send(status, kind, body, headers)
+            return "over"
+        fault.wait()
+        if fault.mode != "hang":
+            return None
+        self.close_connection = True
+        return "over"
+
+    def _send_json(self, status, members, headers=None):
+        self._send(status, "application/json", json.dumps(members), headers)
+
+    def _send(self, status, kind, text, headers=None, fault=None):
+        body = text.encode()
+        if fault:
+            self.server.ledger.write("fault", mode=fault.mode, path=urlsplit(self.path).path)
+            if fault.mode == "hold-after":
+                fault.wait()
+            if fault.mode == "drop":
+                self.close_connection = True
+                return
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if fault and fault.mode == "truncate":
+            body, self.close_connection = body[: len(body) // 2], True
+        self.wfile.write(body)
+        self.wfile.flush()

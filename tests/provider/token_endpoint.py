@@ -1,0 +1,63 @@
+"""The token and revocation endpoints: from a request's parts to a reply's members."""
+
+from .authority import Refused
+from .client_auth import check_client
+
+
+def collect_parameters(dialect, content_type, body, query):
+    """The request's parameters from wherever this provider reads them; Refused if they are
+    elsewhere. body is what the content type says: parsed form or JSON members."""
+    if dialect.secret_in_url_refused and "client_secret" in query:
+        raise Refused("invalid_request", "client_secret in the URL")
+    parameters = {}
+    if "query" in dialect.parameters_in:
+        parameters |= query
+    kind = "json" if content_type == "application/json" else "form"
+    if kind in dialect.parameters_in:
+        parameters |= body
+    return parameters
+
+
+def answer(authority, authorization, parameters):
+    """The members of a successful reply; raises Refused. Every refusal stands in the ledger."""
+    dialect = authority.dialect
+    event = {"authorization_code": "exchange"}.get(parameters.get("grant_type"), "refresh")
+    try:
+        check_client(dialect, authorization, parameters)
+        _check_parameters(dialect, parameters)
+    except Refused as refusal:
+        token = parameters.get("refresh_token", "")
+        if dialect.bad_client_consumes and refusal.error == "invalid_client":
+            authority.consume(token)
+        authority.refuse(event, refusal, user=authority.user_of(token))
+        raise
+    return _GRANTS[parameters["grant_type"]](authority, parameters)
+
+
+def revoke(authority, authorization, parameters):
+    check_client(authority.dialect, authorization, parameters)
+    authority.revoke_token(parameters.get("token", ""))
+
+
+def _check_parameters(dialect, parameters):
+    kind = parameters.get("grant_type")
+    needed = {"authorization_code": ["code", "redirect_uri"], "refresh_token": ["refresh_token"]}
+    if kind == "system_access" and dialect.system_access:
+        return
+    if kind not in needed:
+        raise Refused("unsupported_grant_type", f"grant_type {kind}")
+    if kind == "refresh_token" and dialect.refresh_needs_redirect_uri:
+        needed[kind].append("redirect_uri")
+    for name in needed[kind]:
+        if not parameters.get(name):
+            raise Refused("invalid_request", f"{name} is missing")
+    if parameters.get("redirect_uri", "") not in ("", *dialect.redirect_uris):
+        raise Refused("invalid_grant", "redirect_uri is not registered")
+
+
+_GRANTS = {
+    "authorization_code": lambda authority, p: authority.exchange(
+        p["code"], p["redirect_uri"], p.get("code_verifier", "")),
+    "refresh_token": lambda authority, p: authority.refresh(p["refresh_token"]),
+    "system_access": lambda authority, p: authority.system_access(),
+}

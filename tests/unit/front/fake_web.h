@@ -1,0 +1,40 @@
+#pragma once
+
+/* Stands in for io/web and io/peer: requests without sockets, answers that can be looked at. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "io/web.h"
+
+enum { FAKE_TEXT_MAX = 64 * 1024 };
+
+struct web_request {
+    const char *method;
+    char path[WEB_PATH_MAX];
+    char query[WEB_QUERY_MAX];
+    char parameters[WEB_QUERY_MAX]; /* the query, cut up */
+    const char *names[WEB_PARAMETERS_MAX];
+    const char *values[WEB_PARAMETERS_MAX];
+    size_t parameter_count;
+    const char *body;
+    const char *accept;
+    uid_t uid;
+
+    void *userdata;
+    void (*gone)(void *userdata);
+
+    int answers; /* how often it was answered */
+    int status;
+    char content_type[64];
+    char answer[FAKE_TEXT_MAX];
+    char retry_after[32];
+    char allow[64];
+};
+
+/* A request that was sent but not handled yet. body may be NULL. Freed with free(). */
+struct web_request *fake_request(const char *method, const char *target, const char *body,
+                                 uid_t uid);
+
+/* The client hangs up. */
+void fake_hang_up(struct web_request *request);

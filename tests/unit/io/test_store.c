@@ -1,0 +1,415 @@
+/* Rows in and out of the store, in the right order, without scanning. */
+
+#include "store_fixture.h"
+
+enum { MANY_ACCOUNTS = 20 * 1000, STEPS_FOR_A_FEW_ROWS = 1500 };
+
+static char sealed_bytes[] = "sealed\0bytes";
+static char error_text[] = "invalid_request", description_text[] = "æøå \x01";
+static char scope_text[] = "a b", empty_text[] = "";
+
+/* Every member differs from every other and from zero. */
+static struct account_row full_row(void)
+{
+    return (struct account_row){
+        .name = name_of("zenegy", "acme"),
+        .generation = UINT64_MAX - 3,
+        .state = ACCOUNT_SUSPECT,
+        .has_refresh_token = true,
+        .rejected = true,
+        .created_at = 101,
+        .refreshed_at = 102,
+        .lifetime_ms = 103,
+        .expires_at = 104,
+        .refresh_at = 105,
+        .refresh_token_expires_at = 106,
+        .refusals = REFUSAL_PREDECESSOR,
+        .refused_at = 107,
+        .suspect_since = 108,
+        .failures = 4000000000U,
+        .last_error = error_text,
+        .last_error_description = description_text,
+        .last_error_at = INT64_MAX,
+        .scope = scope_text,
+        .identity = empty_text,
+        .sealed = sealed_bytes,
+        .sealed_length = sizeof sealed_bytes,
+    };
+}
+
+static void assert_same_facts(const struct account_row *a, const struct account_row *b)
+{
+    assert_string_equal(a->name.provider, b->name.provider);
+    assert_string_equal(a->name.label, b->name.label);
+    assert_true(a->generation == b->generation);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->has_refresh_token, b->has_refresh_token);
+    assert_int_equal(a->rejected, b->rejected);
+    assert_int_equal(a->created_at, b->created_at);
+    assert_int_equal(a->refreshed_at, b->refreshed_at);
+    assert_int_equal(a->lifetime_ms, b->lifetime_ms);
+    assert_int_equal(a->expires_at, b->expires_at);
+    assert_int_equal(a->refresh_at, b->refresh_at);
+    assert_int_equal(a->refresh_token_expires_at, b->refresh_token_expires_at);
+    assert_int_equal(a->refusals, b->refusals);
+    assert_int_equal(a->refused_at, b->refused_at);
+    assert_int_equal(a->suspect_since, b->suspect_since);
+    assert_int_equal(a->failures, b->failures);
+    assert_string_equal(a->last_error, b->last_error);
+    assert_string_equal(a->last_error_description, b->last_error_description);
+    assert_int_equal(a->last_error_at, b->last_error_at);
+    assert_string_equal(a->scope, b->scope);
+    assert_string_equal(a->identity, b->identity);
+}
+
+static void test_every_member_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = full_row();
+    CLEANUP(cleanup_account_row) struct account_row back = { 0 };
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    open_again(f);
+    assert_int_equal(store_read(f->store, &row.name, &back), 0);
+    assert_same_facts(&row, &back);
+    assert_int_equal(back.sealed_length, sizeof sealed_bytes);
+    assert_memory_equal(back.sealed, sealed_bytes, sizeof sealed_bytes);
+}
+
+static void test_nothing_comes_back_as_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = { .name = name_of("p", "l") };
+    CLEANUP(cleanup_account_row) struct account_row back = { .scope = NULL, .failures = 7 };
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    assert_int_equal(store_read(f->store, &row.name, &back), 0);
+    assert_null(back.scope);
+    assert_null(back.identity);
+    assert_null(back.last_error);
+    assert_null(back.sealed);
+    assert_int_equal(back.sealed_length, 0);
+    assert_int_equal(back.failures, 0);
+}
+
+static void test_absent_leaves_the_result_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name absent = name_of("zenegy", "nobody");
+    struct account_row back = { .failures = 7 };
+    char *fact = sealed_bytes;
+    struct pause_row pause = { .probes = 7 };
+
+    assert_int_equal(store_read(f->store, &absent, &back), STORE_NOT_FOUND);
+    assert_int_equal(back.failures, 7);
+    assert_int_equal(store_get_fact(f->store, "none", &fact), STORE_NOT_FOUND);
+    assert_ptr_equal(fact, sealed_bytes);
+    assert_int_equal(store_get_pause(f->store, "zenegy", &pause), STORE_NOT_FOUND);
+    assert_int_equal(pause.probes, 7);
+}
+
+static void test_facts_leave_the_sealed_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = full_row();
+    CLEANUP(cleanup_account_row) struct account_row back = { 0 };
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    row.generation = 9;
+    row.scope = NULL;
+    row.sealed = NULL;
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_facts(f->store, &row), 0);
+    assert_int_equal(store_commit(f->store), 0);
+
+    assert_int_equal(store_read(f->store, &row.name, &back), 0);
+    assert_int_equal(back.generation, 9);
+    assert_null(back.scope);
+    assert_memory_equal(back.sealed, sealed_bytes, sizeof sealed_bytes);
+}
+
+static void test_copy_owns_what_it_holds(void **state)
+{
+    struct account_row row = full_row(), copy;
+
+    assert_int_equal(account_row_copy(&row, &copy), 0);
+    assert_same_facts(&row, &copy);
+    assert_ptr_not_equal(copy.scope, row.scope);
+    assert_ptr_not_equal(copy.sealed, row.sealed);
+    account_row_release(&copy);
+    assert_null(copy.sealed);
+    account_row_release(&copy);
+    account_row_release(NULL);
+    kept_row_release(NULL);
+}
+
+/* Collects labels, at most stop_after of them. */
+struct labels {
+    char text[128];
+    unsigned stop_after;
+    bool sealed_seen;
+};
+
+static bool collect_label(void *userdata, const struct account_row *row)
+{
+    struct labels *labels = userdata;
+    size_t used = strlen(labels->text);
+
+    (void)snprintf(labels->text + used, sizeof labels->text - used, "%s ", row->name.label);
+    labels->sealed_seen |= row->sealed != NULL;
+    return labels->stop_after == 0 || --labels->stop_after > 0;
+}
+
+static void put_few(struct fixture *f)
+{
+    static const struct {
+        const char *provider, *label;
+        int64_t refresh_at, refreshed_at;
+        enum account_state state;
+        bool has_refresh_token;
+    } rows[] = {
+        { "other", "x", 1, 99, ACCOUNT_ACTIVE, true },
+        { "zenegy", "a", 30, 50, ACCOUNT_ACTIVE, true },
+        { "zenegy", "b", 10, 40, ACCOUNT_SUSPECT, true },
+        { "zenegy", "c", 20, 60, ACCOUNT_CONSENT_REQUIRED, true },
+        { "zenegy", "d", 0, 70, ACCOUNT_ACTIVE, false },
+        { "zenegy-two", "e", 5, 80, ACCOUNT_ACTIVE, false },
+    };
+
+    assert_int_equal(store_begin(f->store), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct account_row row = full_row();
+        row.name = name_of(rows[i].provider, rows[i].label);
+        row.refresh_at = rows[i].refresh_at;
+        row.refreshed_at = rows[i].refreshed_at;
+        row.state = rows[i].state;
+        row.has_refresh_token = rows[i].has_refresh_token;
+        assert_int_equal(store_put(f->store, &row), 0);
+    }
+    assert_int_equal(store_commit(f->store), 0);
+}
+
+static void test_list_pages(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name after = name_of("zenegy", "b");
+    struct labels all = { 0 }, page = { 0 }, stopped = { .stop_after = 2 };
+
+    put_few(f);
+    assert_int_equal(store_list(f->store, NULL, SIZE_MAX, collect_label, &all), 0);
+    assert_string_equal(all.text, "x a b c d e ");
+    assert_false(all.sealed_seen);
+    assert_int_equal(store_list(f->store, &after, 2, collect_label, &page), 0);
+    assert_string_equal(page.text, "c d ");
+    assert_int_equal(store_list(f->store, NULL, 9, collect_label, &stopped), 0);
+    assert_string_equal(stopped.text, "x a ");
+}
+
+static void test_due_in_order(void **state)
+{
+    static const struct {
+        const char *provider;
+        int64_t now;
+        size_t limit;
+        const char *expected;
+        int64_t next;
+    } cases[] = {
+        { "zenegy", 9, 9, "", 10 },         { "zenegy", 10, 9, "b ", 10 },
+        { "zenegy", 100, 9, "b c a ", 10 }, { "zenegy", 100, 2, "b c ", 10 },
+        { "zenegy", 100, 0, "", 10 },       { "nobody", 100, 9, "", 0 },
+    };
+    struct fixture *f = *state;
+
+    put_few(f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct labels labels = { 0 };
+        int64_t next = -1;
+        assert_int_equal(store_due(f->store, cases[i].provider, cases[i].now, cases[i].limit,
+                                   collect_label, &labels),
+                         0);
+        assert_string_equal(labels.text, cases[i].expected);
+        assert_false(labels.sealed_seen);
+        assert_int_equal(store_next_due(f->store, cases[i].provider, &next), 0);
+        assert_int_equal(next, cases[i].next);
+    }
+}
+
+static void test_canary_is_the_last_that_succeeded(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name canary = name_of("un", "touched");
+
+    put_few(f);
+    assert_int_equal(store_canary(f->store, "zenegy", &canary), 0);
+    assert_string_equal(canary.label, "a");
+    assert_int_equal(store_canary(f->store, "zenegy-two", &canary), STORE_NOT_FOUND);
+    assert_string_equal(canary.label, "a");
+}
+
+static void test_counts_follow(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = full_row();
+    struct account_name gone = name_of("zenegy", "c");
+    uint64_t counts[3] = { 0 };
+
+    put_few(f);
+    assert_int_equal(store_count(f->store, counts), 0);
+    assert_int_equal(counts[ACCOUNT_ACTIVE], 4);
+    assert_int_equal(counts[ACCOUNT_SUSPECT], 1);
+    assert_int_equal(counts[ACCOUNT_CONSENT_REQUIRED], 1);
+
+    row.name = name_of("zenegy", "b");
+    row.state = ACCOUNT_CONSENT_REQUIRED;
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_facts(f->store, &row), 0);
+    assert_int_equal(store_delete(f->store, &gone), 0);
+    assert_int_equal(store_delete(f->store, &gone), STORE_NOT_FOUND);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_count(f->store, counts), 0);
+    assert_int_equal(counts[ACCOUNT_SUSPECT], 0);
+    assert_int_equal(counts[ACCOUNT_CONSENT_REQUIRED], 1);
+}
+
+static void put_many(struct fixture *f)
+{
+    assert_int_equal(store_begin(f->store), 0);
+    for (int i = 0; i < MANY_ACCOUNTS; i++) {
+        char label[32], fingerprint[32];
+        struct account_row row = full_row();
+        (void)snprintf(label, sizeof label, "a%d", i);
+        (void)snprintf(fingerprint, sizeof fingerprint, "f%d", i);
+        row.name = name_of("zenegy", label);
+        row.refresh_at = 1 + i;
+        assert_int_equal(store_put(f->store, &row), 0);
+        assert_int_equal(store_put_token_owner(f->store, &row.name, fingerprint), 0);
+    }
+    assert_int_equal(store_commit(f->store), 0);
+}
+
+/* The plan of each statement that may run often: an index finds the rows, in order. */
+static void assert_searches(struct store *store, enum store_statement which)
+{
+    char sql[2048];
+    sqlite3_stmt *plan;
+
+    (void)snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", store_statement_sql[which]);
+    assert_int_equal(sqlite3_prepare_v2(store->db, sql, -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW) {
+        const char *detail = (const char *)sqlite3_column_text(plan, 3);
+        if (strncmp(detail, "SCAN", 4) == 0 || strstr(detail, "TEMP B-TREE"))
+            fail_msg("%s: %s", store_statement_sql[which], detail);
+    }
+    sqlite3_finalize(plan);
+}
+
+static void test_plans(void **state)
+{
+    static const enum store_statement often[] = {
+        STATEMENT_READ_ACCOUNT,  STATEMENT_PUT_ACCOUNT,   STATEMENT_DELETE_ACCOUNT,
+        STATEMENT_LIST_ACCOUNTS, STATEMENT_DUE_ACCOUNTS,  STATEMENT_NEXT_DUE,
+        STATEMENT_CANARY,        STATEMENT_GET_OWNER,     STATEMENT_GET_PAUSE,
+        STATEMENT_EACH_KEPT,     STATEMENT_TRIM_KEPT,     STATEMENT_COUNT_AUDIT,
+        STATEMENT_EACH_AUDIT,    STATEMENT_EACH_AUDIT_OF,
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof often / sizeof often[0]; i++)
+        assert_searches(f->store, often[i]);
+}
+
+static int steps_of(struct store *store, enum store_statement which)
+{
+    return sqlite3_stmt_status(store->statements[which], SQLITE_STMTSTATUS_VM_STEP, 1);
+}
+
+/* The work does not grow with the number of accounts. */
+static void test_many_accounts(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name middle = name_of("zenegy", "a15"), found;
+    struct labels labels = { 0 };
+    uint64_t counts[3];
+    int64_t next;
+
+    put_many(f);
+    assert_int_equal(store_due(f->store, "zenegy", INT64_MAX, 10, collect_label, &labels), 0);
+    assert_int_equal(store_next_due(f->store, "zenegy", &next), 0);
+    assert_int_equal(store_list(f->store, &middle, 10, collect_label, &labels), 0);
+    assert_int_equal(store_canary(f->store, "zenegy", &found), 0);
+    assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
+    assert_int_equal(store_count(f->store, counts), 0);
+    assert_int_equal(counts[ACCOUNT_SUSPECT], MANY_ACCOUNTS);
+    for (int i = STATEMENT_LIST_ACCOUNTS; i <= STATEMENT_COUNT_ACCOUNTS; i++)
+        assert_in_range(steps_of(f->store, (enum store_statement)i), 1, STEPS_FOR_A_FEW_ROWS);
+    assert_in_range(steps_of(f->store, STATEMENT_GET_OWNER), 1, STEPS_FOR_A_FEW_ROWS);
+}
+
+static bool list_within(void *userdata, const struct account_row *row)
+{
+    struct store *store = userdata;
+    struct labels labels = { 0 };
+    CLEANUP(cleanup_account_row) struct account_row back = { 0 };
+
+    assert_int_equal(store_list(store, NULL, 9, collect_label, &labels), -EBUSY);
+    assert_int_equal(store_read(store, &row->name, &back), 0);
+    return true;
+}
+
+static void test_calls_within_a_list(void **state)
+{
+    struct fixture *f = *state;
+    struct labels labels = { 0 };
+
+    put_few(f);
+    assert_int_equal(store_list(f->store, NULL, 2, list_within, f->store), 0);
+    assert_int_equal(store_list(f->store, NULL, 1, collect_label, &labels), 0);
+    assert_string_equal(labels.text, "x ");
+}
+
+static void test_rows_that_were_never_written(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE accounts SET state = 9",
+        "UPDATE accounts SET state = -1",
+        "UPDATE accounts SET refusals = 4",
+        "UPDATE accounts SET failures = 4294967296",
+        "UPDATE accounts SET scope = CAST(x'610062' AS TEXT)",
+    };
+    struct fixture *f = *state;
+    struct account_row row = full_row();
+    struct labels labels = { 0 };
+
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        struct account_row back = { .failures = 7 };
+        assert_int_equal(commit_account(f->store, &row), 0);
+        run_sql(f->store, damages[i]);
+        assert_int_equal(store_read(f->store, &row.name, &back), -EIO);
+        assert_int_equal(back.failures, 7);
+        assert_int_equal(store_list(f->store, NULL, 9, collect_label, &labels), -EIO);
+        assert_string_not_equal(store_message(f->store), "");
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_every_member_comes_back, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_nothing_comes_back_as_nothing, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_absent_leaves_the_result_alone, make_store,
+                                        drop_store),
+        cmocka_unit_test_setup_teardown(test_facts_leave_the_sealed_bytes, make_store, drop_store),
+        cmocka_unit_test(test_copy_owns_what_it_holds),
+        cmocka_unit_test_setup_teardown(test_list_pages, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_due_in_order, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_canary_is_the_last_that_succeeded, make_store,
+                                        drop_store),
+        cmocka_unit_test_setup_teardown(test_counts_follow, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_plans, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_many_accounts, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_calls_within_a_list, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_rows_that_were_never_written, make_store, drop_store),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+/* Facts, pauses, owners of tokens, what is kept, the audit; and transactions. */
+
+#include "store_fixture.h"
+
+static char *fact(struct store *store, const char *name)
+{
+    char *value = NULL;
+
+    assert_int_equal(store_get_fact(store, name, &value), 0);
+    return value;
+}
+
+static void test_facts(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_fact(f->store, "clock", "one"), 0);
+    assert_int_equal(store_put_fact(f->store, "clock", "two"), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    CLEANUP(cleanup_string) char *value = fact(f->store, "clock");
+    assert_string_equal(value, "two");
+}
+
+static void test_uuid_is_made_once(void **state)
+{
+    struct fixture *f = *state;
+    void *other_state;
+
+    CLEANUP(cleanup_string) char *first = fact(f->store, "uuid");
+    assert_int_equal(strlen(first), 36);
+    assert_int_equal(first[14], '4');
+    assert_non_null(strchr("89ab", first[19]));
+    assert_int_equal(strspn(first, "0123456789abcdef-"), 36);
+    open_again(f);
+    CLEANUP(cleanup_string) char *second = fact(f->store, "uuid");
+    assert_string_equal(first, second);
+
+    (void)make_store(&other_state);
+    struct fixture *other = other_state;
+    CLEANUP(cleanup_string) char *third = fact(other->store, "uuid");
+    assert_string_not_equal(first, third);
+    (void)drop_store(&other_state);
+}
+
+static void test_pauses(void **state)
+{
+    struct fixture *f = *state;
+    struct pause_row row = { "zenegy", 11, 12, 13, "invalid_client", "print" }, back;
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_pause(f->store, &row), 0);
+    row.paused_since = 0;
+    assert_int_equal(store_put_pause(f->store, &row), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_get_pause(f->store, "zenegy", &back), 0);
+    assert_int_equal(back.paused_since, 0);
+    assert_int_equal(back.probe_at, 12);
+    assert_int_equal(back.probes, 13);
+    assert_string_equal(back.provider, "zenegy");
+    assert_string_equal(back.reason, "invalid_client");
+    assert_string_equal(back.credentials, "print");
+}
+
+static void test_token_owner(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = { .name = name_of("zenegy", "a") };
+    struct account_name found = name_of("un", "touched");
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, "first"), 0);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, "second"), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_token_owner(f->store, "zenegy", "first", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_token_owner(f->store, "other", "second", &found), STORE_NOT_FOUND);
+    assert_string_equal(found.label, "touched");
+    assert_int_equal(store_token_owner(f->store, "zenegy", "second", &found), 0);
+    assert_string_equal(found.label, "a");
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, NULL), 0);
+    assert_int_equal(store_token_owner(f->store, "zenegy", "second", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, "third"), 0);
+    assert_int_equal(store_delete(f->store, &row.name), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_token_owner(f->store, "zenegy", "third", &found), STORE_NOT_FOUND);
+}
+
+/* What does not fit is left out. */
+static void append(size_t size, char *text, const char *more)
+{
+    size_t used = strlen(text);
+
+    (void)snprintf(text + used, size - used, "%s", more);
+}
+
+struct kept_seen {
+    char labels[64];
+    int64_t last_id;
+    int64_t due_at;
+    unsigned tries;
+    unsigned count;
+};
+
+static bool see_kept(void *userdata, const struct kept_row *row)
+{
+    struct kept_seen *seen = userdata;
+
+    if (row->sealed_length > 0)
+        assert_memory_equal(row->sealed, "k\0k", row->sealed_length);
+    append(sizeof seen->labels, seen->labels, row->name.label);
+    seen->last_id = row->id;
+    seen->due_at = row->due_at;
+    seen->tries = row->tries;
+    seen->count++;
+    return true;
+}
+
+static void keep(struct store *store, enum kept_kind kind, const char *label, int64_t due_at)
+{
+    struct kept_row row = { .kind = kind,
+                            .name = name_of("zenegy", label),
+                            .created_at = 5,
+                            .due_at = due_at,
+                            .tries = 1,
+                            .sealed = (char[]){ "k\0k" },
+                            .sealed_length = 3 };
+
+    assert_int_equal(store_keep(store, &row), 0);
+}
+
+static void test_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct kept_seen due = { 0 }, other = { 0 }, after = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    keep(f->store, KEPT_REVOCATION, "a", 30);
+    keep(f->store, KEPT_REVOCATION, "b", 10);
+    keep(f->store, KEPT_REVOCATION, "c", 31);
+    keep(f->store, KEPT_HELD_CONSENT, "d", 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 30, 9, see_kept, &due), 0);
+    assert_string_equal(due.labels, "ba");
+    assert_int_equal(store_each_kept(f->store, KEPT_HELD_CONSENT, INT64_MAX, 9, see_kept, &other),
+                     0);
+    assert_string_equal(other.labels, "d");
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_postpone_kept(f->store, due.last_id, 40, 2), 0);
+    assert_int_equal(store_drop_kept(f->store, other.last_id), 0);
+    assert_int_equal(store_drop_kept(f->store, other.last_id), STORE_NOT_FOUND);
+    assert_int_equal(store_postpone_kept(f->store, other.last_id, 1, 1), STORE_NOT_FOUND);
+    keep(f->store, KEPT_HELD_CONSENT, "e", 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 99, 9, see_kept, &after), 0);
+    assert_string_equal(after.labels, "bca");
+    assert_int_equal(after.due_at, 40);
+    assert_int_equal(after.tries, 2);
+}
+
+static void test_an_id_is_never_given_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct kept_seen first = { 0 }, second = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    keep(f->store, KEPT_REVOCATION, "a", 1);
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 9, 9, see_kept, &first), 0);
+    assert_int_equal(store_drop_kept(f->store, first.last_id), 0);
+    keep(f->store, KEPT_REVOCATION, "b", 1);
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 9, 9, see_kept, &second), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_true(second.last_id > first.last_id);
+}
+
+static void test_kept_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct kept_seen all = { 0 }, other = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    run_sql(f->store, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
+                      " WHERE i < 10000) INSERT INTO kept (kind, provider, label, created_at,"
+                      " due_at, tries) SELECT 1, 'p', 'old', 0, i, 0 FROM n");
+    keep(f->store, KEPT_HELD_CONSENT, "other", 0);
+    keep(f->store, KEPT_UNREADABLE_REPLY, "new", 20000);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(
+        store_each_kept(f->store, KEPT_UNREADABLE_REPLY, INT64_MAX, SIZE_MAX, see_kept, &all), 0);
+    assert_int_equal(all.count, KEPT_ROWS_MAX);
+    assert_int_equal(all.due_at, 20000);
+    assert_int_equal(store_each_kept(f->store, KEPT_HELD_CONSENT, 9, 9, see_kept, &other), 0);
+    assert_int_equal(other.count, 1);
+}
+
+struct audit_seen {
+    char verdicts[256];
+    struct audit_row last;
+    unsigned count;
+};
+
+static bool see_audit(void *userdata, const struct audit_row *row)
+{
+    struct audit_seen *seen = userdata;
+
+    append(sizeof seen->verdicts, seen->verdicts, row->verdict);
+    append(sizeof seen->verdicts, seen->verdicts, " ");
+    seen->last = *row;
+    seen->count++;
+    return true;
+}
+
+static struct audit_row audit(const char *account, const char *verdict, int64_t at)
+{
+    struct audit_row row = {
+        .uid = 4000000000U, .generation = 3, .count = 2, .first_at = at, .last_at = at
+    };
+
+    (void)snprintf(row.account, sizeof row.account, "%s", account);
+    (void)snprintf(row.unit, sizeof row.unit, "sync.service");
+    (void)snprintf(row.verdict, sizeof row.verdict, "%s", verdict);
+    return row;
+}
+
+static void test_audit_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_row rows[] = { audit("z/a", "token", 10), audit("z/b", "forbidden", 11),
+                                audit("z/a", "token", 15), audit("z/a", "login", 12) };
+    struct audit_seen all = { 0 }, of_a = { 0 }, older = { 0 }, one = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(store_add_audit(f->store, &rows[i]), 0);
+    assert_int_equal(store_commit(f->store), 0);
+
+    assert_int_equal(store_each_audit(f->store, NULL, 0, 9, see_audit, &all), 0);
+    assert_string_equal(all.verdicts, "login forbidden token ");
+    assert_int_equal(all.last.count, 4);
+    assert_int_equal(all.last.first_at, 10);
+    assert_int_equal(all.last.last_at, 15);
+    assert_true(all.last.uid == 4000000000U);
+    assert_string_equal(all.last.unit, "sync.service");
+    assert_int_equal(store_each_audit(f->store, "z/a", 0, 9, see_audit, &of_a), 0);
+    assert_string_equal(of_a.verdicts, "login token ");
+    assert_int_equal(store_each_audit(f->store, "z/a", 3, 9, see_audit, &older), 0);
+    assert_string_equal(older.verdicts, "token ");
+    assert_int_equal(store_each_audit(f->store, NULL, 0, 1, see_audit, &one), 0);
+    assert_string_equal(one.verdicts, "login ");
+}
+
+static void test_audit_tells_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_seen all = { 0 };
+    struct audit_row row = audit("z/a", "token", 10);
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_add_audit(f->store, &row), 0);
+    row.generation++;
+    assert_int_equal(store_add_audit(f->store, &row), 0);
+    row.uid++;
+    assert_int_equal(store_add_audit(f->store, &row), 0);
+    row.unit[0] = '\0';
+    assert_int_equal(store_add_audit(f->store, &row), 0);
+    assert_int_equal(store_add_audit(f->store, &row), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_each_audit(f->store, NULL, 0, 9, see_audit, &all), 0);
+    assert_int_equal(all.count, 4);
+}
+
+static void test_audit_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_seen all = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    for (int i = 0; i < AUDIT_ROWS_MAX + 5; i++) {
+        struct audit_row row = audit("z/a", "token", i);
+        row.generation = (uint64_t)i;
+        assert_int_equal(store_add_audit(f->store, &row), 0);
+    }
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_each_audit(f->store, NULL, 0, SIZE_MAX, see_audit, &all), 0);
+    assert_int_equal(all.count, AUDIT_ROWS_MAX);
+    assert_int_equal(all.last.generation, 5);
+}
+
+static void test_rollback(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = { .name = name_of("z", "a"), .generation = 1 };
+    CLEANUP(cleanup_account_row) struct account_row back = { 0 };
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    row.generation = 2;
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put(f->store, &row), 0);
+    store_rollback(f->store);
+    store_rollback(f->store);
+    assert_int_equal(store_read(f->store, &row.name, &back), 0);
+    assert_int_equal(back.generation, 1);
+}
+
+static void test_writes_need_a_transaction(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = { .name = name_of("z", "a") };
+    struct account_row back = { 0 };
+
+    assert_int_equal(store_put(f->store, &row), -EIO);
+    assert_int_equal(store_put_fact(f->store, "a", "b"), -EIO);
+    assert_int_equal(store_commit(f->store), -EIO);
+    assert_string_not_equal(store_message(f->store), "");
+    assert_int_equal(store_read(f->store, &row.name, &back), STORE_NOT_FOUND);
+
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_begin(f->store), -EIO);
+    store_rollback(f->store);
+    assert_int_equal(commit_account(f->store, &row), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_facts, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_uuid_is_made_once, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_pauses, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_token_owner, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_kept, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_an_id_is_never_given_twice, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_kept_is_bounded, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_audit_counts, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_audit_tells_apart, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_audit_is_bounded, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_rollback, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_writes_need_a_transaction, make_store, drop_store),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+#include "oauth/discovery.h"
+
+#include "support.h"
+
+static void makes_addresses(void **state)
+{
+    static const struct {
+        const char *issuer;
+        unsigned attempt;
+        const char *url;
+    } rows[] = {
+        { "https://h", 0, "https://h/.well-known/openid-configuration" },
+        { "https://h/", 0, "https://h/.well-known/openid-configuration" },
+        { "https://h/t/1", 0, "https://h/t/1/.well-known/openid-configuration" },
+        { "https://h/t/1/", 0, "https://h/t/1/.well-known/openid-configuration" },
+        { "https://h", 1, "https://h/.well-known/oauth-authorization-server" },
+        { "https://h/", 1, "https://h/.well-known/oauth-authorization-server" },
+        { "https://h:81/t/1", 1, "https://h:81/.well-known/oauth-authorization-server/t/1" },
+        { "https://h/t/1/", 1, "https://h/.well-known/oauth-authorization-server/t/1" },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(DISCOVERY_URL_MAX);
+        discovery_append_url(&out, rows[i].issuer, rows[i].attempt);
+        assert_string_equal(buffer_text(&out), rows[i].url);
+    }
+}
+
+#define ISSUER "\"issuer\":\"https://h\""
+#define AUTHORIZE "\"authorization_endpoint\":\"https://h/authorize\""
+#define TOKEN "\"token_endpoint\":\"https://h/token\""
+
+struct row {
+    const char *body;
+    enum grant_type grant;
+    bool should_fail;
+    const char *complaint; /* a part of it */
+};
+
+static const struct row rows[] = {
+    { "{" ISSUER "," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE },
+    { "{" ISSUER "," TOKEN "}", GRANT_CLIENT_CREDENTIALS },
+    { "{" ISSUER "," TOKEN ",\"device_authorization_endpoint\":\"https://h/device\"}",
+      GRANT_DEVICE_CODE },
+    { "{" ISSUER "," TOKEN ",\"revocation_endpoint\":7}", GRANT_CLIENT_CREDENTIALS },
+    { "{" ISSUER ",\"token_endpoint\":\"http://127.0.0.1:9/token\"}", GRANT_CLIENT_CREDENTIALS },
+    { "", GRANT_AUTHORIZATION_CODE, true, "not JSON" },
+    { "<html>", GRANT_AUTHORIZATION_CODE, true, "not JSON" },
+    { "[]", GRANT_AUTHORIZATION_CODE, true, "issuer ''" },
+    { "{" AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true, "issuer ''" },
+    { "{\"issuer\":\"https://h/\"," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true,
+      "issuer 'https://h/'" },
+    { "{\"issuer\":\"https://evil\\u001b[2J\"," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE,
+      true, "issuer 'https://evil [2J'" },
+    { "{" ISSUER "," ISSUER "," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true, "twice" },
+    { "{" ISSUER "," AUTHORIZE "}", GRANT_AUTHORIZATION_CODE, true, "p: token_endpoint stands neither" },
+    { "{" ISSUER "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true, "p: authorization_endpoint stands neither" },
+    { "{" ISSUER "," TOKEN "}", GRANT_DEVICE_CODE, true, "p: device_authorization_endpoint stands neither" },
+    { "{" ISSUER "," AUTHORIZE ",\"token_endpoint\":\"http://h/token\"}", GRANT_AUTHORIZATION_CODE,
+      true, "token_endpoint 'http://h/token' is no https" },
+    { "{" ISSUER "," AUTHORIZE ",\"token_endpoint\":\"/token\"}", GRANT_AUTHORIZATION_CODE, true,
+      "token_endpoint '/token' is no https" },
+    { "{" ISSUER "," TOKEN ",\"authorization_endpoint\":\"javascript:alert(1)\"}",
+      GRANT_AUTHORIZATION_CODE, true, "authorization_endpoint" },
+    { "{" ISSUER "," AUTHORIZE "," TOKEN ",\"revocation_endpoint\":\"http://h/revoke\"}",
+      GRANT_AUTHORIZATION_CODE, true, "revocation_endpoint" },
+};
+
+static void reads_documents(void **state)
+{
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        char issuer[] = "https://h";
+        struct provider provider = { .name = "p", .issuer = issuer, .grant = rows[i].grant };
+        struct complaint complaint = { "" };
+        int r = discovery_apply(&provider, rows[i].body, strlen(rows[i].body), &complaint);
+        if (r != (rows[i].should_fail ? DISCOVERY_INVALID : 0))
+            print_error("row: %s\n", rows[i].body);
+        assert_int_equal(r, rows[i].should_fail ? DISCOVERY_INVALID : 0);
+        if (rows[i].should_fail) {
+            if (strstr(complaint.text, rows[i].complaint) == NULL)
+                print_error("row: %s: %s\n", rows[i].body, complaint.text);
+            assert_non_null(strstr(complaint.text, rows[i].complaint));
+            assert_null(provider.token_endpoint);
+            assert_null(provider.authorization_endpoint);
+        } else {
+            assert_non_null(provider.token_endpoint);
+        }
+        free(provider.token_endpoint);
+        free(provider.authorization_endpoint);
+        free(provider.device_authorization_endpoint);
+        free(provider.revocation_endpoint);
+    }
+}
+
+static void configuration_wins(void **state)
+{
+    static const char body[] =
+        "{" ISSUER "," AUTHORIZE "," TOKEN ",\"revocation_endpoint\":\"https://h/revoke\","
+        "\"authorization_response_iss_parameter_supported\":true}";
+    CLEANUP(cleanup_provider) struct provider *provider = calloc(1, sizeof(*provider));
+    provider->issuer = strdup("https://h");
+    provider->token_endpoint = strdup("https://own/token");
+    assert_int_equal(discovery_apply(provider, body, sizeof(body) - 1, NULL), 0);
+    assert_string_equal(provider->token_endpoint, "https://own/token");
+    assert_string_equal(provider->authorization_endpoint, "https://h/authorize");
+    assert_string_equal(provider->revocation_endpoint, "https://h/revoke");
+    assert_null(provider->device_authorization_endpoint);
+    assert_true(provider->iss_promised);
+}
+
+static void keeps_a_configured_promise(void **state)
+{
+    static const char body[] = "{" ISSUER "," AUTHORIZE "," TOKEN
+                               ",\"authorization_response_iss_parameter_supported\":false}";
+    CLEANUP(cleanup_provider) struct provider *provider = calloc(1, sizeof(*provider));
+    provider->issuer = strdup("https://h");
+    provider->iss_promised = true;
+    assert_int_equal(discovery_apply(provider, body, sizeof(body) - 1, NULL), 0);
+    assert_true(provider->iss_promised);
+}
+
+static void caps_the_document(void **state)
+{
+    char *spaces = repeated(' ', DISCOVERY_MAX + 1);
+    struct complaint complaint;
+    struct provider provider = { .name = "p" };
+    assert_int_equal(discovery_apply(&provider, spaces, DISCOVERY_MAX + 1, &complaint),
+                     DISCOVERY_INVALID);
+    free(spaces);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(makes_addresses),
+        cmocka_unit_test(reads_documents),
+        cmocka_unit_test(configuration_wins),
+        cmocka_unit_test(keeps_a_configured_promise),
+        cmocka_unit_test(caps_the_document),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+#include "oauth/provider.h"
+
+#include "support.h"
+
+/* Every string member, so that one that a copy forgets is noticed. */
+#define STRINGS(X)                                                                                 \
+    X(issuer)                                                                                      \
+    X(authorization_endpoint)                                                                      \
+    X(token_endpoint)                                                                              \
+    X(refresh_endpoint)                                                                            \
+    X(revocation_endpoint)                                                                         \
+    X(device_authorization_endpoint)                                                               \
+    X(redirect_uri)                                                                                \
+    X(client_id)                                                                                   \
+    X(scope)                                                                                       \
+    X(scope_separator)                                                                             \
+    X(identity)                                                                                    \
+    X(present_in)                                                                                  \
+    X(present_name)                                                                                \
+    X(present_scheme)                                                                              \
+    X(api_base)                                                                                    \
+    X(ca_file)                                                                                     \
+    X(proxy)
+
+static struct provider *whole_provider(void)
+{
+    struct provider *provider = calloc(1, sizeof(*provider));
+    assert_non_null(provider);
+    memcpy(provider->name, "zenegy", sizeof("zenegy"));
+#define SET(member)                                                                                \
+    provider->member = strdup(#member);                                                            \
+    assert_non_null(provider->member);
+    STRINGS(SET)
+#undef SET
+    provider->grant = GRANT_DEVICE_CODE;
+    provider->pkce = PKCE_PLAIN;
+    provider->iss_promised = true;
+    provider->retry_grace_ms = 1800000;
+    provider->rate_limit_requests = 15;
+    assert_int_equal(parameters_add(&provider->authorize_params, "a", "1"), 0);
+    assert_int_equal(parameters_add(&provider->token_params, "b", "2"), 0);
+    assert_int_equal(parameters_add(&provider->refresh_params, "redirect_uri", ""), 0);
+    return provider;
+}
+
+static void copies_deeply(void **state)
+{
+    struct provider *provider = whole_provider();
+    CLEANUP(cleanup_provider) struct provider *copy = NULL;
+    assert_int_equal(provider_copy(provider, &copy), 0);
+#define DIFFER(member) assert_ptr_not_equal(copy->member, provider->member);
+    STRINGS(DIFFER)
+#undef DIFFER
+    /* Whatever the copy shares with the original is caught by the address sanitizer below. */
+    assert_null(provider_free(provider));
+#define CHECK(member) assert_string_equal(copy->member, #member);
+    STRINGS(CHECK)
+#undef CHECK
+    assert_string_equal(copy->name, "zenegy");
+    assert_int_equal(copy->grant, GRANT_DEVICE_CODE);
+    assert_int_equal(copy->pkce, PKCE_PLAIN);
+    assert_true(copy->iss_promised);
+    assert_int_equal(copy->retry_grace_ms, 1800000);
+    assert_int_equal(copy->rate_limit_requests, 15);
+    assert_string_equal(parameters_find(&copy->authorize_params, "a"), "1");
+    assert_string_equal(parameters_find(&copy->token_params, "b"), "2");
+    assert_string_equal(parameters_find(&copy->refresh_params, "redirect_uri"), "");
+}
+
+static void copies_an_empty_one(void **state)
+{
+    struct provider empty = { .name = "x" };
+    CLEANUP(cleanup_provider) struct provider *copy = NULL;
+    assert_int_equal(provider_copy(&empty, &copy), 0);
+    assert_null(copy->issuer);
+    assert_null(copy->refresh_params.items);
+    assert_int_equal(copy->refresh_params.count, 0);
+}
+
+static void frees_nothing(void **state)
+{
+    assert_null(provider_free(NULL));
+    parameters_release(NULL);
+    struct parameters none = { 0 };
+    parameters_release(&none);
+}
+
+static void finds_parameters(void **state)
+{
+    CLEANUP(cleanup_parameters) struct parameters parameters = { 0 };
+    assert_null(parameters_find(&parameters, "a"));
+    assert_int_equal(parameters_add(&parameters, "a", "1"), 0);
+    assert_int_equal(parameters_add(&parameters, "A", ""), 0);
+    assert_int_equal(parameters.count, 2);
+    assert_string_equal(parameters_find(&parameters, "a"), "1");
+    assert_string_equal(parameters_find(&parameters, "A"), "");
+    assert_null(parameters_find(&parameters, ""));
+}
+
+static void copies_parameters(void **state)
+{
+    struct parameters from = { 0 };
+    CLEANUP(cleanup_parameters) struct parameters copy = { 0 };
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(parameters_add(&from, "name", "value"), 0);
+    assert_int_equal(parameters_copy(&from, &copy), 0);
+    assert_ptr_not_equal(copy.items, from.items);
+    parameters_release(&from);
+    assert_null(from.items);
+    assert_int_equal(from.count, 0);
+    assert_int_equal(copy.count, 50);
+    assert_string_equal(copy.items[49].value, "value");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_deeply),    cmocka_unit_test(copies_an_empty_one),
+        cmocka_unit_test(frees_nothing),    cmocka_unit_test(finds_parameters),
+        cmocka_unit_test(copies_parameters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
