@@ -133,12 +133,23 @@ static int to_text(const struct json *value, char **ret)
     return 0;
 }
 
+/* An identity is shown, so it must not be a token, whatever the configuration says. */
+static const struct json *find_identity(const struct json *reply, const char *path)
+{
+    static const char *const secrets[] = { "", "access_token", "refresh_token", "id_token" };
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (strcasecmp(path, secrets[i]) == 0)
+            return NULL;
+    }
+    return walk(reply, path);
+}
+
 int identity_read(const struct json *reply, const char *path, char **ret)
 {
     static const char in_id_token[] = "id_token.";
     const size_t prefix = sizeof(in_id_token) - 1;
     if (strncmp(path, in_id_token, prefix) != 0)
-        return to_text(walk(reply, path), ret);
+        return to_text(find_identity(reply, path), ret);
     CLEANUP(cleanup_json) struct json *claims = NULL;
     int r = read_id_token(reply, &claims);
     return r == 0 ? to_text(walk(claims, path + prefix), ret) : r;

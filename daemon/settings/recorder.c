@@ -107,7 +107,7 @@ static int setting_for(const struct section *section, const struct key *key, boo
                        unsigned line, struct setting **ret)
 {
     struct setting *setting = (struct setting *)section_find(section, key->name);
-    if (setting != NULL && first && setting->count > 0)
+    if (setting != NULL && first)
         return complain_at(recording->complaint, section->file->path, line,
                            "%s is set twice (first in line %u)", key->name, setting->line);
     if (setting == NULL)

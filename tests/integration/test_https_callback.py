@@ -1,5 +1,6 @@
 """The callback over https, for providers that accept no other redirect URI."""
 
+import socket
 import ssl
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 
 from harness.logins import log_in
 from harness.person import Person
+from harness.raw import get
 
 ACCOUNT = "zenegy/acme"
 
@@ -43,7 +45,6 @@ def test_login_over_https(served, api, certificate):
 
 
 def test_plain_http_on_the_https_port(served, daemon, api):
-    from harness.raw import get
     api.login(ACCOUNT).ok()
     try:
         reply = get(daemon.port, "/start/x")
@@ -55,7 +56,6 @@ def test_plain_http_on_the_https_port(served, daemon, api):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_tls_is_refused(served, daemon, api, version):
-    import socket
     api.login(ACCOUNT).ok()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -158,7 +158,7 @@ def test_family_ended_by_somebody_else(server, api, daemon, person):
     assert api.token("post/alice").status == 200
     assert token_request(server, "post", grant_type="refresh_token",
                          refresh_token=stolen)["error"] == "invalid_grant"
-    assert api.refresh("post/alice").status != 200
+    assert api.refresh_allowed("post/alice").status != 200
     api.wait_state("post/alice", "consent_required", timeout=40)
     log_in(api, person, "post/alice")
     assert api.token("post/alice").status == 200

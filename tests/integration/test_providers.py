@@ -1,5 +1,7 @@
 """Each provider in each variant: consent, tokens, refreshes, the way back after a revoked grant."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from harness.cases import CASES, Case, each_case, one_of_each
@@ -160,3 +162,16 @@ def test_api_token_of_the_application(daemon, api, emulator):
     assert "expires_in" not in token
     assert token["present"]["value"] == "Token application-token"
     assert provider.call(token)[0] == 200
+
+
+@pytest.mark.slow
+def test_rate_limit_is_kept(daemon, api, emulator):
+    """15 requests in 4 s: never one too many, and all accounts get their token in the end."""
+    provider = Case("zenhr").set_up(daemon, emulator)
+    users = [f"u{number}" for number in range(40)]
+    for user in users:
+        daemon.grant(provider, f"zenhr/{user}")
+    with ThreadPoolExecutor(len(users)) as pool:
+        answers = pool.map(lambda user: api.token(f"zenhr/{user}", wait=50), users)
+        assert {answer.status for answer in answers} == {200}
+    assert not provider.ledger.count("rate_limited")

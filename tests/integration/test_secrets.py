@@ -21,7 +21,7 @@ def _life(broker, api, plain, person):
     api.token("plain/imported").ok()
     for mode in ("not-json", "http500", "truncate", "invalid_grant", "unknown-error"):
         plain.fault(mode, times=1)
-        api.refresh("plain/imported")
+        api.refresh_allowed("plain/imported")
     redirect = Person().decide(start(api, ACCOUNT)["authorize_url"])
     Person().open(redirect)
     person.open(redirect + "&code=2")

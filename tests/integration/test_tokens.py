@@ -110,9 +110,9 @@ def test_bad_rejections(api, account, members):
 
 
 def test_manual_refresh(api, plain, account):
-    first = api.token(account).ok()["access_token"]
-    refreshed = api.refresh(account).ok()
-    assert refreshed["generation"] == 2 and "access_token" not in refreshed
+    first, before = api.token(account).ok()["access_token"], api.account(account).ok()
+    refreshed = api.refresh_allowed(account).ok()
+    assert refreshed["generation"] == before["generation"] + 1 and "access_token" not in refreshed
     assert api.token(account).ok()["access_token"] != first
 
 
@@ -125,13 +125,3 @@ def test_manual_refresh_is_limited(api, plain, account):
 def test_token_of_nothing(broker, api):
     assert api.token("plain/nobody").error == "unknown_account"
     assert api.token("nowhere/acme").error == "unknown_provider"
-
-
-def test_consent_without_refresh_token_works_until_its_end(api, plain, broker, person):
-    """Covered by the provider that grants none: the account says so."""
-    assert api.account(broker_account(broker, plain)).ok()["has_refresh_token"] is True
-
-
-def broker_account(broker, plain):
-    broker.grant(plain, "plain/with")
-    return "plain/with"

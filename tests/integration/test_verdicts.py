@@ -67,11 +67,13 @@ def test_predecessor_is_tried_once(broker, api, plain):
     broker.grant(plain, "plain/acme")
     api.token("plain/acme").ok()
     plain.fault("invalid_grant", times=2)
-    api.refresh("plain/acme")
+    before = api.account("plain/acme").ok()
+    api.refresh_allowed("plain/acme")
     plain.ledger.wait_for("refresh", 2, outcome="accepted", timeout=30)
     refreshes = plain.ledger.refreshes()
     assert refreshes[1]["presented"] == refreshes[0]["presented"]
-    assert api.wait_account("plain/acme", lambda a: a["generation"] >= 2)["state"] == "active"
+    after = api.wait_account("plain/acme", lambda a: a["generation"] > before["generation"])
+    assert after["state"] == "active"
 
 
 @pytest.mark.parametrize("mode", ["empty400", "unknown-error"])

@@ -98,6 +98,12 @@ class Api:
     def refresh(self, account):
         return self.request("POST", f"/v1/refresh/{account}")
 
+    def refresh_allowed(self, account):
+        """A refresh as soon as the broker's own limit allows another."""
+        while (reply := self.refresh(account)).status == 429:
+            time.sleep(reply.json["retry_after"])
+        return reply
+
     def reject(self, account, **members):
         return self.request("POST", f"/v1/reject/{account}", members)
 
@@ -112,6 +118,14 @@ class Api:
 
     def audit(self, **query):
         return self.request("GET", _target("/v1/audit", query))
+
+    def wait_audit(self, condition, timeout=15):
+        """The newest rows once the condition holds: they are written in groups, now and then."""
+        deadline = time.monotonic() + timeout
+        while not condition(rows := self.audit().ok()["audit"]):
+            assert time.monotonic() < deadline, f"after {timeout} s: {rows}"
+            time.sleep(0.1)
+        return rows
 
     def health(self):
         return self.request("GET", "/v1/health")

@@ -52,9 +52,12 @@ static const struct row rows[] = {
     { "{\"issuer\":\"https://evil\\u001b[2J\"," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE,
       true, "issuer 'https://evil [2J'" },
     { "{" ISSUER "," ISSUER "," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true, "twice" },
-    { "{" ISSUER "," AUTHORIZE "}", GRANT_AUTHORIZATION_CODE, true, "p: token_endpoint stands neither" },
-    { "{" ISSUER "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true, "p: authorization_endpoint stands neither" },
-    { "{" ISSUER "," TOKEN "}", GRANT_DEVICE_CODE, true, "p: device_authorization_endpoint stands neither" },
+    { "{" ISSUER "," AUTHORIZE "}", GRANT_AUTHORIZATION_CODE, true,
+      "p: token_endpoint stands neither" },
+    { "{" ISSUER "," TOKEN "}", GRANT_AUTHORIZATION_CODE, true,
+      "p: authorization_endpoint stands neither" },
+    { "{" ISSUER "," TOKEN "}", GRANT_DEVICE_CODE, true,
+      "p: device_authorization_endpoint stands neither" },
     { "{" ISSUER "," AUTHORIZE ",\"token_endpoint\":\"http://h/token\"}", GRANT_AUTHORIZATION_CODE,
       true, "token_endpoint 'http://h/token' is no https" },
     { "{" ISSUER "," AUTHORIZE ",\"token_endpoint\":\"/token\"}", GRANT_AUTHORIZATION_CODE, true,
@@ -131,10 +134,8 @@ static void caps_the_document(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(makes_addresses),
-        cmocka_unit_test(reads_documents),
-        cmocka_unit_test(configuration_wins),
-        cmocka_unit_test(keeps_a_configured_promise),
+        cmocka_unit_test(makes_addresses),    cmocka_unit_test(reads_documents),
+        cmocka_unit_test(configuration_wins), cmocka_unit_test(keeps_a_configured_promise),
         cmocka_unit_test(caps_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,13 +15,13 @@ struct row {
 static const struct row rows[] = {
     { "{\"company_id\":\"ba8d4080-5828\"}", "company_id", "ba8d4080-5828" },
     { "{\"userId\":\"ea71\"}", "userId", "ea71" },
-    { "{\"userid\":\"ea71\"}", "userId", "ea71" },                     /* enableHR's table */
-    { "{\"userid\":\"a\",\"userId\":\"b\"}", "userId", "b" },          /* exact first */
-    { "{\"userid\":\"a\",\"USERID\":\"b\"}", "userId", NULL },         /* which one? */
+    { "{\"userid\":\"ea71\"}", "userId", "ea71" },             /* enableHR's table */
+    { "{\"userid\":\"a\",\"userId\":\"b\"}", "userId", "b" },  /* exact first */
+    { "{\"userid\":\"a\",\"USERID\":\"b\"}", "userId", NULL }, /* which one? */
     { "{\"user\":{\"id\":\"u\"}}", "user.id", "u" },
     { "{\"user\":{\"id\":\"u\"}}", "user", "{\"id\":\"u\"}" },
     { "{\"id\":42}", "id", "42" },
-    { "{\"id\":90071992547409931}", "id", "90071992547409931" },       /* more than a double holds */
+    { "{\"id\":90071992547409931}", "id", "90071992547409931" }, /* more than a double holds */
     { "{\"id\":true}", "id", "true" },
     { "{\"accountIds\":[]}", "accountIds", "[]" },
     { "{\"accountIds\":[1, \"b\"]}", "accountIds", "[1,\"b\"]" },
@@ -30,7 +30,10 @@ static const struct row rows[] = {
     { "{}", "id", NULL },
     { "{\"id\":\"text\"}", "id.more", NULL },
     { "{\"user\":{}}", "user.id", NULL },
-    { "{\"a\":1}", "", "{\"a\":1}" },
+    { "{\"a\":1}", "", NULL },
+    { "{\"access_token\":\"a\"}", "access_token", NULL },
+    { "{\"refresh_token\":\"a\"}", "Refresh_Token", NULL },
+    { "{\"id_token\":\"a\"}", "id_token", NULL },
     { "{\"\":1}", ".", NULL },
     { "{\"id_token\":\"" ID_TOKEN "\"}", "id_token.sub", "user-1" },
     { "{\"id_token\":\"" ID_TOKEN "\"}", "id_token.n", "42" },
@@ -43,10 +46,10 @@ static const struct row rows[] = {
     { "{\"id_token\":\"\"}", "id_token.sub", NULL },
     { "{\"id_token\":\"" CLAIMS "\"}", "id_token.sub", NULL },
     { "{\"id_token\":\"x." CLAIMS "\"}", "id_token.sub", NULL },
-    { "{\"id_token\":\"x." CLAIMS ".y.z.e\"}", "id_token.sub", NULL },  /* encrypted */
+    { "{\"id_token\":\"x." CLAIMS ".y.z.e\"}", "id_token.sub", NULL }, /* encrypted */
     { "{\"id_token\":\"x..y\"}", "id_token.sub", NULL },
-    { "{\"id_token\":\"x.+/+/.y\"}", "id_token.sub", NULL },            /* not base64url */
-    { "{\"id_token\":\"x.bm90IEpTT04.y\"}", "id_token.sub", NULL },     /* "not JSON" */
+    { "{\"id_token\":\"x.+/+/.y\"}", "id_token.sub", NULL },        /* not base64url */
+    { "{\"id_token\":\"x.bm90IEpTT04.y\"}", "id_token.sub", NULL }, /* "not JSON" */
 };
 
 static void reads_identities(void **state)

@@ -11,15 +11,15 @@ static void refreshes_in_time(void **state)
         unsigned random;
         int64_t at;
     } rows[] = {
-        { 0, 3600 * SECOND, 0, 2880 * SECOND },                /* 80% */
-        { 5000, 3600 * SECOND, 0, 5000 + 2880 * SECOND },      /* from when it was obtained */
-        { 0, 3600 * SECOND, 500, 2700 * SECOND },              /* 5% of jitter */
-        { 0, 1799 * SECOND, 0, 1439200 },                      /* Zenegy's */
-        { 0, 300 * SECOND, 0, 240 * SECOND },                  /* both bounds meet */
-        { 0, 200 * SECOND, 0, 140 * SECOND },                  /* a minute before the end */
-        { 0, 200 * SECOND, 999, 140 * SECOND - 19980 },        /* … and jitter */
-        { 0, 100 * SECOND, 0, 50 * SECOND },                   /* never before half */
-        { 0, 130 * SECOND, 999, 65 * SECOND },                 /* not by jitter either */
+        { 0, 3600 * SECOND, 0, 2880 * SECOND },           /* 80% */
+        { 5000, 3600 * SECOND, 0, 5000 + 2880 * SECOND }, /* from when it was obtained */
+        { 0, 3600 * SECOND, 500, 2700 * SECOND },         /* 5% of jitter */
+        { 0, 1799 * SECOND, 0, 1439200 },                 /* Zenegy's */
+        { 0, 300 * SECOND, 0, 240 * SECOND },             /* both bounds meet */
+        { 0, 200 * SECOND, 0, 140 * SECOND },             /* a minute before the end */
+        { 0, 200 * SECOND, 999, 140 * SECOND - 19980 },   /* … and jitter */
+        { 0, 100 * SECOND, 0, 50 * SECOND },              /* never before half */
+        { 0, 130 * SECOND, 999, 65 * SECOND },            /* not by jitter either */
         { 0, SECOND, 999, 500 },
         { 0, 0, 0, 0 },
         { 7, -5, 0, 7 },

@@ -28,7 +28,8 @@ static void makes_the_challenge(void **state)
 
 static void makes_fresh_verifiers(void **state)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     CLEANUP(cleanup_secret) struct secret *first = NULL;
     CLEANUP(cleanup_secret) struct secret *second = NULL;
     assert_int_equal(pkce_verifier_new(&first), 0);

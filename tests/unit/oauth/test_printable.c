@@ -13,9 +13,14 @@ static const struct row rows[] = {
     { "The grant is invalid.", "The grant is invalid.", PRINTABLE_MASK_TOKENS, 64 },
     { "", "", PRINTABLE_MASK_TOKENS, 64 },
     { "a\r\nb\tc\x1b[2J", "a  b c [2J", PRINTABLE_ALL_WORDS, 64 },
-    { "a\x7f" "b\xc2\x85" "c", "a b c", PRINTABLE_ALL_WORDS, 64 },
+    { "a\x7f"
+      "b\xc2\x85"
+      "c",
+      "a b c", PRINTABLE_ALL_WORDS, 64 },
     { "l\xc3\xb8n %s %n", "l\xc3\xb8n %s %n", PRINTABLE_ALL_WORDS, 64 },
-    { "turn\xe2\x80\xae" "ed\xe2\x81\xa6.", "turn ed .", PRINTABLE_ALL_WORDS, 64 },
+    { "turn\xe2\x80\xae"
+      "ed\xe2\x81\xa6.",
+      "turn ed .", PRINTABLE_ALL_WORDS, 64 },
     { "\xe2\x80\xa8line", " line", PRINTABLE_ALL_WORDS, 64 },
     { "bad \xff\xc3(", "bad ??(", PRINTABLE_ALL_WORDS, 64 },
     { "overlong \xc0\xaf", "overlong ??", PRINTABLE_ALL_WORDS, 64 },
@@ -34,8 +39,8 @@ static const struct row rows[] = {
     { "OWViZWNhYWE4NDkzNDNkZDhjYjQ3M2Q1NzI0MmM5OTM=", "[...]", PRINTABLE_MASK_TOKENS, 64 },
     { "refresh_token=onN6Fvu9JM9HfOYWY15MSDo2PRqlbx1xSV9d+nO613g=!", "[...]!",
       PRINTABLE_MASK_TOKENS, 64 },
-    { "8257e65c97202ed1726cf9571600918f", "8257e65c97202ed1726cf9571600918f",
-      PRINTABLE_ALL_WORDS, 64 },
+    { "8257e65c97202ed1726cf9571600918f", "8257e65c97202ed1726cf9571600918f", PRINTABLE_ALL_WORDS,
+      64 },
     { "unsupported_grant_type", "unsupported_grant_type", PRINTABLE_MASK_TOKENS, 64 },
     { "AADSTS700082: expired 2024-01-01T00:00", "AADSTS700082: expired 2024-01-01T00:00",
       PRINTABLE_MASK_TOKENS, 64 },

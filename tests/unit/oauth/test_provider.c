@@ -115,8 +115,8 @@ static void copies_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_deeply),    cmocka_unit_test(copies_an_empty_one),
-        cmocka_unit_test(frees_nothing),    cmocka_unit_test(finds_parameters),
+        cmocka_unit_test(copies_deeply),     cmocka_unit_test(copies_an_empty_one),
+        cmocka_unit_test(frees_nothing),     cmocka_unit_test(finds_parameters),
         cmocka_unit_test(copies_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,9 @@ static void normalises_words(void **state)
         { "a, b,,c", ",", "a b c", 64 },
         { "a,b", " ", "a,b", 64 },
         { " a\t\nb ", " ", "a b", 64 },
-        { "a\x01\x02" "b", " ", "a b", 64 },
+        { "a\x01\x02"
+          "b",
+          " ", "a b", 64 },
         { "", ",", "", 64 },
         { ",", ",", "", 64 },
         { "abc def ghi", " ", "abc def", 10 },

@@ -1,0 +1,49 @@
+# Debian's packages that building and testing need; sourced by the other scripts.
+
+packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev
+  libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libsodium-dev libconfuse-dev"
+packages_demo="$packages_build curl"
+packages_test="$packages_build curl libcmocka-dev python3-pytest python3-pytest-xdist python3-jsonschema
+  python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
+  nodejs util-linux man-db"
+
+# Prints those of "$@" that are not installed.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+      printf '%s ' "$package"
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "This needs root: $*" >&2
+    return 1
+  fi
+}
+
+# Installs what is missing of "$@". On other distributions it says what to install and goes on if the
+# programs are there already.
+need_packages() {
+  if ! command -v apt-get >/dev/null; then
+    command -v meson >/dev/null && command -v gcc >/dev/null && return 0
+    echo "This is no Debian: please install what is called here" >&2
+    printf '  %s\n' "$@" >&2
+    return 1
+  fi
+  local missing
+  missing=$(missing_packages "$@")
+  [ -z "$missing" ] && return 0
+  echo "Installing: $missing"
+  # shellcheck disable=SC2086 # a list of words
+  as_root apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 && return 0
+  as_root apt-get update >/dev/null
+  # shellcheck disable=SC2086
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing \
+    >/dev/null
+}

@@ -1,0 +1,155 @@
+/* Group commit over a real store: one transaction a turn, and nothing that must be kept is dropped
+ * when the disk refuses. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "back/commit.h"
+
+struct fixture {
+    char folder[32];
+    struct loop *loop;
+    struct store *store;
+    struct commits *commits;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct complaint complaint;
+    assert_non_null(fixture);
+    memcpy(fixture->folder, "/tmp/tb-commit-XXXXXX", sizeof "/tmp/tb-commit-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    assert_int_equal(loop_new(&fixture->loop), 0);
+    assert_int_equal(store_open(fixture->folder, &fixture->store, &complaint), 0);
+    assert_int_equal(commits_new(fixture->loop, fixture->store, &fixture->commits), 0);
+    *state = fixture;
+    return 0;
+}
+
+static void remove_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    (void)closedir(dir);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    commits_free(fixture->commits);
+    store_close(fixture->store);
+    loop_free(fixture->loop);
+    remove_folder(fixture->folder);
+    free(fixture);
+    return 0;
+}
+
+/* One write whose first `failures` applications fail as a full disk would. */
+struct write {
+    struct fixture *fixture;
+    const char *name;
+    int failures;
+    int returns;
+    int applied;
+    int done;
+    int result;
+    bool last;
+};
+
+static int apply(void *userdata, struct store *store)
+{
+    struct write *write = userdata;
+    write->applied++;
+    if (write->failures > 0) {
+        write->failures--;
+        return -ENOSPC;
+    }
+    if (write->returns > 0)
+        return write->returns;
+    return store_put_fact(store, write->name, "written");
+}
+
+static void done(void *userdata, int result)
+{
+    struct write *write = userdata;
+    CLEANUP(cleanup_string) char *value = NULL;
+    write->done++;
+    write->result = result;
+    /* Durable before told: it can be read back, outside of any transaction. */
+    if (result == 0)
+        assert_int_equal(store_get_fact(write->fixture->store, write->name, &value), 0);
+    if (write->last)
+        loop_exit(write->fixture->loop, 0);
+}
+
+static void writes_of_a_turn_go_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write a = { .fixture = fixture, .name = "a" };
+    struct write b = { .fixture = fixture, .name = "b", .returns = 7 };
+    struct write c = { .fixture = fixture, .name = "c", .last = true };
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MAY, apply, done, &a), 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MAY, apply, done, &b), 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &c), 0);
+    assert_int_equal(a.done, 0);
+    assert_true(commits_pending(fixture->commits));
+    assert_int_equal(loop_run(fixture->loop), 0);
+    assert_int_equal(a.result, 0);
+    assert_int_equal(b.result, 7);
+    assert_int_equal(c.result, 0);
+    assert_int_equal(a.done + b.done + c.done, 3);
+    assert_false(commits_pending(fixture->commits));
+}
+
+static void what_must_be_kept_is_written_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write may = { .fixture = fixture, .name = "may" };
+    struct write must = { .fixture = fixture, .name = "must", .failures = 2, .last = true };
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MAY, apply, done, &may), 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &must), 0);
+    commits_flush(fixture->commits);
+    assert_int_equal(may.result, -ENOSPC);
+    assert_int_equal(must.done, 0);
+    assert_non_null(commits_problem(fixture->commits));
+    assert_int_equal(loop_run(fixture->loop), 0);
+    assert_int_equal(must.applied, 3);
+    assert_int_equal(must.done, 1);
+    assert_int_equal(must.result, 0);
+    assert_null(commits_problem(fixture->commits));
+}
+
+static void the_end_writes_what_is_pending(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write write = { .fixture = fixture, .name = "late" };
+    CLEANUP(cleanup_string) char *value = NULL;
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &write), 0);
+    fixture->commits = commits_free(fixture->commits);
+    assert_int_equal(store_get_fact(fixture->store, "late", &value), 0);
+    assert_int_equal(write.done, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(writes_of_a_turn_go_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_must_be_kept_is_written_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_writes_what_is_pending, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

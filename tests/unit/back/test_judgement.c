@@ -1,0 +1,245 @@
+/* What each outcome of a refresh makes of an account's row, step by step, on a clock of our own. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "back/judgement.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+static const int64_t start = INT64_C(1700000000) * SECOND;
+
+static struct provider provider = { .name = "acme" };
+
+static struct circumstances at(int64_t now)
+{
+    return (struct circumstances){ .provider = &provider, .now = now, .random = 500 };
+}
+
+static struct account_row fresh_row(void)
+{
+    return (struct account_row){ .name = { "acme", "dk" },
+                                 .generation = 7,
+                                 .has_refresh_token = true,
+                                 .refreshed_at = start,
+                                 .lifetime_ms = HOUR,
+                                 .expires_at = start + HOUR };
+}
+
+static int start_secrets(void **state)
+{
+    bool locked;
+    (void)state;
+    return secret_start(&locked);
+}
+
+static void a_grant_moves_the_row_on(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    char scope[] = "read";
+    char identity[] = "company-1";
+    const struct token_grant grant = { .lifetime_ms = 2 * HOUR,
+                                       .scope = scope,
+                                       .identity = identity };
+    const struct circumstances c = at(start + HOUR);
+    (void)state;
+    row.state = ACCOUNT_SUSPECT;
+    row.rejected = true;
+    row.refusals = REFUSAL_PREDECESSOR;
+    row.failures = 9;
+    assert_int_equal(judge_granted(&row, &grant, start + HOUR - SECOND, &c), 0);
+    assert_int_equal(row.generation, 8);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_false(row.rejected);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+    assert_int_equal(row.failures, 0);
+    assert_int_equal(row.expires_at, start + 3 * HOUR - SECOND);
+    assert_true(row.refresh_at >= start + 2 * HOUR - SECOND);
+    assert_true(row.refresh_at < row.expires_at - MINUTE);
+    assert_string_equal(row.scope, "read");
+    assert_string_equal(row.identity, "company-1");
+}
+
+static void without_a_refresh_token_nothing_is_planned(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    const struct circumstances c = at(start);
+    (void)state;
+    row.has_refresh_token = false;
+    assert_int_equal(judge_granted(&row, &grant, start, &c), 0);
+    assert_int_equal(row.refresh_at, 0);
+}
+
+static void an_idle_limit_brings_the_refresh_forward(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct provider idle = provider;
+    struct circumstances c = at(start);
+    const struct token_grant grant = { .lifetime_ms = INT64_C(30) * 24 * HOUR };
+    (void)state;
+    idle.refresh_token_idle_lifetime_ms = INT64_C(14) * 24 * HOUR;
+    c.provider = &idle;
+    assert_int_equal(judge_granted(&row, &grant, start, &c), 0);
+    assert_true(row.refresh_at <= start + INT64_C(7) * 24 * HOUR);
+}
+
+static void a_refused_token_is_sent_once_more_then_its_predecessor(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start + HOUR);
+    (void)state;
+    c.has_predecessor = true;
+    assert_int_equal(judge_refused(&row, &c), STEP_SAME_TOKEN);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_int_equal(row.refresh_at, c.now + REFUSAL_PAUSE_MS);
+    c.now += REFUSAL_PAUSE_MS;
+    assert_int_equal(judge_refused(&row, &c), STEP_PREDECESSOR);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_int_equal(judge_refused(&row, &c), STEP_REST);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(row.refresh_at, 0);
+}
+
+static void without_a_predecessor_two_refusals_are_enough(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct circumstances c = at(start + HOUR);
+    (void)state;
+    assert_int_equal(judge_refused(&row, &c), STEP_SAME_TOKEN);
+    assert_int_equal(judge_refused(&row, &c), STEP_REST);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+}
+
+static void no_verdict_falls_while_the_provider_is_paused(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start + HOUR);
+    (void)state;
+    c.provider_paused = true;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(judge_refused(&row, &c), STEP_REST);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_true(row.refresh_at > c.now);
+}
+
+static void a_pardon_takes_the_verdict_back(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct circumstances c = at(start + HOUR);
+    (void)state;
+    (void)judge_refused(&row, &c);
+    (void)judge_refused(&row, &c);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+    judge_pardoned(&row, &c);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_true(row.refresh_at > c.now);
+}
+
+static void refusals_are_its_own_once_others_succeed(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start + HOUR);
+    (void)state;
+    assert_false(refusal_is_its_own(&row, &c));
+    (void)judge_refused(&row, &c);
+    c.others_succeeded_at = c.now - SECOND;
+    assert_false(refusal_is_its_own(&row, &c));
+    c.others_succeeded_at = c.now + SECOND;
+    assert_true(refusal_is_its_own(&row, &c));
+}
+
+static void no_answer_backs_off_and_never_asks_for_consent(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    int64_t last_wait = 0;
+    int64_t now = start + HOUR;
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        const struct circumstances c = at(now);
+        judge_unanswered(&row, &c);
+        assert_int_equal(row.state, ACCOUNT_ACTIVE);
+        assert_true(row.refresh_at - now >= last_wait);
+        last_wait = row.refresh_at - now;
+        now = row.refresh_at;
+    }
+    assert_true(last_wait <= 20 * MINUTE);
+}
+
+static void retry_after_is_honoured(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start);
+    (void)state;
+    c.retry_after_ms = 2 * HOUR;
+    judge_unanswered(&row, &c);
+    assert_true(row.refresh_at >= start + 2 * HOUR);
+}
+
+static void failing_alone_becomes_suspect(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start);
+    (void)state;
+    for (int i = 0; i < FAILURES_BEFORE_SUSPECT; i++) {
+        c.now += MINUTE;
+        c.others_succeeded_at = c.now - SECOND;
+        judge_unanswered(&row, &c);
+        assert_int_equal(judge_note_error(&row, "no_answer", "timed out", c.now), 0);
+    }
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+}
+
+static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start + HOUR / 2);
+    (void)state;
+    while (c.now < row.expires_at + SUSPECT_GIVEN_UP_MS) {
+        judge_suspect(&row, &c);
+        assert_int_equal(row.state, ACCOUNT_SUSPECT);
+        assert_true(row.refresh_at > c.now);
+        c.now = row.refresh_at;
+    }
+    judge_suspect(&row, &c);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
+}
+
+static void refused_credentials_are_the_providers_matter_first(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start);
+    (void)state;
+    assert_true(judge_provider_refused(&row, &c));
+    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
+    assert_true(judge_provider_refused(&row, &c));
+    c.now += HOUR;
+    c.others_succeeded_at = c.now - MINUTE;
+    assert_false(judge_provider_refused(&row, &c));
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_grant_moves_the_row_on),
+        cmocka_unit_test(without_a_refresh_token_nothing_is_planned),
+        cmocka_unit_test(an_idle_limit_brings_the_refresh_forward),
+        cmocka_unit_test(a_refused_token_is_sent_once_more_then_its_predecessor),
+        cmocka_unit_test(without_a_predecessor_two_refusals_are_enough),
+        cmocka_unit_test(no_verdict_falls_while_the_provider_is_paused),
+        cmocka_unit_test(a_pardon_takes_the_verdict_back),
+        cmocka_unit_test(refusals_are_its_own_once_others_succeed),
+        cmocka_unit_test(no_answer_backs_off_and_never_asks_for_consent),
+        cmocka_unit_test(retry_after_is_honoured),
+        cmocka_unit_test(failing_alone_becomes_suspect),
+        cmocka_unit_test(a_suspect_is_given_up_six_hours_past_the_end),
+        cmocka_unit_test(refused_credentials_are_the_providers_matter_first),
+    };
+    return cmocka_run_group_tests(tests, start_secrets, NULL);
+}
