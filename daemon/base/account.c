@@ -20,7 +20,7 @@ static bool is_provider_char(char c)
 
 static bool is_label_char(char c)
 {
-    return is_letter_or_digit(c) || (c != '\0' && strchr("._@+-", c) != NULL);
+    return is_letter_or_digit(c) || strchr("._@+-", c) != NULL;
 }
 
 static bool only(const char *text, size_t maximum, bool (*allowed)(char c))

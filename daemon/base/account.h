@@ -16,12 +16,14 @@ struct account_name {
     char label[LABEL_MAX + 1];
 };
 
+/* Whether text is such a name; NULL is none. */
 bool provider_name_valid(const char *text);
 bool label_valid(const char *text);
 
 /* Sets *ret from a provider and a label; false, and *ret untouched, when either is not a name. */
 bool account_name_make(const char *provider, const char *label, struct account_name *ret);
 
+/* Whether provider and label are the same, byte for byte. */
 bool account_name_equal(const struct account_name *a, const struct account_name *b);
 
 /* Writes "provider/label" to out and returns out, so that it can stand in a call's arguments. */

@@ -29,6 +29,7 @@ struct buffer {
         .maximum = (bytes)                                                                         \
     }
 
+/* Each appends as it is: bytes, a text without its NUL, one byte, a printf-like text. */
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_char(struct buffer *buffer, char c);

@@ -28,9 +28,9 @@ struct clock_source {
 void clock_use_source(const struct clock_source *source);
 
 /*
- * The record that rules from now on. In the boot of the stored record the stored offset stays. In
- * a new boot the offset is such that broker time starts at the wall clock, but never below
- * stored->last_ms. Pure.
+ * The record that rules from now on; its last_ms is broker time now. In the boot of the stored
+ * record the stored offset stays. In a new boot the offset is such that broker time starts at the
+ * wall clock. Never below stored->last_ms: a virtual machine's snapshot may take a boot back. Pure.
  */
 struct clock_record clock_decide(const struct clock_record *stored, const char *boot_id,
                                  int64_t boottime_ms, int64_t wall_ms);

@@ -53,9 +53,11 @@ const char *json_member_string(const struct json *value, const char *key);
 /* An integral number that fits (1e3 and 3600.0 are integral). False when value is anything else. */
 bool json_integer(const struct json *value, int64_t *ret);
 
+/* False, and *ret untouched, when value is no boolean. */
 bool json_boolean(const struct json *value, bool *ret);
 
-size_t json_array_length(const struct json *value); /* 0 when no array */
+/* The length is 0 when value is no array; past it, the element is NULL. Owned by the whole. */
+size_t json_array_length(const struct json *value);
 const struct json *json_array_at(const struct json *value, size_t index);
 
 /* Calls each for every member, in the text's order, until it returns false. */
@@ -66,7 +68,7 @@ void json_each_member(const struct json *value,
 /* Appends value as compact JSON; numbers as they came. */
 void json_append(struct buffer *out, const struct json *value);
 
-/* Appends one JSON string, quoted and escaped; bytes that are not UTF-8 become U+FFFD. */
+/* Append one JSON string, quoted and escaped; bytes that are not UTF-8 become U+FFFD. */
 void json_append_string(struct buffer *out, const char *text);
 void json_append_secret(struct buffer *out, const struct secret *secret);
 
@@ -83,8 +85,12 @@ struct json_writer {
     bool any;
 };
 
+/* Appends the opening bracket, '{' or '['. out must outlive the writer. */
 struct json_writer json_writer_begin(struct buffer *out, char opening);
+/* Appends the closing bracket. Nothing needs to be freed: errors show in out->failed. */
 void json_writer_end(struct json_writer *writer);
+
+/* Each appends one value, with its key inside an object. */
 void json_put_string(struct json_writer *writer, const char *key, const char *text);
 void json_put_secret(struct json_writer *writer, const char *key, const struct secret *secret);
 void json_put_integer(struct json_writer *writer, const char *key, int64_t number);

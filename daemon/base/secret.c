@@ -205,8 +205,8 @@ int secret_new(const char *bytes, size_t length, struct secret **ret)
 
 int secret_random(size_t random_count, struct secret **ret)
 {
-    enum { RANDOM_MAX = 256, VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
-    unsigned char raw[RANDOM_MAX];
+    enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
+    unsigned char raw[SECRET_RANDOM_MAX];
     struct secret *secret;
     int r;
 

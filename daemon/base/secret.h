@@ -17,6 +17,7 @@
 enum {
     SECRET_MAX = 32 * 1024,              /* one secret */
     SECRET_REGION_MAX = 8 * 1024 * 1024, /* all of them together */
+    SECRET_RANDOM_MAX = 256,             /* bytes of secret_random() */
     FINGERPRINT_SIZE = 43 + 1,           /* base64url of SHA-256, and NUL */
 };
 
@@ -24,15 +25,17 @@ struct secret;
 
 /*
  * Starts libsodium and sets the region up; call once before any other function here and before any
- * thread. Where the kernel refuses to lock that much, *ret_locked is false and all else works.
- * Returns 0 or -errno.
+ * thread. Where the kernel refuses to lock that much, *ret_locked is false and all else works. Once
+ * more is harmless. A child of fork() does not have the region: it may only go on to exec. Returns
+ * 0 or -errno.
  */
 int secret_start(bool *ret_locked);
 
 /* A copy of the bytes (a NUL inside is refused). Returns 0, -EINVAL, -E2BIG or -ENOMEM. */
 int secret_new(const char *bytes, size_t length, struct secret **ret);
 
-/* length random bytes as base64url without padding (RFC 4648 5). Returns 0 or -errno. */
+/* random_bytes random bytes as base64url without padding (RFC 4648 5). Returns 0, -E2BIG (more than
+ * SECRET_RANDOM_MAX) or -ENOMEM. */
 int secret_random(size_t random_bytes, struct secret **ret);
 
 /* A second secret with the same bytes. Returns 0 or -errno. */
@@ -41,6 +44,7 @@ int secret_copy(const struct secret *secret, struct secret **ret);
 /* Wipes and frees; NULL is fine; returns NULL. */
 struct secret *secret_free(struct secret *secret);
 
+/* The number of bytes, without the NUL. */
 size_t secret_length(const struct secret *secret);
 
 /* The bytes, followed by a NUL. They go to a wire or a sealed blob, and nowhere else. */

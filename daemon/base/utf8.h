@@ -1,6 +1,6 @@
 #pragma once
 
-/* Private to base. */
+/* Characters of UTF-8 (RFC 3629). */
 
 #include <stddef.h>
 

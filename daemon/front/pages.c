@@ -106,8 +106,8 @@ void page_put_time(struct buffer *out, int64_t wall_ms, int64_t now_ms)
     size_t length = same_day(&then_parts, &now_parts)
                         ? strftime(text, sizeof text, "%H:%M (%Z)", &then_parts)
                     : then_parts.tm_year == now_parts.tm_year
-                        ? strftime(text, sizeof text, "%H:%M (%Z) on %d %B", &then_parts)
-                        : strftime(text, sizeof text, "%d %B %Y", &then_parts);
+                        ? strftime(text, sizeof text, "%H:%M (%Z) on %-d %B", &then_parts)
+                        : strftime(text, sizeof text, "%-d %B %Y", &then_parts);
     buffer_append(out, text, length);
 }
 

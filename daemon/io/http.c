@@ -73,24 +73,22 @@ static void deliver_finished(struct http_client *client)
     }
 }
 
-/* libcurl itself has failed (it had no memory for a socket's source): none of its transfers would
- * ever end. Those that were begun before are told so; what their owners send now is not among
- * them, as new ones come first in the list. */
+static struct http_transfer *oldest(const struct http_client *client)
+{
+    struct http_transfer *transfer = client->transfers;
+
+    while (transfer && transfer->next)
+        transfer = transfer->next;
+    return transfer;
+}
+
+/* libcurl has failed as a whole (it had no memory for a socket's source): none of its transfers
+ * would ever end. With the last of them gone it starts over. What their owners send meanwhile comes
+ * after them. */
 static void fail_all(struct http_client *client)
 {
-    struct http_transfer *last = client->transfers;
-
-    while (last && last->next)
-        last = last->next;
-    for (size_t i = client->count; i > 0 && !client->gone && last; i--) {
-        struct http_transfer *before = last->previous;
-        deliver(last, CURLE_OUT_OF_MEMORY);
-        /* The owner may have ended others: look again from the end. */
-        (void)before;
-        last = client->gone ? NULL : client->transfers;
-        while (last && last->next)
-            last = last->next;
-    }
+    for (size_t i = client->count; i > 0 && !client->gone && client->transfers; i--)
+        deliver(oldest(client), CURLE_OUT_OF_MEMORY);
 }
 
 static void drive(struct http_client *client, curl_socket_t fd, int events)

@@ -10,13 +10,13 @@
 #include "io/http.h"
 
 enum {
-    HTTP_HOST_MAX = 80,               /* as it is shown to a person */
+    HTTP_HOST_MAX = 64, /* as it is shown to a person */
     HTTP_REFUSAL_MAX = 80,
-    HTTP_HEADER_MAX = 32 * 1024,      /* of an answer, all lines together */
-    HTTP_POOL_MAX = 64,               /* connections kept open between requests */
-    HTTP_IDLE_MAX_S = 60,             /* servers close about then; a close that crosses a request
-                                         costs that request its answer */
-    HTTP_CONNECTION_MAX_S = 10 * 60,  /* so that a connection that hangs is not used for ever */
+    HTTP_HEADER_MAX = 32 * 1024,     /* of an answer, all lines together */
+    HTTP_POOL_MAX = 64,              /* connections kept open between requests */
+    HTTP_IDLE_MAX_S = 60,            /* servers close about then; a close that crosses a request
+                                        costs that request its answer */
+    HTTP_CONNECTION_MAX_S = 10 * 60, /* so that a connection that hangs is not used for ever */
     HTTP_UNACKNOWLEDGED_MAX_MS = 20 * 1000, /* the same, where the network is gone */
     HTTP_CA_CACHE_S = 60 * 60,
 };
@@ -42,11 +42,12 @@ struct http_transfer {
     http_done done;
     void *userdata;
 
-    bool plain;        /* http, so to loopback addresses alone */
-    bool written;      /* libcurl was about to write the request: the server may have seen it */
+    bool plain;   /* http, so to loopback addresses alone */
+    bool written; /* libcurl was about to write the request: the server may have seen it */
     bool truncated;
+    bool header_whole;
     bool no_memory;
-    bool delivering;   /* done() is running */
+    bool delivering; /* done() is running */
     size_t header_bytes;
     char host[HTTP_HOST_MAX];
     char refusal[HTTP_REFUSAL_MAX]; /* why it is not sent at all, "" when it is */

@@ -34,7 +34,6 @@ static const struct {
     { CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
     { CURLOPT_CA_CACHE_TIMEOUT, HTTP_CA_CACHE_S },
     { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
-    { CURLOPT_PIPEWAIT, 1 },
     { CURLOPT_TCP_KEEPALIVE, 1 },
     { CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_TIMEOUT_MS },
     { CURLOPT_MAXAGE_CONN, HTTP_IDLE_MAX_S },
@@ -59,8 +58,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 {
     struct http_transfer *transfer = userdata;
 
-    transfer->header_bytes += size * count;
-    return transfer->header_bytes > HTTP_HEADER_MAX ? 0 : size * count;
+    size_t length = size * count;
+
+    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        transfer->header_whole = false; /* another one, after a 100 */
+    else if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
+        transfer->header_whole = true;
+    transfer->header_bytes += length;
+    return transfer->header_bytes > HTTP_HEADER_MAX ? 0 : length;
 }
 
 /*
@@ -244,6 +249,10 @@ static int set_up_easy(struct http_transfer *transfer, const struct http_request
     CURLcode code = set_numbers(transfer->easy);
     if (code == CURLE_OK)
         code = curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, whole_ms);
+    /* Without TLS libcurl learns only from the first answer that there is no HTTP/2, and requests
+     * that wait for it to share the connection would stand behind one slow answer. */
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, transfer->plain ? 0L : 1L);
     if (code == CURLE_OK)
         code = set_places(transfer, request);
     if (code != CURLE_OK)
@@ -338,16 +347,18 @@ static const char *what_failed(const struct http_transfer *transfer, CURLcode co
         return "no memory for the answer";
     if (code == CURLE_OPERATION_TIMEDOUT)
         return "no whole answer in time";
-    if (code == CURLE_ABORTED_BY_CALLBACK)
-        return "the connection ended before an answer came";
+    if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_OK)
+        return "the connection ended before a whole answer came";
     return curl_easy_strerror(code);
 }
 
 static void tell_problem(const struct http_transfer *transfer, CURLcode code,
                          struct http_reply *reply)
 {
-    (void)snprintf(reply->problem, sizeof reply->problem, "%s%s%s", transfer->host,
-                   transfer->host[0] ? ": " : "", what_failed(transfer, code));
+    int room = (int)sizeof reply->problem - HTTP_HOST_MAX - 2;
+
+    (void)snprintf(reply->problem, sizeof reply->problem, "%s%s%.*s", transfer->host,
+                   transfer->host[0] ? ": " : "", room, what_failed(transfer, code));
     for (char *c = reply->problem; *c; c++) {
         if (iscntrl((unsigned char)*c))
             *c = ' ';
@@ -358,6 +369,9 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
 {
     if (!transfer->written)
         return HTTP_NOT_SENT;
+    /* libcurl takes a connection that ends within the header for the end of an answer. */
+    if (!transfer->header_whole)
+        return HTTP_NO_ANSWER;
     return code == CURLE_OK || transfer->truncated ? HTTP_ANSWERED : HTTP_NO_ANSWER;
 }
 

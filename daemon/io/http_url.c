@@ -21,8 +21,7 @@ static bool loopback_host(const char *host)
 
     if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
         return true;
-    return inet_pton(AF_INET, host, &address) == 1 &&
-           ntohl(address.s_addr) >> 24 == LOOPBACK_NET;
+    return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == LOOPBACK_NET;
 }
 
 static void refuse(struct http_transfer *transfer, const char *why)
@@ -51,8 +50,8 @@ int http_check_url(struct http_transfer *transfer, const char *url)
 
     if (!parts)
         return -ENOMEM;
-    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url,
-                                  CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+    CURLUcode code =
+        curl_url_set(parts, CURLUPART_URL, url, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
     if (code == CURLUE_OK)
         code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
     if (code == CURLUE_OK)

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -173,14 +174,13 @@ static int sync_folder_of(const char *path)
     return 0;
 }
 
-/* A new random key in a file of its own, durable; the file must not exist. */
-static int write_key(const char *path)
+/* Writes a new random key to the file, durably. */
+static int write_key(int fd)
 {
     unsigned char bytes[SEAL_KEY_BYTES];
-    CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ssize_t written;
 
-    if (fd < 0)
+    if (ftruncate(fd, 0) < 0)
         return -errno;
     random_bytes(bytes, sizeof(bytes));
     written = write(fd, bytes, sizeof(bytes));
@@ -192,25 +192,35 @@ static int write_key(const char *path)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The key appears whole and durable, and never in the place of another: that one's secrets would
- * be lost. -EEXIST: somebody else was faster. */
-static int create_key(const char *path)
+/*
+ * The key appears whole and durable, and never in the place of another: that one's secrets would be
+ * lost. Whoever else creates it waits for the lock, and then finds it. The file aside is never
+ * removed, so that all wait at the same one; what a crash leaves in it was never used.
+ */
+static int create_key(const char *path, const char *aside)
 {
-    struct buffer aside CLEANUP(cleanup_buffer) = BUFFER_WITH_MAXIMUM(4096); /* PATH_MAX */
+    CLEANUP(cleanup_fd) int fd = open(aside, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     int r;
 
-    buffer_append_format(&aside, "%s.new", path);
-    if (aside.failed)
-        return -ENAMETOOLONG;
-    /* What a crash left here was never used. */
-    if (unlink(buffer_text(&aside)) < 0 && errno != ENOENT)
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
         return -errno;
-    r = write_key(buffer_text(&aside));
-    if (r == 0 && renameat2(AT_FDCWD, buffer_text(&aside), AT_FDCWD, path, RENAME_NOREPLACE) < 0)
-        r = -errno;
+    if (access(path, F_OK) == 0)
+        return 0;
+    r = write_key(fd);
     if (r < 0)
-        (void)unlink(buffer_text(&aside)); /* the first failure is the one to tell */
-    return r < 0 ? r : sync_folder_of(path);
+        return r;
+    if (renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+        return -errno;
+    return sync_folder_of(path);
+}
+
+static int create_key_beside(const char *path)
+{
+    CLEANUP(cleanup_string) char *aside = NULL;
+
+    if (asprintf(&aside, "%s.new", path) < 0)
+        return -ENOMEM;
+    return create_key(path, aside);
 }
 
 static int open_key(const char *path, bool create, int *ret)
@@ -219,8 +229,8 @@ static int open_key(const char *path, bool create, int *ret)
     int r;
 
     if (fd < 0 && errno == ENOENT && create) {
-        r = create_key(path);
-        if (r < 0 && r != -EEXIST)
+        r = create_key_beside(path);
+        if (r < 0)
             return r;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     }

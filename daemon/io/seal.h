@@ -19,7 +19,7 @@ int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_k
 /*
  * The key from a file: 32 raw bytes, or 64 hex digits, or 43/44 base64 characters with an optional
  * newline. With create, a missing file is made (0600, random, synced with its folder). Refused with
- * a complaint: a file that others may read, of another size, a missing one without create.
+ * a complaint: a file that others may use or own, of another size, a missing one without create.
  * Returns 0 or -errno.
  */
 int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
@@ -27,13 +27,16 @@ int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
 /* The same forms, from bytes already read. -EINVAL when they are none of them. */
 int seal_key_from_text(const struct secret *text, struct seal_key **ret);
 
+/* Wipes and frees; NULL is fine; returns NULL. */
 struct seal_key *seal_key_free(struct seal_key *key);
 
-/* Appends version, nonce and sealed bytes. context is bound in, not stored. Returns 0 or -errno. */
+/* Appends version, nonce and sealed bytes. context is bound in, not stored. Returns 0, -E2BIG (more
+ * than SEAL_PLAIN_MAX) or -ENOMEM. */
 int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,
          struct buffer *out);
 
-/* Appends the plain bytes. SEAL_BROKEN: another key, another context, or changed bytes. */
+/* Appends the plain bytes. Returns 0, SEAL_BROKEN (another key, another context, or changed bytes)
+ * or -ENOMEM. */
 int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
            struct buffer *out);
 

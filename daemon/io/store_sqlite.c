@@ -7,16 +7,13 @@
 
 #include "io/store_sqlite_private.h"
 
-/* Only the main code is looked at: the extended ones refine it. */
-enum { RESULT_CODE_MASK = 0xff };
-
 static int code_to_errno(struct store *store, int rc)
 {
     int system = store->db ? sqlite3_system_errno(store->db) : 0;
 
-    if ((rc & RESULT_CODE_MASK) == SQLITE_FULL)
+    if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_FULL)
         return -ENOSPC;
-    if ((rc & RESULT_CODE_MASK) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
+    if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
         return -ENOSPC;
     return -EIO;
 }

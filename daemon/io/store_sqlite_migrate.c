@@ -32,7 +32,7 @@ int store_open_problem(struct store *store, int rc, const char *path, struct com
 {
     int r = store_failed(store, rc);
 
-    switch (rc & 0xff) {
+    switch (rc & STORE_RESULT_CODE_MASK) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         complain(
@@ -136,7 +136,7 @@ static int migrate_from(struct store *store, int version)
 
 int store_migrate(struct store *store, const char *path, struct complaint *complaint)
 {
-    struct identity identity;
+    struct identity identity = { 0 };
 
     /* Refuses SQL that could damage the file, whoever writes it. Never fails for a known flag. */
     (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -16,6 +16,7 @@ enum {
     STORE_PAGE_BYTES = 8192,
     STORE_WAL_PAGES_MAX = 256, /* 2 MiB; beyond it the WAL is emptied, old sealed bytes with it */
     STORE_MESSAGE_MAX = 256,
+    STORE_RESULT_CODE_MASK = 0xff, /* the main code; the extended ones only refine it */
 };
 
 /* Each statement is prepared once, when the store is opened. */

@@ -1,6 +1,5 @@
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,8 +33,10 @@ static int complain_in_use(const char *path, int connected, struct complaint *co
 static int probe(const struct sockaddr_un *address, struct complaint *complaint)
 {
     CLEANUP(cleanup_fd) int fd = new_socket(AF_UNIX);
-    if (fd < 0)
+    if (fd < 0) {
+        complain(complaint, "cannot make a socket: %s", strerror(-fd));
         return fd;
+    }
 
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
         return complain_in_use(address->sun_path, fd, complaint);
@@ -111,9 +112,7 @@ int web_listen_unix(const char *path, unsigned mode, struct complaint *complaint
     if (r < 0)
         return r;
     CLEANUP(cleanup_fd) int fd = new_socket(AF_UNIX);
-    if (fd < 0)
-        return fd;
-    r = bind_with_mode(fd, &address, mode);
+    r = fd < 0 ? fd : bind_with_mode(fd, &address, mode);
     if (r < 0) {
         complain(complaint, "cannot listen at %s: %s", path, strerror(-r));
         return r;

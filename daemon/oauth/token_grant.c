@@ -12,7 +12,7 @@ enum {
     LIFETIME_MIN_MS = 1000,
     DURATION_DIGITS_MAX = 18,
     TOKEN_TYPE_SIZE = 64,
-    MEMBER_TEXT_MAX = 8 * EXTRA_MAX, /* one member; longer ones would not fit anyway */
+    MEMBER_TEXT_MAX = 8 * TOKEN_REPLY_MAX, /* a whole reply, every byte escaped */
 };
 
 /* RFC 6749 A.12, A.17: VSCHAR. Anything else would be dangerous in a header. */
@@ -158,8 +158,9 @@ static bool append_extra_member(void *userdata, const char *key, const struct js
     json_append_string(&text, key);
     buffer_append_char(&text, ':');
     json_append(&text, member);
+    out->failed = out->failed || text.failed;
     /* A member that does not fit is left out whole; the '}' needs room too. */
-    if (!text.failed && text.length + 1 <= EXTRA_MAX - out->length)
+    if (text.length + 1 <= EXTRA_MAX - out->length)
         buffer_append(out, text.data, text.length);
     return !out->failed;
 }

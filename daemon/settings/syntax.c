@@ -7,6 +7,14 @@
 #include "base/buffer.h"
 #include "settings/settings.h"
 
+/* A complaint is one line, whatever a quoted word of the text holds. */
+static void make_one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 int complain_at(struct complaint *complaint, const char *file, unsigned line, const char *format,
                 ...)
 {
@@ -15,6 +23,7 @@ int complain_at(struct complaint *complaint, const char *file, unsigned line, co
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    make_one_line(text);
     complain(complaint, "%s:%u: %s", file, line, text);
     return SETTINGS_INVALID;
 }

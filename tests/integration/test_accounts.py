@@ -43,7 +43,8 @@ def test_bad_imports(broker, api, members):
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"[1]", b'{"refresh_token": "a"} x',
                                   b'{"refresh_token":"a","refresh_token":"b"}', b"\xff"])
 def test_broken_bodies(broker, api, body):
-    reply = api.request("PUT", f"/v1/accounts/{ACCOUNT}", body, {"Content-Type": "application/json"})
+    reply = api.request("PUT", f"/v1/accounts/{ACCOUNT}", body,
+                        {"Content-Type": "application/json"})
     assert (reply.status, reply.error) == (400, "bad_request")
 
 

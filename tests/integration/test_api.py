@@ -15,7 +15,8 @@ LONG = "x" * 70_000
 
 @pytest.mark.parametrize("path", [
     "/", "/v1", "/v2/health", "/v1/health/", "/v1/token", "/v1/token/plain", "/v1/token/plain/a/b",
-    "/v1/token//a", "/v1/token/plain/", "/v1/token/PLAIN/a", "/v1/token/plain/..", "/v1/logins/short",
+    "/v1/token//a", "/v1/token/plain/", "/v1/token/PLAIN/a", "/v1/token/plain/..",
+    "/v1/logins/short",
     "/v1/token/plain/%61%00", "/v1/token/plain/" + "a" * 65, "/v1/token/" + "p" * 33 + "/a"])
 def test_paths_that_are_none(broker, api, path):
     assert api.request("GET", path).status in (400, 404)
@@ -50,7 +51,8 @@ def test_too_large_a_body(broker, api, method, target):
 
 @pytest.mark.parametrize("target", [
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
-    "/v1/audit?x=1", "/v1/audit?before=0", "/v1/audit?account=x", "/v1/logins/" + "A" * 43 + "?x=1"])
+    "/v1/audit?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
+    "/v1/logins/" + "A" * 43 + "?x=1"])
 def test_unknown_query_parameters(broker, api, target):
     assert api.request("GET", target).error == "bad_request"
 

@@ -27,7 +27,8 @@ def test_token_alone_on_stdout(granted, cli, api):
 
 def test_shorthand_of_the_default_account(broker, plain, cli, api):
     broker.grant(plain, "plain/default")
-    assert cli.run("token", "plain").stdout == api.token("plain/default").ok()["access_token"] + "\n"
+    token = api.token("plain/default").ok()["access_token"]
+    assert cli.run("token", "plain").stdout == token + "\n"
 
 
 @pytest.mark.parametrize("form", ["json", "header", "curl", "env"])
@@ -97,8 +98,8 @@ def test_exec(granted, cli, api):
 def begin_login(broker, *flags):
     """The command, started and waiting; its stdout and stderr are one text."""
     return subprocess.Popen(
-        [str(command()), "login", ACCOUNT, "--no-browser", *flags], text=True, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [str(command()), "login", ACCOUNT, "--no-browser", *flags], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={"PATH": "/usr/bin:/bin", "HOME": str(broker.folder),
              "TOKENBROKER_SOCKET": str(broker.socket)})
 
@@ -115,7 +116,8 @@ def follow_login(login, link_part, act):
     return login.wait(30), said
 
 
-@pytest.mark.parametrize("decision, code, words", [("allow", 0, ACCOUNT), ("deny", 1, "not granted")])
+@pytest.mark.parametrize("decision, code, words", [
+    ("allow", 0, ACCOUNT), ("deny", 1, "not granted")])
 def test_login_waits_for_the_person(broker, decision, code, words):
     status, said = follow_login(begin_login(broker), "/start/",
                                 lambda link: Person().consent(link, decision))

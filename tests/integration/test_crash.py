@@ -19,7 +19,8 @@ class Clients:
     def __init__(self, api, provider):
         self._api, self._provider = api, provider
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(ACCOUNTS[n::3],)) for n in range(3)]
+        self._threads = [threading.Thread(target=self._run, args=(ACCOUNTS[number::3],))
+                         for number in range(3)]
         for thread in self._threads:
             thread.start()
 

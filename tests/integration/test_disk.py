@@ -38,7 +38,7 @@ def small_disk(daemon):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 def test_full_disk(small_disk, daemon, api, plain):
-    """A refresh whose reply cannot be kept is not handed out; the cached token is; all comes back."""
+    """What cannot be kept is not handed out; the cached token is; all comes back."""
     plain.configure(rotation="revoke-on-first-use")
     daemon.with_provider("plain", plain).start()
     daemon.grant(plain, ACCOUNT)
@@ -55,7 +55,7 @@ def test_full_disk(small_disk, daemon, api, plain):
 
     filler.unlink()
     api.retry(ACCOUNT).ok()
-    recovered = api.wait_account(ACCOUNT, lambda account: account["generation"] > old["generation"], timeout=30)
+    recovered = api.wait_newer(ACCOUNT, old, timeout=30)
     assert recovered["state"] == "active"
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     daemon.restart()
@@ -129,6 +129,6 @@ def test_failing_disk(daemon, api, plain, call):
         tracer.terminate()
         tracer.wait()
     api.retry(ACCOUNT).ok()
-    api.wait_account(ACCOUNT, lambda account: account["generation"] > old["generation"], timeout=30)
+    api.wait_newer(ACCOUNT, old, timeout=30)
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert not plain.ledger.lines("refresh", outcome="refused")

@@ -34,7 +34,8 @@ def test_states_and_challenges_differ(broker, api):
 @pytest.mark.parametrize("members", [
     {"mode": "magic"}, {"scope": 5}, {"params": {"state": "x"}}, {"params": {"redirect_uri": "x"}},
     {"params": {"client_id": "x"}}, {"params": {"response_type": "token"}},
-    {"params": {"code_challenge": "x"}}, {"params": {"a": 5}}, {"params": []}, {"more": 1}], ids=str)
+    {"params": {"code_challenge": "x"}}, {"params": {"a": 5}}, {"params": []}, {"more": 1}],
+    ids=str)
 def test_bad_starts(broker, api, members):
     assert api.login(ACCOUNT, **members).error == "bad_request"
 
@@ -99,8 +100,8 @@ def test_paste(broker, api, plain):
 
 
 @pytest.mark.parametrize("change", [
-    ("state=", "state=x"), ("state=", "nostate="), ("code=", "code=1&code="), ("code=", "code=%00")],
-    ids=str)
+    ("state=", "state=x"), ("state=", "nostate="), ("code=", "code=1&code="),
+    ("code=", "code=%00")], ids=str)
 def test_paste_that_does_not_fit(broker, api, plain, change):
     started = start(api, ACCOUNT)
     redirect = _decide_elsewhere(started)
@@ -157,7 +158,8 @@ def test_two_people_at_once(broker, api, plain):
     """Two accounts, two browsers, callbacks crossed in time: each code goes to its account."""
     people = {name: Person() for name in ("alice", "bob")}
     started = {name: start(api, f"plain/{name}") for name in people}
-    redirects = {name: people[name].decide(started[name]["start_url"], user=name) for name in people}
+    redirects = {name: person.decide(started[name]["start_url"], user=name)
+                 for name, person in people.items()}
     for name in reversed(people):
         assert people[name].open(redirects[name]).status == 200
     for name in people:

@@ -73,7 +73,7 @@ def test_revoked_grant_needs_consent_again(case, daemon, api, emulator, person):
 
 @pytest.mark.parametrize("name", ["zenegy", "zenpayroll"])
 def test_revoked_grant_that_still_refreshes(name, daemon, api, emulator, person):
-    """The API alone says 401: a client rejects, gets one fresh token, and a person logs in again."""
+    """The API alone says 401: a client rejects, gets a fresh token, and a person logs in again."""
     variants = ("http-redirect",) if name == "zenegy" else ()
     provider = Case(name, (*variants, "revoked-refresh-succeeds")).set_up(daemon, emulator)
     account = f"{name}/acme"

@@ -72,8 +72,7 @@ def test_predecessor_is_tried_once(broker, api, plain):
     plain.ledger.wait_for("refresh", 2, outcome="accepted", timeout=30)
     refreshes = plain.ledger.refreshes()
     assert refreshes[1]["presented"] == refreshes[0]["presented"]
-    after = api.wait_account("plain/acme", lambda a: a["generation"] > before["generation"])
-    assert after["state"] == "active"
+    assert api.wait_newer("plain/acme", before)["state"] == "active"
 
 
 @pytest.mark.parametrize("mode", ["empty400", "unknown-error"])
@@ -92,9 +91,12 @@ def test_odd_refusal_makes_suspect(broker, api, plain, mode):
 
 def _import_many(api, plain):
     tokens = plain.seed(*(f"u{number}" for number in range(ACCOUNTS)))
+
+    def import_one(user):
+        api.import_grant(f"plain/{user}", refresh_token=tokens[user]).ok()
+
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda user: api.import_grant(f"plain/{user}", refresh_token=tokens[user]).ok(),
-                      tokens))
+        list(pool.map(import_one, tokens))
     return list(tokens)
 
 

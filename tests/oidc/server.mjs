@@ -54,7 +54,12 @@ function configuration() {
 // A token's id is its own value, so that its fingerprint is that of what the client holds.
 function record(provider) {
   const saved = (event) => (token) =>
-    write(event, { client: token.clientId, grant: token.grantId, user: token.accountId, id: fingerprint(token.jti) });
+    write(event, {
+      client: token.clientId,
+      grant: token.grantId,
+      user: token.accountId,
+      id: fingerprint(token.jti),
+    });
   provider.on("access_token.saved", saved("access_issued"));
   provider.on("refresh_token.saved", saved("refresh_issued"));
   provider.on("refresh_token.consumed", saved("refresh_consumed"));
@@ -75,7 +80,8 @@ function record(provider) {
       error: error.message,
       why: error.error_detail ?? error.error_description,
     }));
-  provider.on("revocation.success", (ctx) => write("revocation", { client: ctx.oidc.client.clientId }));
+  provider.on("revocation.success", (ctx) =>
+    write("revocation", { client: ctx.oidc.client.clientId }));
   provider.on("server_error", (_, error) => write("server_error", { why: String(error) }));
 }
 

@@ -1,4 +1,4 @@
-"""The authorization server's mind: codes, grants, tokens, and what becomes of them. No HTTP here."""
+"""The authorization server's mind: codes, grants, tokens, what becomes of them. No HTTP."""
 
 import base64
 import hashlib
@@ -143,7 +143,8 @@ class Authority:
                 raise
             known.spent_at = known.spent_at or time.time()
             previous = token if self.dialect.rotation == "revoke-on-first-use" else ""
-            return self._issue("refresh", known.grant, self._successor(token, known), previous, facts)
+            successor = self._successor(token, known)
+            return self._issue("refresh", known.grant, successor, previous, facts)
 
     def system_access(self):
         with self._lock:

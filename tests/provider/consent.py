@@ -14,7 +14,8 @@ def check_request(dialect, parameters):
     if parameters.get("client_id") != dialect.client_id:
         raise BadRequest("unknown client_id")
     redirect = parameters.get("redirect_uri", "")
-    if _comparable(dialect, redirect) not in [_comparable(dialect, u) for u in dialect.redirect_uris]:
+    registered = [_comparable(dialect, uri) for uri in dialect.redirect_uris]
+    if _comparable(dialect, redirect) not in registered:
         raise BadRequest("redirect_uri is not registered")
     if dialect.https_redirect and urlsplit(redirect).scheme != "https":
         raise BadRequest("redirect_uri must be https")

@@ -30,8 +30,10 @@ CANNED = {
     "server_error": (400, "application/json", _oauth_error("server_error"), {}),
 }
 
-BEFORE = {"hang", "delay", "hold", *CANNED}  # the request has no effect yet (none ever: hang, canned)
-AFTER = {"drop", "truncate", "hold-after"}  # the effect is done, the reply is harmed or late
+# The request has no effect yet; after hang and the canned answers it never has one.
+BEFORE = {"hang", "delay", "hold", *CANNED}
+# The effect is done; the reply is harmed or late.
+AFTER = {"drop", "truncate", "hold-after"}
 
 
 @dataclass
@@ -44,7 +46,8 @@ class Fault:
     over: threading.Event = field(default_factory=threading.Event)
 
     def fits(self, endpoint, user):
-        return self.endpoint == endpoint and self.times != 0 and (not self.users or user in self.users)
+        anyone = not self.users or user in self.users
+        return self.endpoint == endpoint and self.times != 0 and anyone
 
     def wait(self):
         """Waits as ordered; ends at once when the fault is cleared."""

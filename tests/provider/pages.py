@@ -25,10 +25,11 @@ def _scopes(scope):
 
 def consent(dialect, parameters):
     """The consent form; what the client asked travels in hidden fields."""
+    company = escape(parameters.get("company_id", "acme"))
     body = f"""<form method="post" action="{escape(dialect.authorize_path)}">
 {_hidden(parameters)}
 <p><label>You are <input name="user" value="alice"></label></p>
-<p><label>Company <input name="company" value="{escape(parameters.get("company_id", "acme"))}"></label></p>
+<p><label>Company <input name="company" value="{company}"></label></p>
 <p>{_scopes(parameters.get("scope", ""))}</p>
 <button name="decision" value="allow" id="allow">Allow</button>
 <button name="decision" value="deny" id="deny">Deny</button>

@@ -158,7 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         grant = self.server.authority.use(self._presented())
         if grant:
-            self._send_json(200, {"user": grant.user, "company": grant.company, "scope": grant.scope})
+            members = {"user": grant.user, "company": grant.company, "scope": grant.scope}
+            self._send_json(200, members)
         else:
             self._send_json(401, {"error": "invalid_token"})
 

@@ -13,7 +13,8 @@ VERIFIER = "verifier-" + "v" * 40
 
 
 def _challenge():
-    return base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    digest = hashlib.sha256(VERIFIER.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 class RightClient:
@@ -81,8 +82,9 @@ class RightClient:
 
 
 def send(url, body=None, headers=None):
+    request = urllib.request.Request(url, body, headers or {})
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers or {}), timeout=20) as r:
-            return r.status, r.read().decode()
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -35,7 +35,8 @@ class Browser:
         self._home = tempfile.mkdtemp(prefix="tb-browser-")
         port = free_port()
         self._driver = subprocess.Popen(
-            ["chromedriver", f"--port={port}"], env={"PATH": os.environ["PATH"], "HOME": self._home},
+            ["chromedriver", f"--port={port}"],
+            env={"PATH": os.environ["PATH"], "HOME": self._home},
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in self._driver.stdout:
             if "started successfully" in line:

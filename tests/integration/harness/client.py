@@ -134,8 +134,13 @@ class Api:
         """The account's object once it is in that state."""
         return self.wait_account(account, lambda found: found["state"] == state, timeout)
 
+    def wait_newer(self, account, before, timeout=15):
+        """The account's object once its token is newer than in the object `before`."""
+        return self.wait_account(
+            account, lambda found: found["generation"] > before["generation"], timeout)
+
     def wait_account(self, account, condition, timeout=15):
-        """The account's object once the condition holds; the API has no event for it, so it asks."""
+        """The account's object once the condition holds; there is no event for it, so it asks."""
         deadline = time.monotonic() + timeout
         while True:
             found = self.account(account).ok()

@@ -25,8 +25,9 @@ class OidcProvider:
         self.ledger_path.touch()
         self._log = open(folder / "oidc.log", "wb")
         key = folder / "oidc-key.pem"
-        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
-                        "-out", key], check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
+             "-out", key], check=True, capture_output=True)
         self._process = subprocess.Popen(
             ["node", "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime)], cwd=FOLDER,
             stdout=subprocess.PIPE, stderr=self._log, text=True)

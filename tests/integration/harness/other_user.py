@@ -1,4 +1,4 @@
-"""A client with another uid: run as a program of its own, it does one request and prints the answer.
+"""A client with another uid: as a program of its own, it does one request and prints the answer.
 
     python3 other_user.py SOCKET METHOD TARGET < body
 """
@@ -14,7 +14,7 @@ PYTHON = "/usr/bin/python3"
 
 
 def as_user(api_class, uid, groups=()):
-    """A class like Api whose requests come from that uid, with these groups (the first is its own)."""
+    """A class like Api whose requests come from that uid and groups (the first is its own)."""
     groups = list(groups) or [uid]
 
     class OtherUser(api_class):

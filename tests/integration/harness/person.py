@@ -40,7 +40,7 @@ class _Form(HTMLParser):
 
 
 class Person:
-    """`hops` are the addresses visited, in order. trust: the authorities of https, an SSLContext."""
+    """`hops` are the addresses visited, in order; trust: an SSLContext with https's authorities."""
 
     def __init__(self, trust=None):
         self.cookies = http.cookiejar.CookieJar()

@@ -8,6 +8,8 @@ static void test_replaces_text(void **state)
 
     complain(&complaint, "%s in line %d", "a fault", 7);
     assert_string_equal(complaint.text, "a fault in line 7");
+    complain(&complaint, "shorter");
+    assert_string_equal(complaint.text, "shorter");
 }
 
 static void test_old_text_may_be_an_argument(void **state)

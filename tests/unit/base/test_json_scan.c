@@ -123,6 +123,8 @@ static const struct row rows[] = {
     { ROW("\"\\ud800\""), true, 0 },
     { ROW("\"\\udc00\""), true, 0 },
     { ROW("\"\\ud800\\ud800\""), true, 0 },
+    { ROW("\"\\udc00\\udc00\""), true, 0 },
+    { ROW("\"\\udc00\\ud800\""), true, 0 },
     { ROW("\"\\ud800\\u0041\""), true, 0 },
     { ROW("\"\\ud800\\n\""), true, 0 },
     { ROW("\"\\ud83dx\""), true, 0 },

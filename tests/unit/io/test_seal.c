@@ -207,6 +207,8 @@ static const struct form {
     { "64 that are not hex", "x03132333435363738396162636465666768696a6b6c6d6e6f7071727374750a", 64,
       true },
     { "43 that are not base64", "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dQ!", 43, true },
+    { "hex, newline, more", "303132333435363738396162636465666768696a6b6c6d6e6f7071727374750a\nx",
+      66, true },
     { "too long", "303132333435363738396162636465666768696a6b6c6d6e6f7071727374750a00\n", 67,
       true },
 };
@@ -382,6 +384,46 @@ static void test_creates_after_a_crash(void **state)
     assert_int_equal(access(aside, F_OK), -1);
 }
 
+/* All who start at once get the same key: each child seals with what it got. */
+static void test_creates_once(void **state)
+{
+    enum { CHILDREN = 8, SEALED = SEAL_OVERHEAD + 1 };
+    CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t child = fork();
+
+        assert_true(child >= 0);
+        if (child == 0) {
+            struct buffer sealed = BUFFER_WITH_MAXIMUM(100);
+
+            if (seal_key_from_file(path, true, &key, NULL) < 0 ||
+                seal(key, CONTEXT, "x", 1, &sealed) < 0 ||
+                write(ends[1], sealed.data, sealed.length) < 0)
+                _exit(1);
+            _exit(0);
+        }
+    }
+    assert_int_equal(close(ends[1]), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        int status;
+
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(seal_key_from_file(path, false, &key, NULL), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        struct buffer plain CLEANUP(cleanup_buffer) = BUFFER_WITH_MAXIMUM(1);
+        char sealed[SEALED];
+
+        assert_int_equal(read(ends[0], sealed, sizeof(sealed)), sizeof(sealed));
+        assert_int_equal(unseal(key, CONTEXT, sealed, sizeof(sealed), &plain), 0);
+    }
+    assert_int_equal(close(ends[0]), 0);
+}
+
 static void test_creates_in_the_current_folder(void **state)
 {
     CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
@@ -440,6 +482,7 @@ int main(void)
         FOLDER_TEST(test_missing_file),
         FOLDER_TEST(test_creates),
         FOLDER_TEST(test_creates_after_a_crash),
+        FOLDER_TEST(test_creates_once),
         FOLDER_TEST(test_creates_in_the_current_folder),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -168,6 +168,10 @@ static void test_tcp_both_families_on_one_port(void **state)
         skip();
     assert_true(f->other >= 0);
     assert_int_equal(port_of(f->other), port_of(f->fd));
+    int v6_only = 0;
+    socklen_t size = sizeof v6_only;
+    assert_int_equal(getsockopt(f->other, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &size), 0);
+    assert_int_equal(v6_only, 1);
 }
 
 static void test_tcp_holder_is_named(void **state)

@@ -337,9 +337,11 @@ static int drip_the_second_request(struct harness *h)
 
     CHECK(client_send_text(fd, simple) && client_read(fd, false, &reply));
     reply_release(&reply);
-    /* The idle limit holds until the request line is there, then the request's own. */
-    int64_t borne = drip(fd, "GET / HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", 50);
-    CHECK(borne >= 2000 && borne < 4500);
+    /* The idle limit holds until the request line is there, which takes 0.4 s; then the request's
+     * own, which is as long. */
+    CHECK(client_send_text(fd, "GET / HTTP/1"));
+    int64_t borne = drip(fd, ".1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", 50);
+    CHECK(borne >= 2300 && borne < 4500);
     return 0;
 }
 
@@ -348,7 +350,7 @@ static void test_drip_of_a_later_request(void **state)
     struct harness *h = *state;
 
     h->options.idle_s = 2;
-    h->options.request_deadline_s = 1;
+    h->options.request_deadline_s = 2;
     harness_start(h, answer_later);
     harness_run(h, drip_the_second_request);
     assert_int_equal(h->handled, 1);
@@ -378,6 +380,38 @@ static void test_answer_that_nobody_takes_ends(void **state)
     assert_int_equal(h->handled, 1);
 }
 
+static void answer_at_once(void *userdata, struct web_request *request)
+{
+    struct harness *h = userdata;
+
+    h->request = request;
+    answer_now(h);
+}
+
+static int send_and_take_slowly(struct harness *h)
+{
+    CLEANUP(cleanup_fd) int fd = client_connect(h);
+    struct reply reply;
+
+    CHECK(client_send_text(fd, "GET / HTTP/1.1\r\n"));
+    client_sleep_ms(1300);
+    CHECK(client_send_text(fd, "\r\n"));
+    client_sleep_ms(1300);
+    CHECK(client_read(fd, false, &reply) && reply.length == h->answer_size);
+    reply_release(&reply);
+    return 0;
+}
+
+static void test_the_answer_has_a_deadline_of_its_own(void **state)
+{
+    struct harness *h = *state;
+
+    h->options.request_deadline_s = 2;
+    h->answer_size = 8 * 1024 * 1024;
+    harness_start(h, answer_at_once);
+    harness_run(h, send_and_take_slowly);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -395,6 +429,7 @@ int main(void)
         TEST(test_idle_connection_ends),
         TEST(test_drip_of_a_later_request),
         TEST(test_answer_that_nobody_takes_ends),
+        TEST(test_the_answer_has_a_deadline_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ static const struct row rows[] = {
     { "code=4%2F0AX+b%2B%3D", false, RESPONSE_CODE, "4/0AX b+=" },
     { "c%6fde=c", false, RESPONSE_CODE, "c" },
 
+    { "code=%30%39%61%66%4a%4A%af", false, RESPONSE_CODE, "09afJJ\xaf" },
+
     /* Unknown parameters are ignored, whatever they hold. */
     { "code=c&session_state=1&x&=y&&&z=%zz", false, RESPONSE_CODE, "c" },
     { "utm=1&utm=2&code=c", false, RESPONSE_CODE, "c" },

@@ -123,12 +123,17 @@ static void keeps_a_configured_promise(void **state)
 
 static void caps_the_document(void **state)
 {
-    char *spaces = repeated(' ', DISCOVERY_MAX + 1);
-    struct complaint complaint;
-    struct provider provider = { .name = "p" };
-    assert_int_equal(discovery_apply(&provider, spaces, DISCOVERY_MAX + 1, &complaint),
+    static const char document[] = "{" ISSUER "," TOKEN "}";
+    char issuer[] = "https://h", endpoint[] = "https://h/own";
+    struct provider provider = {
+        .name = "p", .issuer = issuer, .token_endpoint = endpoint, .grant = GRANT_CLIENT_CREDENTIALS
+    };
+    char *padded = repeated(' ', DISCOVERY_MAX + 1);
+    memcpy(padded, document, sizeof(document) - 1);
+    assert_int_equal(discovery_apply(&provider, padded, DISCOVERY_MAX, NULL), 0);
+    assert_int_equal(discovery_apply(&provider, padded, DISCOVERY_MAX + 1, NULL),
                      DISCOVERY_INVALID);
-    free(spaces);
+    free(padded);
 }
 
 int main(void)

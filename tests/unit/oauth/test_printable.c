@@ -22,7 +22,7 @@ static const struct row rows[] = {
       "ed\xe2\x81\xa6.",
       "turn ed .", PRINTABLE_ALL_WORDS, 64 },
     { "\xe2\x80\xa8line", " line", PRINTABLE_ALL_WORDS, 64 },
-    { "bad \xff\xc3(", "bad ??(", PRINTABLE_ALL_WORDS, 64 },
+    { "bad \xff\xc3(", "bad ?\?(", PRINTABLE_ALL_WORDS, 64 },
     { "overlong \xc0\xaf", "overlong ??", PRINTABLE_ALL_WORDS, 64 },
     { "half \xf0\x9f\x98", "half ???", PRINTABLE_ALL_WORDS, 64 },
     { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", PRINTABLE_ALL_WORDS, 64 },

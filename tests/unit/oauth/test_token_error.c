@@ -61,6 +61,8 @@ static const struct verdict_row verdict_rows[] = {
     { "invalid_grant", 500, VERDICT_NO_ANSWER, false },
     { "invalid_grant", 503, VERDICT_NO_ANSWER, false },
 
+    { "invalid_grant", 300, VERDICT_NO_ANSWER, false },
+
     { "invalid_client", 400, VERDICT_PROVIDER_REFUSED, true },
     { "invalid_client", 401, VERDICT_PROVIDER_REFUSED, true },
     { "invalid_client", 422, VERDICT_PROVIDER_REFUSED, true },
@@ -106,11 +108,12 @@ static void judges_statuses(void **state)
         enum verdict verdict;
     } rows[] = {
         { 0, VERDICT_NO_ANSWER },         { 100, VERDICT_NO_ANSWER },
-        { 302, VERDICT_NO_ANSWER },       { 400, VERDICT_ACCOUNT_SUSPECT },
-        { 401, VERDICT_ACCOUNT_SUSPECT }, { 404, VERDICT_ACCOUNT_SUSPECT },
-        { 408, VERDICT_NO_ANSWER },       { 429, VERDICT_NO_ANSWER },
-        { 499, VERDICT_ACCOUNT_SUSPECT }, { 500, VERDICT_NO_ANSWER },
-        { 503, VERDICT_NO_ANSWER },       { 999, VERDICT_NO_ANSWER },
+        { 300, VERDICT_NO_ANSWER },       { 302, VERDICT_NO_ANSWER },
+        { 400, VERDICT_ACCOUNT_SUSPECT }, { 401, VERDICT_ACCOUNT_SUSPECT },
+        { 404, VERDICT_ACCOUNT_SUSPECT }, { 408, VERDICT_NO_ANSWER },
+        { 429, VERDICT_NO_ANSWER },       { 499, VERDICT_ACCOUNT_SUSPECT },
+        { 500, VERDICT_NO_ANSWER },       { 503, VERDICT_NO_ANSWER },
+        { 999, VERDICT_NO_ANSWER },
     };
     for (size_t i = 0; i < LENGTH_OF(rows); i++)
         assert_int_equal(token_status_verdict(rows[i].status), rows[i].verdict);

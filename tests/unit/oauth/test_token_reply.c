@@ -238,11 +238,12 @@ static void cleans_the_providers_words(void **state)
 /* 127 times two bytes and the half of one more. */
 static void cuts_between_characters(void **state)
 {
-    char body[1200] = "{\"error\":\"e\",\"error_description\":\".";
+    CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(2048);
+    buffer_append_text(&body, "{\"error\":\"e\",\"error_description\":\".");
     for (int i = 0; i < 400; i++)
-        strncat(body, "\xc3\xb8", 2);
-    strncat(body, "\"}", 2);
-    const struct row row = { 400, body };
+        buffer_append_text(&body, "\xc3\xb8");
+    buffer_append_text(&body, "\"}");
+    const struct row row = { 400, buffer_text(&body) };
     struct token_reply reply;
     judge(&row, &reply);
     assert_int_equal(strlen(reply.description), ERROR_TEXT_MAX - 1);

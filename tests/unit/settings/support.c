@@ -27,9 +27,9 @@ int remove_folder(void **state)
 
 const char *path_of(const char *name)
 {
-    static char paths[4][256];
+    static char paths[8][256];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 8];
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }

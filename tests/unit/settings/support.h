@@ -20,7 +20,7 @@
 int make_folder(void **state);
 int remove_folder(void **state);
 
-/* "FOLDER/name"; valid until the next but three call. */
+/* "FOLDER/name"; valid for seven more calls. */
 const char *path_of(const char *name);
 
 /* Writes FOLDER/name with that mode; folders in between are made. */

@@ -22,12 +22,10 @@ static const struct syntax_row rows[] = {
     { PROVIDER "clientid = a\n}",
       "3: unknown key \"clientid\" in provider \"p\": did you mean \"client_id\"?" },
     { PROVIDER "# a\n # b\n colour = blue\n}", "5: unknown key \"colour\" in provider \"p\"" },
-    { "broker {\n\n kye = auto\n}\n",
-      "3: unknown key \"kye\" in broker: did you mean \"key\"?" },
+    { "broker {\n\n kye = auto\n}\n", "3: unknown key \"kye\" in broker: did you mean \"key\"?" },
     { "\nprovder p {\n}\n", "2: unknown section \"provder\": did you mean \"provider\"?" },
     { "include('/etc/passwd')\n", "1: unknown section \"include\"" },
-    { PROVIDER "client_id = a\n client_id = b\n}",
-      "4: client_id is set twice (first in line 3)" },
+    { PROVIDER "client_id = a\n client_id = b\n}", "4: client_id is set twice (first in line 3)" },
     { PROVIDER "client_id = a authorize_params = {'x=y'}\n authorize_params = {'z=y'} }",
       "4: authorize_params is set twice (first in line 3)" },
     { "provider p { client_id = a issuer = 'https://a' }\nprovider p {}",
@@ -147,7 +145,8 @@ static void a_preset_has_no_preset_and_no_sections(void **state)
     file->path = strdup("file.conf");
     assert_int_equal(syntax_parse("preset = x", &grammar_of_presets, file, &complaint),
                      SETTINGS_INVALID);
-    assert_string_equal(complaint.text, "file.conf:1: unknown key \"preset\": did you mean \"present\"?");
+    assert_string_equal(complaint.text,
+                        "file.conf:1: unknown key \"preset\": did you mean \"present\"?");
     assert_int_equal(syntax_parse("broker {}", &grammar_of_presets, file, &complaint),
                      SETTINGS_INVALID);
     assert_string_equal(complaint.text, "file.conf:1: unknown key \"broker\"");
@@ -163,6 +162,47 @@ static void a_value_has_a_longest(void **state)
     assert_refused(buffer_text(&text), "3: client_id is longer than 32768 bytes");
 }
 
+static const char whole[] =
+    "broker { key = auto }\n# a\ncallback { listen = {'http://[::1]:1',\n"
+    "\"http://localhost:2\"} } /* b */ provider p {\n client_id = \"a\\\"b\"\n"
+    "client_secret = 'c d' // e\n token_params = {} scope += x\n"
+    "authorize_params = {'a=b'}\n authorize_params += {c=d,} }\n"
+    "access a { who = 'user:0+group:0' may = {token} accounts = '*/*' }\n";
+
+/* Whatever is in the text: an answer, one line of complaint that begins with the file. */
+static void assert_answered(const char *text)
+{
+    struct complaint complaint = { "" };
+    CLEANUP(cleanup_config_file) struct config_file *file = calloc(1, sizeof *file);
+    assert_non_null(file);
+    file->path = strdup("file.conf");
+    int r = syntax_parse(text, &grammar_of_files, file, &complaint);
+    assert_true(r == 0 || r == SETTINGS_INVALID);
+    if (r == 0)
+        return;
+    assert_ptr_equal(strstr(complaint.text, "file.conf:"), complaint.text);
+    assert_null(strchr(complaint.text, '\n'));
+}
+
+static void any_damage_is_answered(void **state)
+{
+    static const char damage[] = "\"'{}=+,#/*\\$ \n\t|();\x01\xff"
+                                 "0a";
+    for (size_t i = 0; i < sizeof whole - 1; i++) {
+        char text[sizeof whole];
+        memcpy(text, whole, sizeof whole);
+        for (size_t j = 0; j < sizeof damage - 1; j++) {
+            text[i] = damage[j];
+            assert_answered(text);
+        }
+        text[i] = '\0';
+        assert_answered(text);
+        memcpy(text, whole, sizeof whole);
+        memmove(text + i, text + i + 1, sizeof whole - i - 1);
+        assert_answered(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_preset_is_one_section),
         cmocka_unit_test(a_preset_has_no_preset_and_no_sections),
         cmocka_unit_test(a_value_has_a_longest),
+        cmocka_unit_test(any_damage_is_answered),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,179 @@
+#include "fixture.h"
+
+#include "base/buffer.h"
+
+struct glob_row {
+    const char *glob;
+    const char *text;
+    bool fits;
+};
+
+static const struct glob_row globs[] = {
+    { "zenegy/acme", "zenegy/acme", true },
+    { "zenegy/acme", "zenegy/acm", false },
+    { "zenegy/acm", "zenegy/acme", false },
+    { "*", "zenegy/acme", true },
+    { "*/*", "zenegy/acme", true },
+    { "zenegy/*", "zenegy/acme", true },
+    { "zenegy/*", "zenegy/", true },
+    { "zenegy/*", "zenegyx/acme", false },
+    { "zenegy/dk-*", "zenegy/dk-1", true },
+    { "zenegy/dk-*", "zenegy/se-1", false },
+    { "*/default", "gusto/default", true },
+    { "*/default", "gusto/default2", false },
+    { "zenegy/?", "zenegy/a", true },
+    { "zenegy/?", "zenegy/", false },
+    { "zenegy/?", "zenegy/ab", false },
+    { "*a*b*c", "xxaxxbxxbc", true },
+    { "*a*b*c", "xxaxxbxxbcd", false },
+    { "a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+    { "**", "", true },
+    { "", "", true },
+    { "", "a", false },
+    { "zenegy/*", "zenegy/*", true },
+    { "*/*", "*/*", true },
+    { "zenegy/acme", "zenegy/*", false },
+    { "zenegy/dk-*", "zenegy/*", false },
+};
+
+static void test_globs(void **state)
+{
+    for (size_t i = 0; i < sizeof(globs) / sizeof(globs[0]); i++)
+        if (access_glob_matches(globs[i].glob, globs[i].text) != globs[i].fits)
+            fail_msg("%s on %s", globs[i].glob, globs[i].text);
+}
+
+/* Who may what in the table below: one rule. */
+struct rule_row {
+    struct access_who who[2];
+    unsigned may;
+    const char *glob;
+    uid_t uid; /* who asks; its groups are its own and 50 */
+    enum may asked;
+    const char *account; /* of zenegy; NULL: about none */
+    bool allowed;
+};
+
+static char unit_name[] = "sync.service";
+
+static const struct rule_row rules[] = {
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "zenegy/*", 1, MAY_TOKEN, "a", true },
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "zenegy/*", 2, MAY_TOKEN, "a", false },
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "zenegy/*", 1, MAY_LIST, "a", false },
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "gusto/*", 1, MAY_TOKEN, "a", false },
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "gusto/*", 1, MAY_TOKEN, NULL, true },
+    { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "*", 0, MAY_TOKEN, "a", false },
+    { { { .has_group = true, .group = 50 } }, MAY_TOKEN, "*", 9, MAY_TOKEN, "a", true },
+    { { { .has_group = true, .group = 51 } }, MAY_TOKEN, "*", 9, MAY_TOKEN, "a", false },
+    /* + means and */
+    { { { .has_user = true, .user = 1, .has_group = true, .group = 50 } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      true },
+    { { { .has_user = true, .user = 1, .has_group = true, .group = 51 } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      false },
+    /* any of several */
+    { { { .has_user = true, .user = 1 }, { .has_user = true, .user = 2 } },
+      MAY_TOKEN,
+      "*",
+      2,
+      MAY_TOKEN,
+      "a",
+      true },
+    /* a unit cannot be looked at: it never fits, nor does a part that says nothing */
+    { { { .has_user = true, .user = 1, .unit = unit_name } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      false },
+    { { { .has_user = false } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false },
+    /* admin includes everything and nothing includes admin */
+    { { { .has_user = true, .user = 1 } }, MAY_ADMIN, "*", 1, MAY_IMPORT, "a", true },
+    { { { .has_user = true, .user = 1 } }, MAY_ADMIN, "gusto/*", 1, MAY_IMPORT, "a", false },
+    { { { .has_user = true, .user = 1 } },
+      MAY_TOKEN | MAY_REJECT | MAY_LIST | MAY_LOGIN | MAY_LINK | MAY_IMPORT | MAY_LOGOUT |
+          MAY_MONITOR,
+      "*",
+      1,
+      MAY_ADMIN,
+      "a",
+      false },
+};
+
+static void test_rules(void **state)
+{
+    const struct access_default otherwise = { .own_uid = 1 };
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct rule_row *row = &rules[i];
+        char *accounts[] = { (char *)(uintptr_t)row->glob, NULL };
+        struct access_rule rule = {
+            .accounts = accounts,
+            .who = (struct access_who *)(uintptr_t)row->who,
+            .who_count = row->who[1].has_user ? 2 : 1,
+            .may = row->may,
+        };
+        const struct settings settings = { .rules = &rule, .rule_count = 1 };
+        struct peer peer = { .uid = row->uid, .group_count = 2, .groups = { row->uid, 50 } };
+        struct account_name account;
+
+        if (row->account)
+            assert_true(account_name_make("zenegy", row->account, &account));
+        if (access_allowed(&settings, &otherwise, &peer, row->asked,
+                           row->account ? &account : NULL) != row->allowed)
+            fail_msg("rule %zu", i);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    const struct settings settings = { .rule_count = 0 };
+    const struct access_default user = { .own_uid = 1000 };
+    const struct access_default system = { .system_service = true, .own_uid = 1000 };
+    const struct peer root = { .uid = 0 };
+    const struct peer own = { .uid = 1000 };
+    const struct peer other = { .uid = 1001 };
+
+    assert_true(access_allowed(&settings, &user, &own, MAY_ADMIN, NULL));
+    assert_false(access_allowed(&settings, &user, &other, MAY_LIST, NULL));
+    assert_false(access_allowed(&settings, &user, &root, MAY_LIST, NULL));
+    assert_true(access_allowed(&settings, &system, &root, MAY_ADMIN, NULL));
+    assert_false(access_allowed(&settings, &system, &own, MAY_LIST, NULL));
+}
+
+static void test_advice(void **state)
+{
+    CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(1024);
+    const struct peer peer = { .uid = 1000 };
+    struct account_name account;
+
+    assert_true(account_name_make("zenegy", "acme", &account));
+    access_append_advice(&out, &peer, MAY_REJECT, &account);
+    assert_string_equal(buffer_text(&out),
+                        "access uid-1000 { accounts = {\"zenegy/acme\"} who = {\"user:1000\"} "
+                        "may = {\"reject\"} }");
+    buffer_clear(&out);
+    access_append_advice(&out, &peer, MAY_ADMIN, NULL);
+    assert_non_null(strstr(buffer_text(&out), "{\"*/*\"}"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_globs),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_advice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
