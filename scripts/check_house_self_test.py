@@ -132,6 +132,7 @@ BAD = [
      "bare()"),
     ("document", "daemon/base/new.h", "struct a {\n    int b; /* c */\n};\n\nvoid bare(void);\n",
      "bare()"),
+    ("document", "daemon/base/new.h", "DEFINE_CLEANUP(int, a, b)\n\nint bare(void);\n", "bare()"),
     # formats
     ("format", "daemon/base/new.c", "static void say(int a, const char *format, ...)\n{\n}\n",
      "say()"),

@@ -14,8 +14,8 @@
 #include "base/log.h"
 
 enum {
-    LETTERS_PER_TURN = 256,        /* so that a flood of questions leaves room for replies */
-    CLOCK_WRITE_MS = 60 * 1000,    /* how old the stored broker time may become */
+    LETTERS_PER_TURN = 256,     /* so that a flood of questions leaves room for replies */
+    CLOCK_WRITE_MS = 60 * 1000, /* how old the stored broker time may become */
     STOP_PATIENCE_MS = 5 * 1000,
     STOP_CHECK_MS = 20,
 };
@@ -149,10 +149,10 @@ static void tear_down(struct back *back)
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
+    if (keeper->commits)
+        commits_finish(keeper->commits); /* while those who wait for it are still there */
     revocations_free(keeper->revocations);
     exchanges_free(keeper->exchanges);
-    if (keeper->commits)
-        commits_flush(keeper->commits);
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
     commits_free(keeper->commits);

@@ -276,6 +276,7 @@ static void tell_forgotten(struct job *job)
     keeper_notify(job->keeper, &job->question->account, UINT64_MAX, NULL);
     answer_empty(job);
     revocations_pump(job->keeper->revocations);
+    (void)store_checkpoint(job->keeper->store); /* its sealed tokens leave the disk now */
 }
 
 void change_forget(struct keeper *keeper, struct message *question)

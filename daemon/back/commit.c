@@ -154,15 +154,22 @@ int commits_new(struct loop *loop, struct store *store, struct commits **ret)
     return 0;
 }
 
+void commits_finish(struct commits *commits)
+{
+    commits_flush(commits);
+    for (struct commit *commit = queue_pop(&commits->waiting); commit;
+         commit = queue_pop(&commits->waiting)) {
+        if (commit->kind == COMMIT_MUST)
+            log_error("a new token could not be stored before the end: %s", commits->problem);
+        commit->done(commit->userdata, -ECANCELED);
+        free(commit);
+    }
+}
+
 struct commits *commits_free(struct commits *commits)
 {
     if (!commits)
         return NULL;
-    if (commits->waiting.first)
-        (void)write_all(commits->store, &commits->waiting, false);
-    for (struct commit *commit = queue_pop(&commits->waiting); commit;
-         commit = queue_pop(&commits->waiting))
-        free(commit);
     loop_source_free(commits->end_of_turn);
     loop_source_free(commits->retry);
     free(commits);

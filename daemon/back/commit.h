@@ -25,13 +25,16 @@ enum { COMMIT_RETRY_MS = 1000 }; /* also the interval at which a failing store i
  */
 typedef int (*commit_apply)(void *userdata, struct store *store);
 
-/* result: what apply() returned, once that is durable; or -errno (COMMIT_MAY only). */
+/* result: what apply() returned, once that is durable; or -errno (COMMIT_MAY, or the end). */
 typedef void (*commit_done)(void *userdata, int result);
 
 /* The store is the caller's and must outlive this. Returns 0 or -errno. */
 int commits_new(struct loop *loop, struct store *store, struct commits **ret);
 
-/* Writes what is pending once more, then drops the rest without done(). NULL is fine. */
+/* The end: writes what is pending once more; what the store still refuses is told -ECANCELED. */
+void commits_finish(struct commits *commits);
+
+/* After commits_finish(). NULL is fine; returns NULL. */
 struct commits *commits_free(struct commits *commits);
 
 /* done() is called later, never from inside. Returns 0 or -ENOMEM. */

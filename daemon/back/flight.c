@@ -214,9 +214,26 @@ static void tell_failed(struct flight *flight)
     land_with_failure(flight, &failure);
 }
 
+/* Its row cannot be read: it stays out of the way for a while, so that it is not due at once. */
+static void set_aside(struct flight *flight)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    const struct failure failure =
+        failure_make(WIRE_INTERNAL, 0,
+                     "the row of %s in the store is damaged: restore a backup, or log in again",
+                     account_text(&flight->name, name));
+    log_error("%s", failure.description);
+    flight_refuse(flight, &failure);
+    lane_wait_again(flight->lane, flight, FLIGHT_SET_ASIDE_MS);
+}
+
 static void durable(void *userdata, int result)
 {
     struct flight *flight = userdata;
+    if (result == OUTCOME_UNREADABLE) {
+        set_aside(flight);
+        return;
+    }
     if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {
         const struct failure failure =
             failure_make(WIRE_BUSY, 1, "the account was changed meanwhile: ask again");

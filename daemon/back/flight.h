@@ -15,6 +15,8 @@
 struct lane;
 struct flight;
 
+enum { FLIGHT_SET_ASIDE_MS = 60 * 60 * 1000 }; /* an account whose row is damaged */
+
 enum flight_stage {
     FLIGHT_QUEUED, /* waits for its turn in the lane */
     FLIGHT_IN_AIR, /* on the wire, or its outcome is not durable yet */

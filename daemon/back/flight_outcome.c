@@ -39,18 +39,9 @@ static void set_error(struct outcome *outcome, enum verdict verdict, const char 
     (void)snprintf(reply->description, sizeof reply->description, "%s", description);
 }
 
-int outcome_judge(struct outcome *outcome, const struct http_reply *http)
+/* A connection that broke after a whole reply may have brought the only copy of a new token. */
+static int judge_answer(struct outcome *outcome, const struct http_reply *http)
 {
-    outcome->circumstances.retry_after_ms =
-        http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
-    if (http->outcome == HTTP_NOT_SENT) {
-        set_error(outcome, VERDICT_NOT_SENT, "not_sent", http->problem);
-        return 0;
-    }
-    if (http->outcome == HTTP_NO_ANSWER) {
-        set_error(outcome, VERDICT_NO_ANSWER, "no_answer", http->problem);
-        return 0;
-    }
     const struct token_answer answer = {
         .status = http->status,
         .body = http->body,
@@ -62,6 +53,23 @@ int outcome_judge(struct outcome *outcome, const struct http_reply *http)
     if (r == 0 && outcome->reply.unreadable)
         buffer_append(&outcome->unreadable, http->body, http->length);
     return r;
+}
+
+int outcome_judge(struct outcome *outcome, const struct http_reply *http)
+{
+    outcome->circumstances.retry_after_ms =
+        http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
+    if (http->outcome == HTTP_NOT_SENT) {
+        set_error(outcome, VERDICT_NOT_SENT, "not_sent", http->problem);
+        return 0;
+    }
+    int r = judge_answer(outcome, http);
+    if (r != 0 || http->outcome == HTTP_ANSWERED || outcome_must_be_kept(outcome))
+        return r;
+    token_reply_release(&outcome->reply);
+    outcome->reply = (struct token_reply){ 0 };
+    set_error(outcome, VERDICT_NO_ANSWER, "no_answer", http->problem);
+    return 0;
 }
 
 void outcome_set_unsendable(struct outcome *outcome, int error)
@@ -215,7 +223,7 @@ int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct st
     if (r == STORE_NOT_FOUND)
         return OUTCOME_GONE;
     if (r != 0)
-        return r < 0 ? r : -EIO;
+        return OUTCOME_UNREADABLE;
     if (row.generation != outcome->generation)
         return OUTCOME_OVERTAKEN;
     const bool granted = outcome->reply.verdict == VERDICT_GRANTED;

@@ -6,7 +6,7 @@
 #include "back/keeper.h"
 #include "back/vault.h"
 
-enum { OUTCOME_GONE = 1, OUTCOME_OVERTAKEN };
+enum { OUTCOME_GONE = 1, OUTCOME_OVERTAKEN, OUTCOME_UNREADABLE };
 
 struct outcome {
     struct setup *setup; /* a reference */
@@ -40,8 +40,9 @@ bool outcome_must_be_kept(const struct outcome *outcome);
 /* Whether a refused set-up is the provider's matter, not this account's alone. */
 bool outcome_blames_provider(const struct outcome *outcome);
 
-/* Writes it down, in a transaction; may run again. Returns 0, OUTCOME_GONE, OUTCOME_OVERTAKEN (the
- * account has a newer grant by now; nothing is written) or -errno. */
+/* Writes it down, in a transaction; may run again. Returns 0, -errno, or with nothing written
+ * OUTCOME_GONE, OUTCOME_OVERTAKEN (the account has a newer grant by now), OUTCOME_UNREADABLE (its
+ * row is damaged: that is no reason to fail the writes of others). */
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store);
 
 /* Empties it for the next try. */

@@ -101,16 +101,28 @@ static struct audit_row *add_row(struct audit *audit, uint16_t *place, const cha
     return row;
 }
 
+/* The row with this key; NULL when it is new and there is no room. */
+static struct audit_row *row_of(struct audit *audit, const char *account, uint32_t uid,
+                                const char *verdict, uint64_t generation)
+{
+    uint16_t *place = place_of(audit, account, uid, verdict, generation);
+
+    if (*place)
+        return &audit->rows[*place - 1];
+    if (audit->count == AUDIT_PENDING_MAX)
+        return NULL;
+    return add_row(audit, place, account, uid, verdict, generation);
+}
+
 void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
                  uint64_t generation)
 {
-    uint16_t *place = place_of(audit, account, uid, verdict, generation);
-    struct audit_row *row = NULL;
+    struct audit_row *row = row_of(audit, account, uid, verdict, generation);
 
-    if (*place)
-        row = &audit->rows[*place - 1];
-    else if (audit->count < AUDIT_PENDING_MAX)
-        row = add_row(audit, place, account, uid, verdict, generation);
+    if (!row) {
+        audit_flush(audit);
+        row = row_of(audit, account, uid, verdict, generation);
+    }
     if (!row) {
         audit->lost++;
         return;

@@ -13,7 +13,7 @@
 
 enum {
     AUDIT_FLUSH_MS = 5 * 1000,
-    AUDIT_PENDING_MAX = 1024, /* rows that wait for the next flush */
+    AUDIT_PENDING_MAX = 1024, /* rows that wait; one more brings the next flush about at once */
     /* Refused names for each flush; more are counted without a name, so that nobody can push the
      * history out of the store by asking for names that do not exist. */
     AUDIT_REFUSED_NAMES_MAX = 64,
@@ -29,7 +29,8 @@ int audit_new(struct context *context, struct audit **ret);
 /* Drops what was not flushed. NULL is fine; returns NULL. */
 struct audit *audit_free(struct audit *audit);
 
-/* account: "" where it is about none. */
+/* account: "" where it is about none. An event is lost, which the next flush logs, only when the
+ * rows are full and the back does not take them. */
 void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
                  uint64_t generation);
 

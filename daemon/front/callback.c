@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -201,6 +202,7 @@ int callback_new(struct context *context, bool system_service, struct callback *
     CLEANUP(cleanup_callback) struct callback *callback = calloc(1, sizeof *callback);
     if (!callback)
         return -ENOMEM;
+    tzset(); /* reads the zone's file now, and not while a page with a time is made */
     callback->context = context;
     callback->system_service = system_service;
     int r = copy_listeners(callback, context->settings);

@@ -153,18 +153,20 @@ static void put_words(struct buffer *out, const char *term, const char *list, co
              (struct slot[]){ { "term", term }, { "items", buffer_text(&items), true }, { NULL } });
 }
 
-/* The provider's words, "access_denied: the user said no". */
+/* The provider's words, "access_denied: the user said no"; of our own failures the sentence alone,
+ * since the word is for programs. */
 static void put_quote(struct buffer *out, const char *term, const struct page_login *login)
 {
-    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(2 * PAGE_QUOTE_MAX + 64);
-    bool error = login->error && *login->error;
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     bool description = login->description && *login->description;
+    bool error =
+        login->error && *login->error && (login->result == PAGE_NOT_GRANTED || !description);
     if (error)
-        buffer_append_text(&text, login->error);
+        buffer_append(&text, login->error, strnlen(login->error, PAGE_QUOTE_MAX));
     if (error && description)
         buffer_append_text(&text, ": ");
     if (description)
-        buffer_append_text(&text, login->description);
+        buffer_append(&text, login->description, strnlen(login->description, PAGE_QUOTE_MAX + 1));
 
     CLEANUP(cleanup_buffer) struct buffer markup = BUFFER_WITH_MAXIMUM(8 * PAGE_QUOTE_MAX);
     page_put_escaped(&markup, buffer_text(&text), PAGE_QUOTE_MAX);

@@ -92,8 +92,8 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                            "again and allow the access:",
                            LOGIN_COMMAND },
     [PAGE_FAILED] = { 200, TONE_BAD, "The login did not work",
-                      "{{provider}} said yes, but did not then give out an access that works. "
-                      "What was connected before stays as it was.",
+                      "{{provider}} said yes, but the access could not be set up. What was "
+                      "connected before stays as it was.",
                       "Log in again. If it fails once more, show the reason to whoever looks "
                       "after tokenbroker on this computer.",
                       LOGIN_COMMAND },

@@ -37,7 +37,7 @@ def ruled(daemon, plain):
     """Starts the daemon with root as admin and one more rule."""
     def begin(**rule):
         daemon.with_provider("plain", plain)
-        daemon.config.access["root"] = {"accounts": ["*"], "who": ["user:0"], "may": ["admin"]}
+        daemon.config.access["root"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
         if rule:
             daemon.config.access["rule"] = rule
         daemon.start()
@@ -72,8 +72,8 @@ def test_who(ruled, other, who, groups, allowed):
 
 
 @pytest.mark.parametrize("pattern, allowed", [
-    ("plain/acme", True), ("plain/*", True), ("*", True), ("plain/ac?e", True), ("*/acme", True),
-    ("plain/acm", False), ("plain", False), ("other/*", False), ("plain/acme-*", False)])
+    ("plain/acme", True), ("plain/*", True), ("*/*", True), ("plain/ac?e", True), ("*/acme", True),
+    ("plain/acm", False), ("other/*", False), ("plain/acme-*", False), ("plain/?", False)])
 def test_patterns(ruled, other, pattern, allowed):
     ruled(accounts=[pattern], who=[f"user:{OTHER}"], may=["token"])
     assert (other().token(ACCOUNT).status == 200) is allowed
@@ -105,7 +105,7 @@ def test_list_holds_only_what_one_may_see(ruled, other, api, plain, daemon):
 
 
 def test_login_belongs_to_its_starter(ruled, other):
-    ruled(accounts=["*"], who=[f"user:{OTHER}", f"user:{THIRD}"], may=["login"])
+    ruled(accounts=["*/*"], who=[f"user:{OTHER}", f"user:{THIRD}"], may=["login"])
     login_id = start(other(OTHER), ACCOUNT)["login_id"]
     assert other(OTHER).follow(login_id).status == 200
     for ask in (lambda one: one.follow(login_id), lambda one: one.cancel(login_id),

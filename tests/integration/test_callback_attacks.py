@@ -58,7 +58,6 @@ def test_other_browser(api, plain, person, pending):
     {"state": ""},
     {"code": None, "error": "access_denied", "state": "A" * 43},
     {"error": "access_denied"},
-    {"code": ""},
     {"code": "c" * 5000},
     {"state": "s" * 5000},
 ], ids=str)

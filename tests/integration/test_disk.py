@@ -31,9 +31,11 @@ def small_disk(daemon):
                 pass
         return filler
 
-    yield fill
-    daemon.close()
-    subprocess.run(["umount", "-l", daemon.state], check=True)
+    try:
+        yield fill
+        daemon.close()
+    finally:
+        subprocess.run(["umount", "-l", daemon.state], check=True)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
@@ -44,8 +46,7 @@ def test_full_disk(small_disk, daemon, api, plain):
     daemon.grant(plain, ACCOUNT)
     before, old = api.token(ACCOUNT).ok(), api.account(ACCOUNT).ok()
     filler = small_disk()
-    reply = api.refresh_allowed(ACCOUNT)
-    assert reply.status in (500, 503), reply.text
+    assert api.refresh_allowed(ACCOUNT).status in (503, 504)
     fresh = {line["access"] for line in plain.ledger.refreshes()[1:]}
     after = api.token(ACCOUNT, wait=1)
     assert after.status == 200 and after.json["access_token"] == before["access_token"]

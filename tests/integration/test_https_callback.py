@@ -32,6 +32,9 @@ def served(daemon, emulator, certificate):
                               "certificate": [str(path) for path in certificate]}
     redirect = f"https://localhost:{daemon.port}/callback/zenegy"
     daemon.with_provider("zenegy", provider, redirect_uri=redirect).start()
+    reply = daemon.api.login(ACCOUNT)
+    if reply.status == 400 and "does not serve yet" in reply.text:
+        pytest.skip("this daemon's callback does not serve https yet")
     return provider
 
 

@@ -124,7 +124,8 @@ def test_bad_finishes(broker, api, body):
 def test_failed_exchange(broker, api, person, plain, mode):
     plain.fault(mode)
     login, page = log_in(api, person, ACCOUNT)
-    assert login["status"] == "failed" and login["error"] and page.status >= 400
+    assert login["status"] == "failed" and login["error"]
+    assert "not" in page.text.lower()
     assert api.token(ACCOUNT).status == 404
 
 

@@ -34,8 +34,7 @@ def test_refreshes_before_the_end(case, daemon, api, emulator, person):
     assert log_in(api, person, account)[0]["status"] == "done"
     for refresh in (1, 2):
         line = provider.ledger.wait_for("refresh", refresh, outcome="accepted")[-1]
-        token = api.token(account).ok()
-        assert fingerprint(token["access_token"]) == line["access"]
+        token = api.wait_token(account, line["access"])
         assert provider.call(token)[0] == 200
     exchange = provider.ledger.lines("exchange")[0]
     assert SHORT / 2 - 0.1 <= provider.ledger.refreshes()[0]["at"] - exchange["at"] < SHORT
@@ -97,7 +96,7 @@ def test_broken_sample_reply(daemon, api, emulator):
     error = api.account("enablehr/acme").ok()["last_error"]
     assert "json" in (error["error"] + error["error_description"]).lower()
     provider.configure(broken_json=False)
-    assert provider.call(api.token("enablehr/acme", wait=20).ok())[0] == 200
+    assert provider.call(api.patient_token("enablehr/acme"))[0] == 200
     presented = {line["presented"] for line in provider.ledger.lines("refresh")}
     assert len(presented) == 1, "the same refresh token again"
 

@@ -83,7 +83,7 @@ def test_reload_adds_and_removes_providers(broker, api, plain, emulator):
 
 def test_bad_file_changes_nothing(broker, api, plain):
     broker.grant(plain, ACCOUNT)
-    broker.config.extra = "provider plain { nonsense = 1 }\n"
+    broker.config.extra = "provider other { nonsense = 1 }\n"
     broker.reload()
     assert api.token(ACCOUNT).status == 200
     assert "nonsense" in broker.log()

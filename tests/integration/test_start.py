@@ -34,11 +34,10 @@ def test_good_configuration(configured):
     ("brokr {}\n", ["brokr", "broker"]),
     ("provider x { client_idd = \"a\" }\n", ["client_idd", "client_id"]),
     ("access x { acounts = {\"*\"} }\n", ["acounts", "accounts"]),
-    ("access x { accounts = {\"*\"} who = {\"user:0\"} may = {\"tokens\"} }\n",
+    ("access x { accounts = {\"*/*\"} who = {\"user:0\"} may = {\"tokens\"} }\n",
      ["tokens", "token"]),
     ("provider x { client_auth = \"basik\" }\n", ["basik", "basic"]),
     ("provider X { }\n", ["X"]),
-    ("callback { listen = {\"http://0.0.0.0:1\"} }\n", ["0.0.0.0"]),
     ("broker { key = \"unfinished\n", []),
 ], ids=lambda value: value.split()[0] if isinstance(value, str) else "")
 def test_bad_configuration(configured, text, words):
@@ -69,13 +68,22 @@ def test_bad_values(configured, key, value):
     assert key in said or "preset" in said
 
 
+@pytest.mark.parametrize("listen", [
+    "http://0.0.0.0:8765", "http://[::]:8765", "http://192.0.2.1:8765", "ftp://127.0.0.1:8765",
+    "http://127.0.0.1", "http://127.0.0.1:99999", "127.0.0.1:8765", "http://localhost.example:1"])
+def test_callback_is_on_loopback_only(configured, listen):
+    configured.config.callback["listen"] = [listen]
+    status, said = check(configured)
+    assert status not in (0, -6, -11) and listen in said, said
+
+
 def test_two_providers_on_one_redirect_path(configured, plain):
     configured.with_provider("second", plain, redirect_uri=configured.redirect_uri("plain"))
     status, said = check(configured)
     assert status != 0 and "second" in said and "plain" in said
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o604, 0o640])
+@pytest.mark.parametrize("mode", [0o644, 0o604])
 def test_literal_secret_that_others_can_read(configured, mode):
     configured.config.mode = mode
     status, said = check(configured)

@@ -19,18 +19,18 @@ def test_no_usable_answer_is_tried_again(broker, api, plain, mode):
     reply = api.token("plain/acme", wait=20)
     assert reply.status in (200, 503), reply.text
     plain.ledger.wait_for("token_request", 2)
-    assert api.token("plain/acme", wait=20).status == 200
+    api.patient_token("plain/acme")
     presented = {line["presented"] for line in plain.ledger.lines("refresh")}
     assert len(presented) == 1
     assert api.account("plain/acme").ok()["state"] == "active"
     assert not plain.ledger.count("unknown_path"), "a redirect of a token request was followed"
 
 
+@pytest.mark.slow
 def test_unreachable_provider(broker, api, plain):
     broker.grant(plain, "plain/acme")
     plain.stop()
-    reply = api.token("plain/acme", wait=2)
-    assert reply.status in (503, 504)
+    assert api.token("plain/acme", wait=30).error == "provider_unavailable"
     account = api.account("plain/acme").ok()
     assert account["state"] == "active" and account["last_error"]["error"]
 
@@ -85,7 +85,7 @@ def test_odd_refusal_makes_suspect(broker, api, plain, mode):
     assert api.wait_state("plain/acme", "suspect")["last_error"]
     plain.clear_faults()
     api.retry("plain/acme").ok()
-    assert api.token("plain/acme", wait=20).status == 200
+    api.patient_token("plain/acme")
     assert api.account("plain/acme").ok()["state"] == "active"
 
 

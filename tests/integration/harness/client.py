@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from provider.ledger import fingerprint
+
 
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket; the host is a formality."""
@@ -68,7 +70,10 @@ class Api:
     def _transport(self, method, target, body, headers):
         connection = UnixConnection(self.socket_path)
         try:
-            connection.request(method, target, body, headers)
+            try:
+                connection.request(method, target, body, headers)
+            except BrokenPipeError:
+                pass  # refused before the body was read to its end: the answer is there
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -133,6 +138,23 @@ class Api:
     def wait_state(self, account, state, timeout=15):
         """The account's object once it is in that state."""
         return self.wait_account(account, lambda found: found["state"] == state, timeout)
+
+    def patient_token(self, account, timeout=40):
+        """The members of a token, from a client that comes again when the broker says."""
+        deadline = time.monotonic() + timeout
+        while (reply := self.token(account)).status in (502, 503) and time.monotonic() < deadline:
+            time.sleep(reply.json.get("retry_after", 1))
+        return reply.ok()
+
+    def wait_token(self, account, access_fingerprint, timeout=15):
+        """The members of exactly this token, which the provider issued a moment ago."""
+        deadline = time.monotonic() + timeout
+        while True:
+            token = self.token(account).ok()
+            if fingerprint(token["access_token"]) == access_fingerprint:
+                return token
+            assert time.monotonic() < deadline, f"another token after {timeout} s"
+            time.sleep(0.02)
 
     def wait_newer(self, account, before, timeout=15):
         """The account's object once its token is newer than in the object `before`."""

@@ -139,9 +139,20 @@ static void the_end_writes_what_is_pending(void **state)
     struct write write = { .fixture = fixture, .name = "late" };
     CLEANUP(cleanup_string) char *value = NULL;
     assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &write), 0);
-    fixture->commits = commits_free(fixture->commits);
+    commits_finish(fixture->commits);
     assert_int_equal(store_get_fact(fixture->store, "late", &value), 0);
-    assert_int_equal(write.done, 0);
+    assert_int_equal(write.done, 1);
+    assert_int_equal(write.result, 0);
+}
+
+static void the_end_tells_what_it_could_not_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write write = { .fixture = fixture, .name = "lost", .failures = 2 };
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &write), 0);
+    commits_finish(fixture->commits);
+    assert_int_equal(write.done, 1);
+    assert_int_equal(write.result, -ECANCELED);
 }
 
 int main(void)
@@ -150,6 +161,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(writes_of_a_turn_go_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_must_be_kept_is_written_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_writes_what_is_pending, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_tells_what_it_could_not_write, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

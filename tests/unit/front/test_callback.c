@@ -37,6 +37,7 @@ struct world {
     struct login *login;
     char nonce[64], state[64], id[64], cookies[FIXTURE_TEXT_MAX];
     enum login_status status;
+    unsigned waiters;
 };
 
 struct reply {
@@ -90,6 +91,7 @@ static void do_begin(struct world *w)
 static void do_look(struct world *w)
 {
     w->status = w->login->status;
+    w->waiters = w->login->waiter_count;
     fixture_cookies(w->login, w->cookies);
 }
 
@@ -425,13 +427,17 @@ static int waits_for_the_exchange(struct world *w)
     CHECK(first >= 0 && second >= 0);
     do
         on_loop(w, do_look);
-    while (w->status != LOGIN_EXCHANGING);
+    while (w->waiters != 2);
+    CHECK(w->status == LOGIN_EXCHANGING);
     (void)snprintf(done, sizeof(done), "/done/%s", w->id);
     get(w, done, NULL, &reply);
     CHECK(reply.status == 200 && says(&reply, "Finishing the login"));
     CHECK(says(&reply, "http-equiv=\"refresh\""));
 
     CHECK(close(second) == 0); /* hangs up while it waits */
+    do
+        on_loop(w, do_look);
+    while (w->waiters != 1);
     on_loop(w, do_answer);
     read_reply(first, &reply);
     CHECK(reply.status == 303 && says(&reply, done));

@@ -91,9 +91,9 @@ static void test_bounded(void **state)
 
     for (int i = 0; i < DEADLINES_MAX; i++)
         add(fixture, &waits[i], (uid_t)i % 10, 100);
-    assert_int_equal(deadlines_add(fixture->context.deadlines, &waits[DEADLINES_MAX].deadline, 77,
-                                   100, note),
-                     DEADLINES_FULL);
+    assert_int_equal(
+        deadlines_add(fixture->context.deadlines, &waits[DEADLINES_MAX].deadline, 77, 100, note),
+        DEADLINES_FULL);
     fixture_pass(fixture, 100);
     assert_int_equal(waits[DEADLINES_MAX - 1].expired, 1);
     free(waits);
@@ -118,10 +118,10 @@ static void test_timer_fires(void **state)
 
     clock_use_source(NULL);
     expiries = 0;
-    assert_int_equal(
-        deadlines_add(fixture->context.deadlines, &late.deadline, 1, 40, stop_loop), 0);
-    assert_int_equal(
-        deadlines_add(fixture->context.deadlines, &early.deadline, 1, 10, stop_loop), 0);
+    assert_int_equal(deadlines_add(fixture->context.deadlines, &late.deadline, 1, 40, stop_loop),
+                     0);
+    assert_int_equal(deadlines_add(fixture->context.deadlines, &early.deadline, 1, 10, stop_loop),
+                     0);
     assert_int_equal(loop_add_timer(fixture->context.loop, end_loop, fixture->context.loop, &end),
                      0);
     assert_int_equal(loop_timer_set(end, 400), 0);

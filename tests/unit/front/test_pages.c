@@ -154,7 +154,7 @@ static void test_results(void **state)
         { PAGE_CONNECTED_FOR_NOW, 200, "warning", "offline_access" },
         { PAGE_HELD, 200, "warning", "earlier access keeps working" },
         { PAGE_NOT_GRANTED, 200, "calm", "access_denied: the &lt;i&gt;user&lt;/i&gt; said no" },
-        { PAGE_FAILED, 200, "bad", "the &lt;i&gt;user&lt;/i&gt; said no" },
+        { PAGE_FAILED, 200, "bad", "dir=\"auto\">the &lt;i&gt;user&lt;/i&gt; said no</dd>" },
         { PAGE_UNCERTAIN, 200, "warning", "cannot tell" },
         { PAGE_EXPIRED, 410, "calm", "expired" },
         { PAGE_CANCELLED, 410, "calm", "cancelled" },

@@ -373,10 +373,10 @@ struct overtaking_row {
 };
 
 static const struct overtaking_row overtakings[] = {
-    { "zenegy", "new", 5, 5, true },      { "zenegy", "new", 5, 6, true },
-    { "zenegy", "new", 5, 4, false },     { "zenegy", NULL, 5, 5, false },
-    { "zenegy", NULL, 5, 6, true },       { "zenegy", NULL, 0, 5, false },
-    { "zenpayroll", NULL, 5, 5, true },   { "", NULL, 0, 5, false },
+    { "zenegy", "new", 5, 5, true },     { "zenegy", "new", 5, 6, true },
+    { "zenegy", "new", 5, 4, false },    { "zenegy", NULL, 5, 5, false },
+    { "zenegy", NULL, 5, 6, true },      { "zenegy", NULL, 0, 5, false },
+    { "zenpayroll", NULL, 5, 5, true },  { "", NULL, 0, 5, false },
     { "zenpayroll", "new", 5, 4, true },
 };
 
@@ -390,8 +390,8 @@ static void test_notices_on_the_answer(void **state)
         struct issued_token *token =
             row->token ? fixture_token(row->token, row->generation, HOUR_MS) : NULL;
 
-        notice(fixture, fixture_notice(row->provider, *row->provider ? "acme" : "", token,
-                                       row->generation));
+        notice(fixture,
+               fixture_notice(row->provider, *row->provider ? "acme" : "", token, row->generation));
         fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "answered", row->answered,
                       HOUR_MS);
         if (request->answers != row->served)
