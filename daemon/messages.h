@@ -26,7 +26,8 @@ enum message_kind {
     ASK_TOKEN,    /* account, min_ttl_ms → token */
     ASK_ACCOUNT,  /* account → rows (one) */
     ASK_ACCOUNTS, /* after, limit → rows */
-    ASK_REFRESH,  /* account → token, after a refresh that starts now or is under way */
+    ASK_REFRESH,  /* account → token, after a refresh that starts now or is under way; and rows (one)
+                     where they are at hand */
     ASK_REJECT,   /* account, fingerprint → nothing, once it is durable */
     ASK_IMPORT,   /* account, import → rows (one) */
     ASK_FORGET,   /* account → nothing, once it is durable */
@@ -41,7 +42,8 @@ enum message_kind {
 
     /* back to front */
     ANSWER,
-    NOTICE, /* account, token (NULL: forget) and its generation; account.provider "": forget all */
+    NOTICE, /* account, token and its generation; without a token: forget those up to generation (0,
+               UINT64_MAX: whatever it is); account.provider "": forget all */
 
     /* main to both */
     NEW_SETTINGS,

@@ -194,6 +194,23 @@ static struct failure why_not(const struct flight *flight)
                         name, outcome->reply.error, outcome->reply.description);
 }
 
+static bool short_retry_fits(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    return (outcome->reply.verdict == VERDICT_NOT_SENT ||
+            outcome->reply.verdict == VERDICT_NO_ANSWER) &&
+           !flight->canary && !flight->keeper->stopping && flight->tries < SHORT_RETRIES &&
+           outcome->circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
+}
+
+static void retry_shortly(struct flight *flight)
+{
+    const int64_t asked_ms = flight->outcome.circumstances.retry_after_ms;
+    flight->tries++;
+    const int64_t rest_ms = backoff_ms(flight->tries, random_below(1000));
+    lane_wait_again(flight->lane, flight, rest_ms > asked_ms ? rest_ms : asked_ms);
+}
+
 static void tell_failed(struct flight *flight)
 {
     const struct outcome *outcome = &flight->outcome;
@@ -203,6 +220,10 @@ static void tell_failed(struct flight *flight)
                 verdict_name(outcome->reply.verdict));
     const bool may_go_on =
         !flight->canary && !flight->keeper->stopping && !lane_paused(flight->lane);
+    if (short_retry_fits(flight)) {
+        retry_shortly(flight);
+        return;
+    }
     if (outcome->step != STEP_REST && may_go_on) {
         lane_wait_again(flight->lane, flight,
                         outcome->step == STEP_SAME_TOKEN ? REFUSAL_PAUSE_MS : 0);
@@ -290,15 +311,6 @@ static void report_to_lane(struct flight *flight)
     }
 }
 
-static bool short_retry_fits(const struct flight *flight)
-{
-    const struct outcome *outcome = &flight->outcome;
-    return (outcome->reply.verdict == VERDICT_NOT_SENT ||
-            outcome->reply.verdict == VERDICT_NO_ANSWER) &&
-           !outcome_must_be_kept(outcome) && !flight->canary && !flight->keeper->stopping &&
-           flight->tries < SHORT_RETRIES && outcome->circumstances.retry_after_ms == 0;
-}
-
 static void replied(void *userdata, const struct http_reply *http)
 {
     struct flight *flight = userdata;
@@ -308,9 +320,8 @@ static void replied(void *userdata, const struct http_reply *http)
     outcome->circumstances.now = clock_now();
     outcome->circumstances.random = random_below(1000);
     report_to_lane(flight);
-    if (r == 0 && short_retry_fits(flight)) {
-        flight->tries++;
-        lane_wait_again(flight->lane, flight, backoff_ms(flight->tries, random_below(1000)));
+    if (r == 0 && short_retry_fits(flight) && !outcome_must_be_kept(outcome)) {
+        retry_shortly(flight);
         return;
     }
     const enum commit_kind kind = outcome_must_be_kept(outcome) ? COMMIT_MUST : COMMIT_MAY;

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    UNREADABLE_KEPT_IN_A_ROW = 8
+}; /* replies of one account, so that they cannot fill the disk */
+
 /* What was sent: after a refusal step that says so, the predecessor (also when a crash came between
  * that step and its reply), else the current token. */
 static const struct secret *token_to_send(const struct account_row *row, const struct grant *grant)
@@ -203,9 +207,10 @@ static int apply_failed(struct outcome *outcome, const struct seal_key *key, str
                         struct account_row *row)
 {
     const struct token_reply *reply = &outcome->reply;
+    const bool early = row->failures < UNREADABLE_KEPT_IN_A_ROW;
     judge_row(outcome, row);
     int r = judge_note_error(row, reply->error, reply->description, outcome->circumstances.now);
-    if (r == 0 && outcome->unreadable.length > 0)
+    if (r == 0 && outcome->unreadable.length > 0 && early)
         r = keep_unreadable(outcome, key, store);
     if (r != 0 || !reply->rescued_refresh_token)
         return r != 0 ? r : store_put_facts(store, row);

@@ -16,6 +16,7 @@
 enum {
     REFUSAL_PAUSE_MS = 5 * 1000,              /* before a refused token is sent once more */
     SHORT_RETRIES = 3,                        /* after no usable answer, before the row is told */
+    SHORT_RETRY_AFTER_MAX_MS = 10 * 1000,     /* a longer Retry-After is the row's business */
     FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
     SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
     SUSPECT_PROBE_MS = 24 * 60 * 60 * 1000,

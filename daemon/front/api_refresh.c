@@ -23,8 +23,11 @@ static void account_answered(const struct api_request *request, struct message *
 static void refresh_answered(const struct api_request *request, struct message *answer, void *state)
 {
     count(request, "refresh", answer->token ? answer->token->generation : 0);
-    api_ask(request, api_question(request, ASK_ACCOUNT),
-            &(struct api_follow_up){ .answered = account_answered });
+    if (answer->row_count > 0)
+        api_answer_account(request, answer);
+    else
+        api_ask(request, api_question(request, ASK_ACCOUNT),
+                &(struct api_follow_up){ .answered = account_answered });
 }
 
 void api_refresh(const struct api_request *request)

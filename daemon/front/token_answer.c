@@ -5,7 +5,7 @@
 #include "front/audit.h"
 #include "oauth/lifetime.h"
 
-enum { MS_PER_S = 1000 };
+enum { MS_PER_S = 1000, ANSWER_KEPT_MAX = 16 * 1024 };
 
 enum token_verdict token_judge(const struct cached_token *entry, int64_t min_ttl_ms)
 {
@@ -56,10 +56,13 @@ static void answer_json(struct token_server *server, struct web_request *web,
             return;
         }
     }
-    buffer_clear(&server->answer);
     token_parts_append(&server->answer, &entry->parts, entry->token, clock_now());
     api_answer(web, &server->answer);
-    buffer_clear(&server->answer);
+    /* Clearing wipes all that was ever allocated: one huge answer must not slow down the next. */
+    if (server->answer.allocated > ANSWER_KEPT_MAX)
+        buffer_release(&server->answer);
+    else
+        buffer_clear(&server->answer);
 }
 
 static void serve(struct token_server *server, struct web_request *web,

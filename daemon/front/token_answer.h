@@ -29,7 +29,8 @@ enum token_verdict {
 /* What answers are made with. */
 struct token_server {
     struct context *context;
-    struct buffer answer; /* kept, so that an answer from the cache allocates nothing here */
+    struct buffer answer; /* empty between answers; kept, so that a cached token's answer allocates
+                             nothing here */
 };
 
 /* entry may be NULL. Whether a token was rejected or replaced is the cache's business. */

@@ -29,6 +29,18 @@ static void append_present(struct buffer *out, const struct provider *provider, 
         out->data[--out->length] = '\0';
 }
 
+/* Printable ASCII but for the quote and the backslash. */
+static bool needs_no_escape(const struct secret *token)
+{
+    const char *at = secret_reveal(token);
+
+    for (; *at; at++) {
+        if (*at < 0x20 || *at > 0x7e || *at == '"' || *at == '\\')
+            return false;
+    }
+    return true;
+}
+
 int token_parts_make(const struct account_name *account, const struct issued_token *token,
                      const struct provider *provider, struct token_parts *ret)
 {
@@ -38,6 +50,7 @@ int token_parts_make(const struct account_name *account, const struct issued_tok
 
     /* A query parameter holds the bare token (RFC 6750 2.3). */
     parts.schemed = strcmp(provider->present_in, "header") == 0 && *provider->present_scheme;
+    parts.verbatim = needs_no_escape(token->access_token);
 
     buffer_append_text(&out, "{\"account\":");
     json_append_string(&out, account_text(account, text));
@@ -86,16 +99,28 @@ static void append_times(struct buffer *out, const struct issued_token *token, i
                          (long long)(clock_to_wall(token->expires_at) / MS_PER_S));
 }
 
+static void append_token(struct buffer *out, const struct token_parts *parts,
+                         const struct secret *token)
+{
+    if (!parts->verbatim) {
+        json_append_secret(out, token);
+        return;
+    }
+    buffer_append_char(out, '"');
+    buffer_append(out, secret_reveal(token), secret_length(token));
+    buffer_append_char(out, '"');
+}
+
 void token_parts_append(struct buffer *out, const struct token_parts *parts,
                         const struct issued_token *token, int64_t now)
 {
     append_part(out, parts, 0);
-    json_append_secret(out, token->access_token);
+    append_token(out, parts, token->access_token);
     append_part(out, parts, 1);
     append_times(out, token, now);
     append_part(out, parts, 2);
     size_t value_at = out->length;
-    json_append_secret(out, token->access_token);
+    append_token(out, parts, token->access_token);
     if (parts->schemed && !out->failed)
         out->data[value_at] = ' ';
     append_part(out, parts, 3);

@@ -18,7 +18,8 @@ enum { TOKEN_PARTS = 4 };
 struct token_parts {
     char *text; /* NULL: not made yet */
     size_t ends[TOKEN_PARTS];
-    bool schemed; /* part 2 ends with an open string: the scheme's */
+    bool schemed;  /* part 2 ends with an open string: the scheme's */
+    bool verbatim; /* nothing in the token has to be escaped, as in every usual one */
 };
 
 /* Returns 0 or -ENOMEM. *ret held nothing, or was released. */

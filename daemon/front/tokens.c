@@ -39,8 +39,9 @@ struct flight {
     struct tokens *tokens;
     uint64_t ask;
     int64_t asked_min_ttl_ms;
+    /* What was heard since the question went out; an answer to a later question knows it. */
     uint64_t floor;  /* a token of a smaller generation is not served */
-    bool distrusted; /* the answer was overtaken by a notice that does not say by what */
+    bool distrusted; /* nor is any token, and a failure may be history */
     struct waiter_list waiting;
     struct waiter_list settling; /* those for whom the answer that just came is looked at */
     size_t count;
@@ -160,6 +161,7 @@ static int flight_ask(struct flight *flight)
             flight->asked_min_ttl_ms = waiter->wish.min_ttl_ms;
     }
     flight->distrusted = false;
+    flight->floor = 0;
     if (question) {
         question->account = flight->node.name;
         question->min_ttl_ms = flight->asked_min_ttl_ms;
@@ -327,29 +329,24 @@ void tokens_request(struct tokens *tokens, struct web_request *web, const struct
 
 static void distrust(void *userdata, struct account_node *node)
 {
-    struct flight *flight = (struct flight *)node;
-
-    flight->distrusted = true;
-    flight->floor = 0;
+    ((struct flight *)node)->distrusted = true;
 }
 
 /* What a notice means for an answer that is under way, or overtaken in the mailbox. */
 static void notice_flight(struct tokens *tokens, const struct message *notice)
 {
-    struct account_node *node = account_map_find(&tokens->flights, &notice->account);
-    struct flight *flight = (struct flight *)node;
-    uint64_t generation = notice->token ? notice->token->generation : notice->generation;
+    struct flight *flight = (struct flight *)account_map_find(&tokens->flights, &notice->account);
+    uint64_t generation = notice->generation;
 
     if (!flight)
         return;
-    if (generation == 0) {
-        distrust(NULL, node);
-        return;
-    }
-    /* A token is replaced by this one; without a token, those up to this generation are void. */
-    uint64_t floor = notice->token ? generation : generation + 1;
-    if (floor > flight->floor)
-        flight->floor = floor;
+    if (notice->token)
+        flight->floor =
+            notice->token->generation > flight->floor ? notice->token->generation : flight->floor;
+    else if (generation == 0 || generation == UINT64_MAX)
+        flight->distrusted = true;
+    else if (generation >= flight->floor)
+        flight->floor = generation + 1;
 }
 
 void tokens_notice(struct tokens *tokens, struct message *notice)

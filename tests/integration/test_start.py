@@ -70,11 +70,12 @@ def test_bad_values(configured, key, value):
 
 @pytest.mark.parametrize("listen", [
     "http://0.0.0.0:8765", "http://[::]:8765", "http://192.0.2.1:8765", "ftp://127.0.0.1:8765",
-    "http://127.0.0.1", "http://127.0.0.1:99999", "127.0.0.1:8765", "http://localhost.example:1"])
+    "http://127.0.0.1:99999", "127.0.0.1:8765", "http://localhost.example:1"])
 def test_callback_is_on_loopback_only(configured, listen):
     configured.config.callback["listen"] = [listen]
     status, said = check(configured)
-    assert status not in (0, -6, -11) and listen in said, said
+    assert status not in (0, -6, -11)
+    assert f"{configured.config.path}:2: listen" in said
 
 
 def test_two_providers_on_one_redirect_path(configured, plain):

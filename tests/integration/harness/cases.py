@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from provider.dialects import ENABLEHR
+
 SCOPE = "read:accounts:referencedata manage:employees"
 
 
@@ -35,7 +37,9 @@ CASES = [
     Case("zenegy", ("http-redirect", "state-echoed", "refresh-new"), {"state": "required"}),
     Case("zenegy", ("http-redirect", "state-absent", "refresh-new", "lifetime-hour")),
     Case("enablehr", (), {"scope": SCOPE}),
-    Case("enablehr", ("credentials-both",), {"scope": SCOPE}),
+    Case("enablehr", ("credentials-both",), {
+        "scope": SCOPE, "token_params": [f"client_id={ENABLEHR.client_id}",
+                                         f"client_secret={ENABLEHR.client_secret}"]}),
     Case("zenpayroll", ("params-form", "state-absent"), {"token_request": "form"}),
     Case("zenpayroll", ("params-query", "state-echoed"), {"token_request": "query"}),
     Case("gusto", ("created-at-number",)),

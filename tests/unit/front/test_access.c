@@ -80,6 +80,13 @@ static const struct rule_row rules[] = {
       MAY_TOKEN,
       "a",
       false },
+    { { { .has_user = true, .user = 2, .has_group = true, .group = 50 } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      false },
     /* any of several */
     { { { .has_user = true, .user = 1 }, { .has_user = true, .user = 2 } },
       MAY_TOKEN,

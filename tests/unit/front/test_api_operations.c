@@ -14,6 +14,20 @@ static void test_refresh(void **state)
     expect_answer(request, 200, "\"generation\":7");
 }
 
+/* The back may tell of the account with the token. */
+static void test_refresh_with_its_row(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = fixture_send(fixture, "POST", "/v1/refresh/zenegy/a", NULL);
+    struct message *answer = fixture_rows(fixture_take(fixture, ASK_REFRESH), 'a', 1);
+
+    answer->token = fixture_token("secret-token", 7, HOUR_MS);
+    fixture_deliver(fixture, answer);
+    assert_null(strstr(request->answer, "secret-token"));
+    expect_answer(request, 200, "\"generation\":7");
+    fixture_quiet(fixture);
+}
+
 static void test_refresh_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -290,6 +304,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_refresh),
+        TEST(test_refresh_with_its_row),
         TEST(test_refresh_refused),
         TEST(test_refresh_gone),
         TEST(test_reject),

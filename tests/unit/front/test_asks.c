@@ -119,6 +119,12 @@ static void test_back_full(void **state)
     assert_int_equal(asks_tell(asks, message_new(TELL_AUDIT)), ASKS_BUSY);
     answer_with(fixture, fixture_take(fixture, ASK_HEALTH), 1);
     assert_int_equal(asks_send(asks, message_new(ASK_HEALTH), hear, &heard, NULL), 0);
+
+    /* The back has taken what it had room for: there is room for as much again. */
+    for (int i = 0; i < 10; i++) {
+        message_free(fixture_take(fixture, ASK_HEALTH));
+        assert_int_equal(asks_send(asks, message_new(ASK_HEALTH), hear, &heard, NULL), 0);
+    }
 }
 
 static void test_every_slot_taken(void **state)

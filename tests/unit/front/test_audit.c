@@ -97,6 +97,11 @@ static void test_refused_names_bounded(void **state)
         events += letter->audit[i].count;
     assert_int_equal(events, 5001);
     message_free(letter);
+
+    audit_count_refusal(fixture->context.audit, "zenegy/new", 1);
+    letter = flush(fixture);
+    assert_string_equal(letter->audit[0].account, "zenegy/new");
+    message_free(letter);
 }
 
 static void test_full_is_flushed(void **state)

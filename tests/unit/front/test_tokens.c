@@ -233,6 +233,22 @@ static void test_failures_reach_all(void **state)
     fixture_quiet(fixture);
 }
 
+/* A consent that came while the refusal was on its way is believed, not the refusal. */
+static void test_overtaken_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = get(fixture, TOKEN);
+    struct message *letter = fixture_notice("zenegy", "acme", NULL, 0);
+
+    tokens_notice(fixture->context.tokens, letter);
+    message_free(letter);
+    fixture_fail(fixture, fixture_take(fixture, ASK_TOKEN), WIRE_CONSENT_REQUIRED);
+    assert_int_equal(request->answers, 0);
+    fixture_fail(fixture, fixture_take(fixture, ASK_TOKEN), WIRE_CONSENT_REQUIRED);
+    expect_answer(request, 409, "consent_required");
+    fixture_quiet(fixture);
+}
+
 static void test_answer_that_never_serves(void **state)
 {
     struct fixture *fixture = *state;
@@ -298,6 +314,19 @@ static void test_freed_while_out(void **state)
     message_free(fixture_take(fixture, ASK_TOKEN));
     fake_hang_up(request);
     free(request);
+}
+
+/* The answer to a question of tokens that are no more. */
+static void test_answer_after_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = get(fixture, TOKEN);
+    struct message *question = fixture_take(fixture, ASK_TOKEN);
+
+    fake_hang_up(request);
+    free(request);
+    fixture->context.tokens = tokens_free(fixture->context.tokens);
+    fixture_issue(fixture, question, "tok", 1, HOUR_MS);
 }
 
 static void test_reject_drops_at_once(void **state)
@@ -373,11 +402,11 @@ struct overtaking_row {
 };
 
 static const struct overtaking_row overtakings[] = {
-    { "zenegy", "new", 5, 5, true },     { "zenegy", "new", 5, 6, true },
-    { "zenegy", "new", 5, 4, false },    { "zenegy", NULL, 5, 5, false },
-    { "zenegy", NULL, 5, 6, true },      { "zenegy", NULL, 0, 5, false },
-    { "zenpayroll", NULL, 5, 5, true },  { "", NULL, 0, 5, false },
-    { "zenpayroll", "new", 5, 4, true },
+    { "zenegy", "new", 5, 5, true },          { "zenegy", "new", 5, 6, true },
+    { "zenegy", "new", 5, 4, false },         { "zenegy", NULL, 5, 5, false },
+    { "zenegy", NULL, 5, 6, true },           { "zenegy", NULL, 0, 5, false },
+    { "zenegy", NULL, UINT64_MAX, 5, false }, { "zenpayroll", NULL, 5, 5, true },
+    { "zenpayroll", "new", 5, 4, true },      { "", NULL, 0, 5, false },
 };
 
 static void test_notices_on_the_answer(void **state)
@@ -396,13 +425,27 @@ static void test_notices_on_the_answer(void **state)
                       HOUR_MS);
         if (request->answers != row->served)
             fail_msg("row %zu", i);
+        /* The answer to a question that was asked after the notice is believed. */
         if (!row->served)
-            fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "answered",
-                          row->generation + 1, HOUR_MS);
+            fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "answered", row->answered,
+                          HOUR_MS);
         expect_answer(request, 200, "\"answered\"");
         fixture_quiet(fixture);
         fixture_tear_down(&fixture_state);
     }
+}
+
+/* An account that is forgotten and made anew while the question is out counts from 1 again. */
+static void test_generations_begin_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = get(fixture, TOKEN);
+
+    notice(fixture, fixture_notice("zenegy", "acme", fixture_token("tok", 5, HOUR_MS), 5));
+    notice(fixture, fixture_notice("zenegy", "acme", NULL, 0));
+    fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "old", 5, HOUR_MS);
+    fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "anew", 1, HOUR_MS);
+    expect_answer(request, 200, "\"anew\"");
 }
 
 static void test_settings_change_the_presentation(void **state)
@@ -498,14 +541,17 @@ int main(void)
         TEST(test_failure_of_larger_wish),
         TEST(test_issued_lifetime_decides),
         TEST(test_failures_reach_all),
+        TEST(test_overtaken_failure),
         TEST(test_answer_that_never_serves),
         TEST(test_timeouts),
         TEST(test_gone),
         TEST(test_freed_while_out),
+        TEST(test_answer_after_the_end),
         TEST(test_reject_drops_at_once),
         TEST(test_reject_overtakes_answer),
         TEST(test_notices_on_the_cache),
         cmocka_unit_test(test_notices_on_the_answer),
+        TEST(test_generations_begin_anew),
         TEST(test_settings_change_the_presentation),
         TEST(test_waiters_bounded),
         cmocka_unit_test_setup_teardown(test_back_full, set_up_full, fixture_tear_down),

@@ -30,7 +30,7 @@ static int setup(void **state)
 {
     static struct fixture fixture;
 
-    fixture = (struct fixture){ .folder = "/tmp/tb-test-listen-XXXXXX", .fd = -1, .other = -1 };
+    fixture = (struct fixture){ .folder = "/tmp/tokenbroker-listen-XXXXXX", .fd = -1, .other = -1 };
     if (!mkdtemp(fixture.folder))
         return -1;
     (void)snprintf(fixture.path, sizeof fixture.path, "%s/s", fixture.folder);
