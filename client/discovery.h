@@ -2,13 +2,12 @@
 
 #include <stddef.h>
 
-#include "client/connection.h"
-
-enum { PLACES_MAX = 3 };
+/* Longer than any socket's path may be, so that a cut path is refused and never taken for another. */
+enum { PLACES_MAX = 3, PLACE_SIZE = 512 };
 
 /* The sockets to try, in order. */
 struct places {
-    char path[PLACES_MAX][SOCKET_PATH_SIZE]; /* cut where it is too long: connecting refuses it */
+    char path[PLACES_MAX][PLACE_SIZE];
     size_t count;
 };
 

@@ -26,8 +26,8 @@ enum message_kind {
     ASK_TOKEN,    /* account, min_ttl_ms → token */
     ASK_ACCOUNT,  /* account → rows (one) */
     ASK_ACCOUNTS, /* after, limit → rows */
-    ASK_REFRESH,  /* account → token, after a refresh that starts now or is under way; and rows (one)
-                     where they are at hand */
+    ASK_REFRESH, /* account → token, after a refresh that starts now or is under way; and rows (one)
+                    where they are at hand */
     ASK_REJECT,   /* account, fingerprint → nothing, once it is durable */
     ASK_IMPORT,   /* account, import → rows (one) */
     ASK_FORGET,   /* account → nothing, once it is durable */
@@ -44,6 +44,9 @@ enum message_kind {
     ANSWER,
     NOTICE, /* account, token and its generation; without a token: forget those up to generation (0,
                UINT64_MAX: whatever it is); account.provider "": forget all */
+
+    /* any to main */
+    EVENT, /* account (label "": the provider), event */
 
     /* main to both */
     NEW_SETTINGS,
@@ -62,6 +65,7 @@ struct issued_token {
     int64_t expires_at;  /* 0: no end */
 };
 
+/* NULL is fine; returns NULL. A copy returns 0 or -errno. */
 struct issued_token *issued_token_free(struct issued_token *token);
 int issued_token_copy(const struct issued_token *token, struct issued_token **ret);
 
@@ -69,8 +73,8 @@ int issued_token_copy(const struct issued_token *token, struct issued_token **re
 struct failure {
     enum wire_error error;
     char description[256];
-    int64_t retry_after_s;  /* 0: not said */
-    int64_t max_min_ttl_s;  /* 0: not said */
+    int64_t retry_after_s; /* 0: not said */
+    int64_t max_min_ttl_s; /* 0: not said */
 };
 
 struct exchange_request {
@@ -126,12 +130,18 @@ struct health {
     struct provider_health *providers; /* all that are configured */
 };
 
+/* Something that a person may want to be called for. */
+struct event {
+    char name[32]; /* "consent_required", "provider_paused", … */
+    char text[200];
+};
+
 struct message {
     enum message_kind kind;
     uint64_t id;
     struct account_name account;
-    int64_t min_ttl_ms;  /* ASK_TOKEN; -1: the default */
-    size_t limit;        /* ASK_ACCOUNTS: after `account` */
+    int64_t min_ttl_ms;                 /* ASK_TOKEN; -1: the default */
+    size_t limit;                       /* ASK_ACCOUNTS: after `account` */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 
     struct exchange_request *exchange;
@@ -151,6 +161,7 @@ struct message {
     struct health *health;
     struct audit_row *audit;
     size_t audit_count;
+    struct event event; /* EVENT */
 };
 
 /* A message of that kind with everything else zero; NULL when memory is short. */

@@ -170,6 +170,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
         .store = options->store,
         .key = options->key,
         .front = options->front,
+        .main = options->main,
     };
     int r = loop_new(&back->keeper.loop);
     if (r == 0)

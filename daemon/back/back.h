@@ -17,6 +17,7 @@ struct back_options {
     struct settings *settings; /* with secrets; taken over on success */
     struct mailbox *inbox;     /* the back's own; the caller's */
     struct mailbox *front;     /* the front's; the caller's */
+    struct mailbox *main;      /* the main thread's, for events; the caller's */
 };
 
 /* Returns 0 or -errno; complaint says why. */

@@ -91,6 +91,9 @@ static void tell_front(struct exchange *exchange)
     if (write->consent->outcome != CONSENT_IDENTITY_MISMATCH)
         keeper_notify(exchange->keeper, &exchange->question->account, write->row.generation,
                       steal(write->issued));
+    else
+        keeper_event(exchange->keeper, &exchange->question->account, "identity_mismatch",
+                     "a consent for another identity is held");
     struct message *answer = message_new(ANSWER);
     if (!answer) {
         const struct failure failure =

@@ -6,6 +6,7 @@
 
 enum { EXCHANGES_MAX = 256, EXCHANGE_CONNECT_TRIES = 3, EXCHANGE_RETRY_MS = 1000 };
 
+/* Returns 0 or -ENOMEM. */
 int exchanges_new(struct keeper *keeper, struct exchanges **ret);
 /* Ends what is on the wire. NULL is fine; returns NULL. */
 struct exchanges *exchanges_free(struct exchanges *exchanges);
@@ -13,4 +14,5 @@ struct exchanges *exchanges_free(struct exchanges *exchanges);
 /* Takes an ASK_EXCHANGE over and answers it, later. */
 void exchange_begin(struct keeper *keeper, struct message *question);
 
+/* True while any code is on its way or its grant is not durable yet. */
 bool exchanges_busy(const struct exchanges *exchanges);

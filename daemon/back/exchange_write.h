@@ -25,4 +25,5 @@ struct exchange_write {
 int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
                          struct store *store);
 
+/* Frees what it holds; question stays the caller's. */
 void exchange_write_release(struct exchange_write *write);

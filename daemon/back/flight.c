@@ -229,8 +229,10 @@ static void tell_failed(struct flight *flight)
                         outcome->step == STEP_SAME_TOKEN ? REFUSAL_PAUSE_MS : 0);
         return;
     }
-    if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED)
+    if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED) {
         log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
+        keeper_event(flight->keeper, &flight->name, "consent_required", "%s", outcome->reply.error);
+    }
     const struct failure failure = why_not(flight);
     land_with_failure(flight, &failure);
 }

@@ -29,6 +29,7 @@ int flight_new(struct keeper *keeper, struct lane *lane, const struct account_na
 /* Ends what is on the wire; whoever still waits is refused as busy. */
 struct flight *flight_free(struct flight *flight);
 
+/* Owned by the flight. */
 const struct account_name *flight_account(const struct flight *flight);
 enum flight_stage flight_stage(const struct flight *flight);
 

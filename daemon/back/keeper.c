@@ -118,3 +118,21 @@ struct failure failure_consent_required(const struct account_row *row)
                         "%s needs a new consent (the provider said %s): run `tokenbroker login %s`",
                         name, row->last_error, name);
 }
+
+void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
+                  const char *format, ...)
+{
+    struct message *letter = keeper->main ? message_new(EVENT) : NULL;
+    va_list arguments;
+    if (!letter)
+        return;
+    letter->account = *name;
+    (void)snprintf(letter->event.name, sizeof letter->event.name, "%s", event);
+    va_start(arguments, format);
+    (void)vsnprintf(letter->event.text, sizeof letter->event.text, format, arguments);
+    va_end(arguments);
+    if (mailbox_send(keeper->main, letter) != 0) {
+        log_warning("event %s was dropped: too many wait for the hook", event);
+        message_free(letter);
+    }
+}

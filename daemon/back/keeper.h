@@ -23,6 +23,7 @@ struct keeper {
     struct http_client *http;
     struct commits *commits;
     struct mailbox *front;
+    struct mailbox *main; /* NULL: nobody hears of events */
     struct lanes *lanes;
     struct exchanges *exchanges;
     struct revocations *revocations;
@@ -56,8 +57,14 @@ void keeper_notify(struct keeper *keeper, const struct account_name *name, uint6
 void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer);
 void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure);
 
+/* Tells the main thread of something that a person may want to be called for; label "": of the
+ * provider. It is dropped when too many wait. */
+void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
+                  const char *format, ...) PRINTF_LIKE(4, 5);
+
 /* The failure of an account whose grant a person has to renew. */
 struct failure failure_consent_required(const struct account_row *row);
 
+/* A failure from a format; retry_after_s 0: not said. */
 struct failure failure_make(enum wire_error error, int64_t retry_after_s, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -60,6 +60,7 @@ struct setup *lane_setup(struct lane *lane);
 void lane_resolve(struct lane *lane, void (*resolved)(void *userdata, const struct failure *why),
                   void *userdata);
 
+/* Whether the provider rests, and what health says of it. */
 bool lane_paused(const struct lane *lane);
 void lane_health(const struct lane *lane, struct provider_health *ret);
 

@@ -18,6 +18,7 @@ struct lane *lanes_find(const struct lanes *lanes, const char *provider);
 /* Those that are configured, by index; NULL past the last. */
 struct lane *lanes_at(const struct lanes *lanes, size_t index);
 
+/* True while anything of any lane is on the wire or not durable yet. */
 bool lanes_busy(const struct lanes *lanes);
 
 /* Gives every lane a turn: after the store takes writes again, after a retry of all. */

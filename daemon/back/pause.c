@@ -49,6 +49,13 @@ bool pause_holds(const struct pause *pause)
     return pause->row.paused_since != 0;
 }
 
+static void tell(const struct pause *pause, struct keeper *keeper, const char *event)
+{
+    struct account_name provider = { "", "" };
+    memcpy(provider.provider, pause->row.provider, sizeof provider.provider);
+    keeper_event(keeper, &provider, event, "%s", pause->row.reason);
+}
+
 static void begin(struct pause *pause, struct keeper *keeper, const char *reason,
                   int64_t first_probe_ms)
 {
@@ -59,6 +66,7 @@ static void begin(struct pause *pause, struct keeper *keeper, const char *reason
     (void)snprintf(pause->row.reason, sizeof pause->row.reason, "%s", reason);
     log_error("provider %s pauses: %s; one account probes in %lld s, then ever more rarely",
               pause->row.provider, reason, (long long)(first_probe_ms / 1000));
+    tell(pause, keeper, "provider_paused");
     save(pause, keeper);
 }
 
@@ -124,6 +132,7 @@ bool pause_succeeded(struct pause *pause, struct keeper *keeper)
     if (!pause_holds(pause))
         return false;
     log_info("provider %s goes on: an account was refreshed", pause->row.provider);
+    tell(pause, keeper, "provider_resumed");
     pause->row.paused_since = 0;
     pause->row.probe_at = 0;
     pause->row.probes = 0;

@@ -21,6 +21,7 @@ struct pause {
 /* Reads what was stored; a set-up other than the stored one is probed now. Returns 0 or -errno. */
 int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *setup);
 
+/* True while nothing but canaries may be sent. */
 bool pause_holds(const struct pause *pause);
 
 /* Returns true when this refusal makes the provider pause. */

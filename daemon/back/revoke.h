@@ -11,6 +11,7 @@ enum {
     REVOKE_BATCH = 16,
 };
 
+/* Returns 0 or -errno. What the store still holds is sent soon. Free with NULL is fine. */
 int revocations_new(struct keeper *keeper, struct revocations **ret);
 struct revocations *revocations_free(struct revocations *revocations);
 

@@ -36,6 +36,7 @@ int vault_close_kept(const struct seal_key *key, struct kept_row *row, const str
 int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const char *bytes,
                       size_t length);
 
+/* Wipes and frees what it holds. A copy returns 0 or -errno, *ret untouched. */
 void grant_release(struct grant *grant);
 int grant_copy(const struct grant *from, struct grant *ret);
 

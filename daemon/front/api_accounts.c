@@ -12,11 +12,11 @@ enum {
     SCOPE_MAX = 4096,
 };
 
-static void count(const struct api_request *request, const char *verdict)
+static void count(const struct api_request *request, const char *verdict, uint64_t generation)
 {
     char account[ACCOUNT_TEXT_SIZE];
     audit_count(request->context->audit, account_text(&request->account, account),
-                request->peer.uid, verdict, 0);
+                request->peer.uid, verdict, generation);
 }
 
 static void account_answered(const struct api_request *request, struct message *answer, void *state)
@@ -151,7 +151,7 @@ void api_accounts(const struct api_request *request)
 
 static void import_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "import");
+    count(request, "import", answer->row_count > 0 ? answer->rows[0].generation : 0);
     api_answer_account(request, answer);
 }
 
@@ -217,7 +217,7 @@ void api_import(const struct api_request *request)
 
 static void forget_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "forget");
+    count(request, "forget", 0);
     api_answer_done(request, "forgotten");
 }
 

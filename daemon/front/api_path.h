@@ -14,6 +14,7 @@ enum path_shape {
     PATH_ACCOUNT, /* provider/label */
 };
 
+/* True when the path has the shape of one of the routes. */
 bool path_has_shape(const char *rest, enum path_shape shape);
 
 /* Reads "provider/label", percent-encoded or not. False when it is no name. */

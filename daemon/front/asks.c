@@ -10,7 +10,8 @@
 /* An id is a serial number above the index of its slot, so that a late answer to a slot's earlier
  * question is told from one to its present question. */
 enum { ASKS_SLOT_BITS = 12, ASKS_SLOTS = 1 << ASKS_SLOT_BITS };
-static_assert((int)FRONT_INBOX_SLOTS <= (int)ASKS_SLOTS, "each reserved slot of the inbox has one here");
+static_assert((int)FRONT_INBOX_SLOTS <= (int)ASKS_SLOTS,
+              "each reserved slot of the inbox has one here");
 
 struct ask {
     uint64_t id;            /* 0: the slot is free */

@@ -34,6 +34,7 @@ struct audit *audit_free(struct audit *audit);
 void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
                  uint64_t generation);
 
+/* A refusal; those of one minute share a row. */
 void audit_count_refusal(struct audit *audit, const char *account, uid_t uid);
 
 /* Tells the back; what does not go through stays and is tried again later. */

@@ -109,6 +109,7 @@ struct login {
 
 /* --- login_table.c --- */
 
+/* Returns 0 or -ENOMEM. */
 int logins_new(struct context *context, struct logins **ret);
 
 /* After both HTTP servers (callback_free() too), so that nobody waits any more; before asks_free().
@@ -121,6 +122,7 @@ bool logins_any_pending(const struct logins *logins);
 /* Until when (broker time) a browser may come for the page of a login that has ended; 0: none. */
 int64_t logins_pages_until(const struct logins *logins);
 
+/* Borrowed: what logins_new() was given. */
 struct context *logins_context(const struct logins *logins);
 
 /* The newest login; the older ones by ->next. */
@@ -149,6 +151,7 @@ void logins_remove(struct logins *logins, struct login *login);
 /* Such as is in no table. NULL and half-built logins are fine; returns NULL. */
 struct login *login_free(struct login *login);
 
+/* True for every status but pending and exchanging. */
 bool login_ended(const struct login *login);
 
 /* "pending", "exchanging", … as the API says it. */

@@ -18,6 +18,7 @@ struct page_text {
     bool looks_again;    /* the page reloads itself */
 };
 
+/* The words of a page that is about no login. Static. */
 const struct page_text *page_notice_text(enum page_notice notice);
 
 /* fewer_scopes and ends change only the texts of a connected account. */

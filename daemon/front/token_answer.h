@@ -41,5 +41,6 @@ void token_answer(struct token_server *server, struct web_request *web,
                   const struct token_wish *wish, struct cached_token *entry,
                   enum token_verdict verdict);
 
+/* Answers with a failure about the wish's account. */
 void token_refuse(struct web_request *web, const struct token_wish *wish, enum wire_error error,
                   const char *text);

@@ -49,6 +49,7 @@ void token_cache_forget(struct token_cache *cache, const struct account_name *na
 void token_cache_reject(struct token_cache *cache, const struct account_name *name,
                         const char *fingerprint);
 
+/* Drops everything. */
 void token_cache_forget_all(struct token_cache *cache);
 
 /* Forgets what was made from the settings. */

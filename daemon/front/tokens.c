@@ -336,17 +336,16 @@ static void distrust(void *userdata, struct account_node *node)
 static void notice_flight(struct tokens *tokens, const struct message *notice)
 {
     struct flight *flight = (struct flight *)account_map_find(&tokens->flights, &notice->account);
-    uint64_t generation = notice->generation;
+    uint64_t floor = notice->generation + 1;
 
     if (!flight)
         return;
     if (notice->token)
-        flight->floor =
-            notice->token->generation > flight->floor ? notice->token->generation : flight->floor;
-    else if (generation == 0 || generation == UINT64_MAX)
+        floor = notice->token->generation;
+    else if (notice->generation == 0 || notice->generation == UINT64_MAX)
         flight->distrusted = true;
-    else if (generation >= flight->floor)
-        flight->floor = generation + 1;
+    if (floor > flight->floor)
+        flight->floor = floor;
 }
 
 void tokens_notice(struct tokens *tokens, struct message *notice)

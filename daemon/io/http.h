@@ -59,6 +59,7 @@ struct http_reply {
 
 typedef void (*http_done)(void *userdata, const struct http_reply *reply);
 
+/* Returns 0 or -errno. */
 int http_client_new(struct loop *loop, struct http_client **ret);
 /* Ends what is under way without calling back; before the loop. NULL is fine; returns NULL. */
 struct http_client *http_client_free(struct http_client *client);

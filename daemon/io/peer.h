@@ -19,4 +19,5 @@ struct peer {
 /* Returns 0 or -errno. */
 int peer_identify(int fd, struct peer *ret);
 
+/* True when the group is the primary or a supplementary one. */
 bool peer_in_group(const struct peer *peer, gid_t gid);

@@ -73,6 +73,7 @@ struct account_row {
     size_t sealed_length;
 };
 
+/* Frees what a row owns; a copy is deep and returns 0 or -ENOMEM. */
 void account_row_release(struct account_row *row);
 int account_row_copy(const struct account_row *from, struct account_row *ret);
 
@@ -102,6 +103,7 @@ struct kept_row {
     size_t sealed_length;
 };
 
+/* Frees what a row owns. */
 void kept_row_release(struct kept_row *row);
 
 /* One row for each account, uid, unit, verdict and token generation. */
@@ -125,6 +127,7 @@ int store_open(const char *folder, struct store **ret, struct complaint *complai
 struct store *store_close(struct store *store);
 const char *store_message(const struct store *store);
 
+/* All writes stand between begin and commit; rollback is always safe. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
@@ -139,6 +142,7 @@ int store_checkpoint(struct store *store);
 int store_get_fact(struct store *store, const char *name, char **ret);
 int store_put_fact(struct store *store, const char *name, const char *value);
 
+/* The whole row with its sealed bytes; release it with account_row_release(). */
 int store_read(struct store *store, const struct account_name *name, struct account_row *ret);
 /* Inserts or replaces the whole row. */
 int store_put(struct store *store, const struct account_row *row);
@@ -168,6 +172,7 @@ int store_next_due(struct store *store, const char *provider, int64_t *ret);
  * a refresh token and a state other than ACCOUNT_CONSENT_REQUIRED. */
 int store_canary(struct store *store, const char *provider, struct account_name *ret);
 
+/* STORE_NOT_FOUND for a provider that was never paused. */
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);
 int store_put_pause(struct store *store, const struct pause_row *row);
 

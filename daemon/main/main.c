@@ -16,8 +16,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "main/hooks.h"
 #include "main/opening.h"
 #include "main/threads.h"
+#include "main/unsupported.h"
 
 enum { SIGNAL_COUNT = 3, EXIT_USAGE = 2 };
 static const int signals[SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
@@ -28,8 +30,8 @@ struct daemon {
     struct loop_source *signal_sources[SIGNAL_COUNT];
     struct loop_source *watchdog;
     int64_t watchdog_ms;
+    struct hooks *hooks;
     struct threads *threads;
-    bool stopping;
 };
 
 static int fail(const struct complaint *complaint)
@@ -51,6 +53,8 @@ static int load_settings(const struct places *places, struct settings **ret_fron
     if (r == 0)
         r = settings_parse(text, &where, false, &front, complaint);
     if (r == 0)
+        r = refuse_unsupported(front, complaint);
+    if (r == 0)
         r = settings_parse(text, &where, true, &back, complaint);
     if (r != 0)
         return r;
@@ -67,7 +71,8 @@ static void reload(struct daemon *daemon)
     (void)sd_notify(0, "RELOADING=1");
     if (load_settings(&daemon->places, &front, &back, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
-    else if (threads_reload(daemon->threads, front, back) != 0)
+    else if (hooks_configure(daemon->hooks, front->on_event) != 0 ||
+             threads_reload(daemon->threads, front, back) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
         log_info("the configuration was read anew; listeners, key and folders need a restart");
@@ -82,7 +87,6 @@ static void got_signal(void *userdata, int signal)
         return;
     }
     log_info("stopping");
-    daemon->stopping = true;
     (void)sd_notify(0, "STOPPING=1");
     loop_exit(daemon->loop, 0);
 }
@@ -120,8 +124,21 @@ static void block_signals(void)
     (void)sigemptyset(&set); /* these fail for bad signal numbers alone */
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         (void)sigaddset(&set, signals[i]);
+    (void)sigaddset(&set, SIGCHLD);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Room for every connection that the front may accept, and some more. */
+static void raise_descriptor_limit(void)
+{
+    enum { DESCRIPTORS_WANTED = 8192 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warning("the limit of open files stays low: %s", strerror(errno));
 }
 
 /* No core dump, no debugger of another process of this user, no keys written by TLS libraries. */
@@ -132,6 +149,8 @@ static void harden(void)
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         log_warning("core dumps could not be switched off: %s", strerror(errno));
     (void)unsetenv("SSLKEYLOGFILE");
+    (void)unsetenv("OPENSSL_CONF"); /* it could load foreign code into the process */
+    raise_descriptor_limit();
 }
 
 /* A thread ended by itself: the process goes down with it, and its manager starts it anew. */
@@ -193,7 +212,11 @@ static int serve(struct daemon *daemon)
     if (r == 0)
         r = open_parts(daemon, &parts, &socket_is_ours, &complaint);
     if (r == 0)
+        r = hooks_new(daemon->loop, parts.for_front->on_event, &daemon->hooks);
+    if (r == 0) {
+        parts.events = hooks_mailbox(daemon->hooks);
         r = threads_start(&parts, thread_ended, daemon, &daemon->threads, &complaint);
+    }
     int result = EXIT_FAILURE;
     if (r == 0)
         result = run(daemon);
@@ -227,6 +250,7 @@ static void release(struct daemon *daemon)
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         loop_source_free(daemon->signal_sources[i]);
     loop_source_free(daemon->watchdog);
+    hooks_free(daemon->hooks);
     loop_free(daemon->loop);
     places_release(&daemon->places);
 }

@@ -77,7 +77,8 @@ static int make_rooms(struct threads *threads, const struct thread_parts *parts,
                                        .key = parts->key,
                                        .settings = parts->for_back,
                                        .inbox = threads->to_back,
-                                       .front = threads->to_front };
+                                       .front = threads->to_front,
+                                       .main = parts->events };
     const struct front_options front = { .api_fd = parts->api_fd,
                                          .settings = parts->for_front,
                                          .inbox = threads->to_front,

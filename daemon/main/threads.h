@@ -2,6 +2,7 @@
 
 /* The two threads and the mailboxes between them. */
 
+#include "base/mailbox.h"
 #include "io/seal.h"
 #include "io/store.h"
 #include "settings/settings.h"
@@ -16,6 +17,7 @@ struct thread_parts {
     struct seal_key *key;
     struct settings *for_front; /* without secrets */
     struct settings *for_back;
+    struct mailbox *events; /* to the main thread; the caller's */
 };
 
 /* ended is called on a thread that is about to end by itself, which it should not; it must be safe

@@ -57,4 +57,5 @@ enum { RESPONSE_MALFORMED = 1 };
 int authorization_response_parse(const char *query, size_t length,
                                  struct authorization_response *ret, struct complaint *complaint);
 
+/* Wipes and frees what it holds. */
 void authorization_response_release(struct authorization_response *response);

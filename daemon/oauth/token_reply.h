@@ -75,6 +75,7 @@ struct token_answer {
 int token_reply_judge(const struct provider *provider, const struct token_answer *answer,
                       struct token_reply *ret);
 
+/* Wipe and free what they hold; safe on zeroed structs. */
 void token_reply_release(struct token_reply *reply);
 void token_grant_release(struct token_grant *grant);
 

@@ -41,4 +41,5 @@ int token_request_client_credentials(const struct provider *provider,
 int token_request_revoke(const struct provider *provider, const struct secret *client_secret,
                          const struct secret *token, const char *hint, struct token_request *ret);
 
+/* Wipes and frees what it holds. */
 void token_request_release(struct token_request *request);

@@ -235,7 +235,7 @@ static int complain_unknown(cfg_t *cfg, const char *word)
                        kind->name, cfg->title, nearest_hint(&nearest, hint));
 }
 
-static void on_error(cfg_t *cfg, const char *format, va_list arguments)
+static void PRINTF_LIKE(2, 0) on_error(cfg_t *cfg, const char *format, va_list arguments)
 {
     if (recording->result != 0)
         return;

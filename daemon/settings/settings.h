@@ -103,6 +103,7 @@ struct settings_places {
 int settings_parse(const struct settings_text *text, const struct settings_places *places,
                    bool with_secrets, struct settings **ret, struct complaint *complaint);
 
+/* NULL and half-built settings are fine; returns NULL. */
 struct settings *settings_free(struct settings *settings);
 
 /* A secret's source as the configuration writes it: "file:PATH", "credential:NAME",

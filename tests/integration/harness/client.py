@@ -135,6 +135,14 @@ class Api:
     def health(self):
         return self.request("GET", "/v1/health")
 
+    def wait_health(self, status, timeout=15):
+        """The health's members once its status is so."""
+        deadline = time.monotonic() + timeout
+        while (health := self.health().ok())["status"] != status:
+            assert time.monotonic() < deadline, f"after {timeout} s: {health}"
+            time.sleep(0.05)
+        return health
+
     def wait_state(self, account, state, timeout=15):
         """The account's object once it is in that state."""
         return self.wait_account(account, lambda found: found["state"] == state, timeout)

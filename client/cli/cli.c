@@ -1,0 +1,137 @@
+#include "client/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/account.h"
+#include "client/cli/output.h"
+
+enum { MESSAGE_MAX = 16 * 1024, HINT_MAX = 512 };
+
+PRINTF_LIKE(2, 0)
+static void put(const char *prefix, const char *format, va_list arguments)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(MESSAGE_MAX);
+    CLEANUP(cleanup_string) char *message = NULL;
+
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    text_append_string(&out, prefix);
+    output_harmless(&out, message ? message : "out of memory");
+    text_append_string(&out, "\n");
+    /* Nobody is left to tell when stderr fails. */
+    (void)output_bytes(STDERR_FILENO, text_string(&out), out.length);
+}
+
+void cli_complain(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put("tokenbroker: ", format, arguments);
+    va_end(arguments);
+}
+
+void cli_say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put("", format, arguments);
+    va_end(arguments);
+}
+
+/* --- failures --- */
+
+static void hint_no_broker(const struct tb_error *error)
+{
+    if (geteuid() == 0)
+        cli_say("start it: systemctl start tokenbroker");
+    else
+        cli_say("start it: systemctl --user start tokenbroker");
+}
+
+static void hint_consent(const struct tb_error *error, const char *account)
+{
+    if (error->start_url)
+        cli_say("a person has to consent: %s", error->start_url);
+    if (account)
+        cli_say("log in: tokenbroker login %s", account);
+}
+
+static void give_hint(const struct tb_error *error, const char *account)
+{
+    if (error->status == TB_NO_BROKER)
+        hint_no_broker(error);
+    if (error->status == TB_CONSENT_REQUIRED)
+        hint_consent(error, account);
+    if (error->code && strcmp(error->code, "unknown_account") == 0 && account)
+        cli_say("connect it: tokenbroker login %s", account);
+    if (error->max_min_ttl >= 0)
+        cli_say("the most that --min-ttl may be: %lld", (long long)error->max_min_ttl);
+    if (error->retry_after >= 0)
+        cli_say("worth another try in %lld s", (long long)error->retry_after);
+}
+
+int cli_failed(const struct tb_error *error, const char *account)
+{
+    const char *about = error->account ? error->account : account;
+
+    if (about && error->status != TB_NO_BROKER)
+        cli_complain("%s: %s%s%s%s", about, error->message, error->code ? " (" : "",
+                     error->code ? error->code : "", error->code ? ")" : "");
+    else
+        cli_complain("%s", error->message);
+    give_hint(error, about);
+    if (error->broker)
+        cli_say("asked the broker on %s", error->broker);
+    return (int)error->status;
+}
+
+/* --- the broker --- */
+
+struct tb_broker *cli_broker(struct cli *cli)
+{
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
+
+    if (!cli->broker && tb_connect(cli->arguments.socket, &cli->broker, &error) != TB_OK)
+        cli_failed(error, NULL);
+    return cli->broker;
+}
+
+int cli_call(struct cli *cli, const char *method, const char *path, const char *body,
+             const char *account, struct tb_reply **ret_reply)
+{
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
+    struct tb_broker *broker = cli_broker(cli);
+
+    if (!broker)
+        return TB_NO_BROKER;
+    if (tb_call(broker, method, path, body, ret_reply, &error) == TB_OK)
+        return TB_OK;
+    return cli_failed(error, account);
+}
+
+bool cli_account(const struct cli *cli, char out[static 128])
+{
+    _Static_assert(ACCOUNT_SIZE <= 128, "the longest account fits");
+    const char *name = cli->arguments.operands[0];
+
+    if (account_complete(name, out))
+        return true;
+    cli_complain("'%s' is no account: write PROVIDER/LABEL, or PROVIDER for PROVIDER/default",
+                 name);
+    return false;
+}
+
+int cli_print_json(const struct tb_value *value)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(2 * 1024 * 1024);
+    size_t length = 0;
+    const char *json = tb_value_json(value, &length);
+
+    text_append(&out, json, length);
+    text_append_string(&out, "\n");
+    return output_text(&out);
+}

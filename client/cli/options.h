@@ -1,0 +1,71 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OPERANDS_MAX = 2, PARAMS_MAX = 16 };
+
+/* Everything that a command line can say; a command looks at what its options set. */
+struct arguments {
+    const char *operands[OPERANDS_MAX];
+    size_t operand_count;
+    char **rest; /* behind "--", ended by NULL; or NULL */
+    const char *socket;
+    const char *scope;
+    const char *fingerprint;
+    const char *format;
+    const char *params[PARAMS_MAX]; /* "name=value" */
+    size_t param_count;
+    int64_t min_ttl; /* seconds, or TB_DEFAULT */
+    int64_t wait;    /* seconds, or TB_DEFAULT */
+    int64_t limit;   /* a number, or TB_DEFAULT */
+    bool help;
+    bool version;
+    bool json;
+    bool paste;
+    bool no_browser;
+    bool yes;
+    bool access_token;
+};
+
+enum option_kind {
+    OPTION_END,
+    OPTION_FLAG,     /* bool */
+    OPTION_TEXT,     /* const char * */
+    OPTION_DURATION, /* int64_t, seconds */
+    OPTION_NUMBER,   /* int64_t */
+    OPTION_PARAM,    /* one more of params */
+};
+
+/* One option; the place is the offset of its field in struct arguments. */
+struct option_row {
+    const char *name; /* with its dashes */
+    enum option_kind kind;
+    size_t place;
+    const char *metavar; /* of its value, for the help */
+    const char *help;
+};
+
+#define OPTION_ROW(name, kind, field, metavar, help)                                               \
+    {                                                                                              \
+        (name), (kind), offsetof(struct arguments, field), (metavar), (help)                       \
+    }
+#define OPTIONS_END { NULL, OPTION_END, 0, NULL, NULL }
+
+/* The options that every command takes. */
+extern const struct option_row options_global[];
+
+void arguments_init(struct arguments *arguments);
+
+/* Why a command line cannot be taken: a sentence without its end, and the word it is about. */
+struct objection {
+    char text[256];
+};
+
+/*
+ * Takes options from argv[*index] on and moves *index: up to the first operand, or with operands
+ * taken too, to the end. rows may be NULL: the global ones alone. Returns false with an objection.
+ */
+bool options_take(char **argv, int *index, const struct option_row *rows, bool operands,
+                  struct arguments *arguments, struct objection *objection);

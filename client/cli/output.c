@@ -1,0 +1,93 @@
+#include "client/cli/output.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "client/cli/cli.h"
+#include "client/decode_string.h"
+
+enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40 };
+
+bool output_bytes(int fd, const void *bytes, size_t length)
+{
+    const char *next = bytes;
+
+    while (length > 0) {
+        ssize_t written = write(fd, next, length);
+        if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0) {
+            next += written;
+            length -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+int output_text(const struct text *text)
+{
+    if (text->failed) {
+        cli_complain("out of memory");
+        return TB_FAILED;
+    }
+    if (output_bytes(STDOUT_FILENO, text->data, text->length))
+        return TB_OK;
+    cli_complain("cannot write the output: %s", strerrordesc_np(errno));
+    return TB_FAILED;
+}
+
+/* C0, DEL and, in UTF-8, C1. */
+static bool is_control(const char *c, size_t size)
+{
+    unsigned char first = (unsigned char)c[0];
+
+    if (size == 1)
+        return first < ' ' || first == 0x7f;
+    return size == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0;
+}
+
+void output_harmless(struct text *out, const char *string)
+{
+    size_t left = strlen(string);
+
+    while (left > 0) {
+        size_t size = utf8_size(string, left);
+        if (size == 0 || is_control(string, size))
+            text_append_string(out, "?");
+        else
+            text_append(out, string, size);
+        string += size ? size : 1;
+        left -= size ? size : 1;
+    }
+}
+
+size_t output_columns(const char *string)
+{
+    size_t columns = 0;
+
+    for (; *string; string++)
+        columns += ((unsigned char)*string & 0xc0) != 0x80;
+    return columns;
+}
+
+size_t output_width(void)
+{
+    struct winsize size = { 0 };
+
+    if (!isatty(STDOUT_FILENO))
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return WIDTH_DEFAULT;
+    return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col;
+}
+
+bool output_coloured(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal &&
+           strcmp(terminal, "dumb") != 0;
+}

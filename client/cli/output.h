@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "client/text.h"
+
+/* What goes to a terminal or a pipe. */
+
+/* Writes all bytes to a descriptor; false, and errno, when that fails. */
+bool output_bytes(int fd, const void *bytes, size_t length);
+
+/* Writes the text to stdout at once, so that no buffer of stdio keeps a copy; says when it fails.
+ * Returns the exit code. */
+int output_text(const struct text *text);
+
+/* A copy in which control characters are "?", so that no text of others steers the terminal. */
+void output_harmless(struct text *out, const char *string);
+
+/* How many columns a text takes, if each character takes one. */
+size_t output_columns(const char *string);
+
+/* Columns of the terminal on stdout; 0: it is none, nothing needs to fit. */
+size_t output_width(void);
+
+/* Whether stdout may have colours: a terminal, not dumb, without $NO_COLOR. */
+bool output_coloured(void);

@@ -1,0 +1,219 @@
+#include "main/hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "messages.h"
+
+enum { EVENT_JSON_MAX = 4096 };
+
+struct hooks {
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct loop_source *letters;
+    struct loop_source *child_ended;
+    struct loop_source *impatience;
+    char *program;
+    size_t running;
+    struct {
+        pid_t pid;
+        int64_t end_by;
+    } children[HOOKS_AT_ONCE];
+};
+
+static int describe(const struct message *letter)
+{
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(EVENT_JSON_MAX);
+    char account[ACCOUNT_TEXT_SIZE];
+    struct json_writer json = json_writer_begin(&text, '{');
+    json_put_string(&json, "event", letter->event.name);
+    json_put_string(&json, "provider", letter->account.provider);
+    if (letter->account.label[0])
+        json_put_string(&json, "account", account_text(&letter->account, account));
+    json_put_string(&json, "description", letter->event.text);
+    json_writer_end(&json);
+    buffer_append_char(&text, '\n');
+    CLEANUP(cleanup_fd) int fd = memfd_create("event", MFD_CLOEXEC);
+    if (fd < 0 || text.failed)
+        return fd < 0 ? -errno : -ENOMEM;
+    /* A memfd takes a few hundred bytes whole or fails. */
+    if (write(fd, text.data, text.length) != (ssize_t)text.length || lseek(fd, 0, SEEK_SET) < 0)
+        return -EIO;
+    return steal_fd(&fd);
+}
+
+/* The child gets default signals and none of our descriptors but these three. */
+static int spawn_with(const char *program, int input, pid_t *ret)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    char *environment[] = { path, NULL };
+    CLEANUP(cleanup_string) char *name = strdup(program);
+    char *arguments[] = { name, NULL };
+    if (!name)
+        return -ENOMEM;
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    int r = posix_spawn_file_actions_init(&actions);
+    if (r != 0)
+        return -r;
+    r = posix_spawnattr_init(&attributes);
+    if (r == 0) {
+        r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        if (r == 0)
+            r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        if (r == 0)
+            r = posix_spawnattr_setflags(&attributes,
+                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        if (r == 0)
+            r = posix_spawnattr_setsigmask(&attributes, &none);
+        if (r == 0)
+            r = posix_spawnattr_setsigdefault(&attributes, &all);
+        if (r == 0)
+            r = posix_spawn(ret, program, &actions, &attributes, arguments, environment);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return -r;
+}
+
+static void note_child(struct hooks *hooks, pid_t pid)
+{
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
+        if (hooks->children[i].pid != 0)
+            continue;
+        hooks->children[i].pid = pid;
+        hooks->children[i].end_by = clock_now() + HOOK_TIME_MS;
+        hooks->running++;
+        (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
+        return;
+    }
+}
+
+static void call(struct hooks *hooks, const struct message *letter)
+{
+    pid_t pid = 0;
+    CLEANUP(cleanup_fd) int input = describe(letter);
+    int r = input < 0 ? input : spawn_with(hooks->program, input, &pid);
+    if (r == 0)
+        note_child(hooks, pid);
+    else
+        log_error("on_event program %s cannot be started for %s: %s", hooks->program,
+                  letter->event.name, strerror(-r));
+}
+
+static void take_letters(void *userdata, int fd, uint32_t events)
+{
+    struct hooks *hooks = userdata;
+    (void)fd;
+    (void)events;
+    while (hooks->running < HOOKS_AT_ONCE) {
+        CLEANUP(cleanup_message) struct message *letter = mailbox_take(hooks->mailbox);
+        if (!letter)
+            return;
+        if (hooks->program)
+            call(hooks, letter);
+    }
+    (void)loop_source_set_events(hooks->letters, 0); /* until a child has ended */
+}
+
+static void reap(void *userdata, int signal)
+{
+    struct hooks *hooks = userdata;
+    (void)signal;
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
+        int status = 0;
+        if (hooks->children[i].pid == 0 ||
+            waitpid(hooks->children[i].pid, &status, WNOHANG) != hooks->children[i].pid)
+            continue;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            log_warning("on_event program %s failed", hooks->program ? hooks->program : "");
+        hooks->children[i].pid = 0;
+        hooks->running--;
+    }
+    (void)loop_source_set_events(hooks->letters, EPOLLIN);
+}
+
+static void end_the_slow(void *userdata)
+{
+    struct hooks *hooks = userdata;
+    const int64_t now = clock_now();
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
+        if (hooks->children[i].pid != 0 && hooks->children[i].end_by <= now)
+            (void)kill(hooks->children[i].pid, SIGKILL);
+    if (hooks->running > 0)
+        (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
+}
+
+static int build(struct hooks *hooks, const char *program)
+{
+    int r = hooks_configure(hooks, program);
+    if (r == 0)
+        r = mailbox_new(EVENTS_WAITING_MAX, 1, message_destroy, &hooks->mailbox);
+    if (r == 0)
+        r = loop_add_fd(hooks->loop, mailbox_fd(hooks->mailbox), EPOLLIN, take_letters, hooks,
+                        &hooks->letters);
+    if (r == 0)
+        r = loop_add_signal(hooks->loop, SIGCHLD, reap, hooks, &hooks->child_ended);
+    if (r == 0)
+        r = loop_add_timer(hooks->loop, end_the_slow, hooks, &hooks->impatience);
+    return r;
+}
+
+int hooks_new(struct loop *loop, const char *program, struct hooks **ret)
+{
+    struct hooks *hooks = calloc(1, sizeof *hooks);
+    if (!hooks)
+        return -ENOMEM;
+    hooks->loop = loop;
+    int r = build(hooks, program);
+    if (r != 0) {
+        hooks_free(hooks);
+        return r;
+    }
+    *ret = hooks;
+    return 0;
+}
+
+struct hooks *hooks_free(struct hooks *hooks)
+{
+    if (!hooks)
+        return NULL;
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
+        if (hooks->children[i].pid != 0)
+            (void)kill(hooks->children[i].pid, SIGTERM);
+    loop_source_free(hooks->letters);
+    loop_source_free(hooks->child_ended);
+    loop_source_free(hooks->impatience);
+    mailbox_free(hooks->mailbox);
+    free(hooks->program);
+    free(hooks);
+    return NULL;
+}
+
+struct mailbox *hooks_mailbox(struct hooks *hooks)
+{
+    return hooks->mailbox;
+}
+
+int hooks_configure(struct hooks *hooks, const char *program)
+{
+    char *copy = program ? strdup(program) : NULL;
+    if (program && !copy)
+        return -ENOMEM;
+    free(hooks->program);
+    hooks->program = copy;
+    return 0;
+}
