@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/account.h"
 #include "client/cli/output.h"
 
-enum { MESSAGE_MAX = 16 * 1024, HINT_MAX = 512 };
+enum { MESSAGE_MAX = 64 * 1024, JSON_MAX = 2 * 1024 * 1024 };
 
 PRINTF_LIKE(2, 0)
 static void put(const char *prefix, const char *format, va_list arguments)
@@ -44,14 +43,6 @@ void cli_say(const char *format, ...)
 
 /* --- failures --- */
 
-static void hint_no_broker(const struct tb_error *error)
-{
-    if (geteuid() == 0)
-        cli_say("start it: systemctl start tokenbroker");
-    else
-        cli_say("start it: systemctl --user start tokenbroker");
-}
-
 static void hint_consent(const struct tb_error *error, const char *account)
 {
     if (error->start_url)
@@ -63,7 +54,8 @@ static void hint_consent(const struct tb_error *error, const char *account)
 static void give_hint(const struct tb_error *error, const char *account)
 {
     if (error->status == TB_NO_BROKER)
-        hint_no_broker(error);
+        cli_say("start your own: systemctl --user start tokenbroker\n"
+                "or the system's: systemctl start tokenbroker");
     if (error->status == TB_CONSENT_REQUIRED)
         hint_consent(error, account);
     if (error->code && strcmp(error->code, "unknown_account") == 0 && account)
@@ -113,9 +105,8 @@ int cli_call(struct cli *cli, const char *method, const char *path, const char *
     return cli_failed(error, account);
 }
 
-bool cli_account(const struct cli *cli, char out[static 128])
+bool cli_account(const struct cli *cli, char out[static ACCOUNT_SIZE])
 {
-    _Static_assert(ACCOUNT_SIZE <= 128, "the longest account fits");
     const char *name = cli->arguments.operands[0];
 
     if (account_complete(name, out))
@@ -127,7 +118,7 @@ bool cli_account(const struct cli *cli, char out[static 128])
 
 int cli_print_json(const struct tb_value *value)
 {
-    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(2 * 1024 * 1024);
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(JSON_MAX);
     size_t length = 0;
     const char *json = tb_value_json(value, &length);
 

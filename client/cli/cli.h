@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/account.h"
 #include "client/cleanup.h"
 #include "client/cli/options.h"
 
@@ -18,9 +19,8 @@ struct command {
     const struct option_row *options;
     unsigned operands_min;
     unsigned operands_max;
-    bool takes_rest;               /* everything behind "--" */
-    int (*run)(struct cli *cli);   /* the exit code */
-    const char *const *completion; /* of the operand; unused when NULL */
+    bool takes_rest;             /* needs "--" and something behind it */
+    int (*run)(struct cli *cli); /* the exit code */
 };
 
 /* Exit codes beyond enum tb_status. */
@@ -44,7 +44,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, const char *
              const char *account, struct tb_reply **ret_reply);
 
 /* The whole name of the account operand into out; false, and says so, when it is none. */
-bool cli_account(const struct cli *cli, char out[static 128]);
+bool cli_account(const struct cli *cli, char out[static ACCOUNT_SIZE]);
 
 /* Writes an answer's JSON and a newline to stdout; returns the exit code. */
 int cli_print_json(const struct tb_value *value);

@@ -105,6 +105,12 @@ void flight_set_next(struct flight *flight, struct flight *next)
     flight->next = next;
 }
 
+void flight_queued(struct flight *flight)
+{
+    flight->stage = FLIGHT_QUEUED;
+    loop_timer_stop(flight->rest);
+}
+
 void flight_join(struct flight *flight, uint64_t id, bool with_rows)
 {
     struct waiter *waiter = calloc(1, sizeof *waiter);

@@ -50,3 +50,6 @@ void flight_refuse(struct flight *flight, const struct failure *failure);
 /* The lane's link for its queue. */
 struct flight *flight_next(const struct flight *flight);
 void flight_set_next(struct flight *flight, struct flight *next);
+
+/* It waits in the lane's queue now, and rests no more. */
+void flight_queued(struct flight *flight);

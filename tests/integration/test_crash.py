@@ -102,7 +102,7 @@ def test_killed_between_request_and_reply(daemon, api, provider):
 def test_killed_at_the_nth_sync(daemon, api, provider, nth):
     """The kernel kills it right at a sync of the store: before, within or after a commit."""
     daemon.stop()
-    daemon.wrapper = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null",
+    daemon.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null",
                       "-e", "trace=fsync,fdatasync",
                       "-e", f"inject=fsync,fdatasync:signal=KILL:when={nth}"]
     daemon.spawn()

@@ -109,22 +109,23 @@ def _tried(plain):
     return {line["user"] for line in plain.ledger.token_requests()}
 
 
-def _assert_paused(api, plain, reasons, tried_max):
+def _assert_paused(api, plain, reason, tried_max):
     health = api.health().ok()
     provider = health["providers"][0]
-    assert provider["paused"] and provider["reason"] in reasons, health
-    assert health["accounts"] == {"active": ACCOUNTS, "suspect": 0, "consent_required": 0}
+    assert provider["paused"] and reason in provider["reason"], health
+    assert health["accounts"]["consent_required"] == 0
+    assert health["accounts"]["suspect"] <= tried_max
     assert len(_tried(plain)) <= tried_max
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode, reasons, tried_max", [
-    ("invalid_grant", {"refusals"}, CANARIES),
-    ("invalid_client", {"invalid_client"}, 1),
-    ("invalid_scope", {"invalid_scope"}, 1),
-    ("wrong secret", {"invalid_client"}, 1),
+@pytest.mark.parametrize("mode, reason, tried_max", [
+    ("invalid_grant", "refused", CANARIES),
+    ("invalid_client", "invalid_client", 1),
+    ("invalid_scope", "invalid_scope", 1),
+    ("wrong secret", "invalid_client", 1),
 ])
-def test_provider_that_refuses_everyone(broker, api, plain, mode, reasons, tried_max):
+def test_provider_that_refuses_everyone(broker, api, plain, mode, reason, tried_max):
     """500 accounts: a few canaries are tried, nobody is asked to consent again, all comes back."""
     if mode == "wrong secret":
         plain.configure(client_secret="another", bad_client_consumes=True)
@@ -133,7 +134,7 @@ def test_provider_that_refuses_everyone(broker, api, plain, mode, reasons, tried
     users = _import_many(api, plain)
     answers = _ask_all(api, users)
     assert {answer.status for answer in answers} <= {502, 503, 504}
-    _assert_paused(api, plain, reasons, tried_max)
+    _assert_paused(api, plain, reason, tried_max)
 
     plain.clear_faults()
     plain.configure(client_secret=plain.dialect.client_secret, bad_client_consumes=False)

@@ -108,7 +108,8 @@ class Daemon:
         self.config.write()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command_line(), env=self._environment(),
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
         return self.process
 
     def start(self):
@@ -133,7 +134,8 @@ class Daemon:
         assert status == 0, f"ended with {status}\n{self.log()}"
 
     def kill(self):
-        self.process.kill()
+        """SIGKILL, also for what a wrapper has started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def restart(self):

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 import jsonschema
@@ -95,6 +96,6 @@ class ApiSchema:
         name = re.sub(r"[^a-z0-9]+", "-", f"{method}{path}-{status}") + ".json"
         mark = self._seen / name
         if not mark.exists():
-            own = self._seen / f".{name}.{os.getpid()}"
+            own = self._seen / f".{name}.{os.getpid()}.{threading.get_ident()}"
             own.write_text(json.dumps([method, path, status]))
             own.rename(mark)

@@ -194,7 +194,7 @@ static void test_longest_names_fit_a_refusal(void **state)
     char target[256] = "/v1/accounts/";
 
     memset(target + strlen(target), 'p', PROVIDER_NAME_MAX);
-    strcat(target, "/");
+    target[strlen(target)] = '/';
     memset(target + strlen(target), 'l', LABEL_MAX);
     struct web_request *request = fixture_send_as(fixture, 4294967294U, "DELETE", target, NULL);
     assert_non_null(strstr(request->answer, "may = {\\\"logout\\\"} }\""));

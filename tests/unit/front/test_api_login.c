@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include <limits.h>
+
 enum { LISTENER_COUNT = 2 };
 
 /* zenegy redirects to a page elsewhere; local to a listener of ours; secure to one that needs TLS.
@@ -183,7 +185,10 @@ static void test_start_without_the_port(void **state)
     struct fixture *f = *state;
     struct web_request *request = fixture_send(f, "POST", "/v1/login/local/acme", NULL);
     answer_provider(f, LOCAL);
-    assert_int_equal(atoi(request->retry_after) > 0, 1);
+    char *end = NULL;
+    long seconds = strtol(request->retry_after, &end, 10);
+    assert_true(seconds > 0 && seconds < LONG_MAX);
+    assert_string_equal(end, "");
     expect_answer(request, 503, "the callback address cannot be held");
     assert_null(logins_newest(f->context.logins));
 

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -58,6 +59,16 @@ static inline void server_answer(int fd, const char *status, const char *headers
     server_write(fd, body, length);
 }
 
+/* What is no length is more than fits: such a request never ends. */
+static inline size_t server_body_length(const char *digits)
+{
+    char *end = NULL;
+    long length = strtol(digits, &end, 10);
+    bool valid = end != digits && *end == '\r' && length >= 0 && length < SERVER_REQUEST_MAX;
+
+    return valid ? (size_t)length : SERVER_REQUEST_MAX;
+}
+
 /* Reads one whole request; false at the end of the connection or of the server. */
 static inline bool server_read(struct connection *c)
 {
@@ -77,8 +88,8 @@ static inline bool server_read(struct connection *c)
         const char *end = strstr(c->request, "\r\n\r\n");
         const char *size = strcasestr(c->request, "\r\nContent-Length: ");
         if (end)
-            wanted =
-                (size_t)(end + 4 - c->request) + (size < end && size ? (size_t)atol(size + 18) : 0);
+            wanted = (size_t)(end + 4 - c->request) +
+                     (size && size < end ? server_body_length(size + 18) : 0);
     }
     return true;
 }

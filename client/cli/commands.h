@@ -1,0 +1,17 @@
+#pragma once
+
+#include "client/cli/cli.h"
+
+/* One for each file of a command, in the order of the help. */
+extern const struct command command_login;
+extern const struct command command_token;
+extern const struct command command_exec;
+extern const struct command command_list;
+extern const struct command command_status;
+extern const struct command command_refresh;
+extern const struct command command_reject;
+extern const struct command command_import;
+extern const struct command command_logout;
+extern const struct command command_retry;
+extern const struct command command_health;
+extern const struct command command_audit;

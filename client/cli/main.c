@@ -1,0 +1,124 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/commands.h"
+#include "client/cli/hardening.h"
+#include "client/cli/help.h"
+#include "client/cli/nearest.h"
+
+static const struct command *const commands[] = {
+    &command_login,  &command_token,  &command_exec,   &command_list,
+    &command_status, &command_refresh, &command_reject, &command_import,
+    &command_logout, &command_retry,  &command_health, &command_audit,
+    NULL,
+};
+
+static int usage(const char *problem, const char *command)
+{
+    cli_complain("%s", problem);
+    cli_say("try: tokenbroker %s%s--help", command ? command : "", command ? " " : "");
+    return TB_USAGE;
+}
+
+static const struct command *find_command(const char *name, const char **nearest)
+{
+    for (const struct command *const *command = commands; *command; command++) {
+        if (strcmp((*command)->name, name) == 0)
+            return *command;
+        *nearest = nearest_of(name, *nearest, (*command)->name);
+    }
+    *nearest = nearest_of(name, *nearest, "version");
+    *nearest = nearest_of(name, *nearest, "help");
+    return NULL;
+}
+
+static int unknown_command(const char *name, const char *nearest)
+{
+    struct objection objection;
+
+    (void)snprintf(objection.text, sizeof objection.text,
+                   nearest ? "unknown command '%.60s': did you mean %s?"
+                           : "unknown command '%.60s'",
+                   name, nearest);
+    return usage(objection.text, NULL);
+}
+
+static int version(void)
+{
+    return help_print("tokenbroker " TOKENBROKER_VERSION "\n");
+}
+
+static const char *operands_problem(const struct command *command,
+                                    const struct arguments *arguments)
+{
+    if (arguments->operand_count < command->operands_min)
+        return "an argument is missing";
+    if (arguments->operand_count > command->operands_max)
+        return "too many arguments";
+    if (command->takes_rest && (!arguments->rest || !arguments->rest[0]))
+        return "'--' and a command are missing";
+    return !command->takes_rest && arguments->rest && arguments->rest[0] ? "too many arguments"
+                                                                         : NULL;
+}
+
+static int run_command(const struct command *command, char **argv, int index, struct cli *cli)
+{
+    struct objection objection;
+
+    if (!options_take(argv, &index, command->options, true, &cli->arguments, &objection))
+        return usage(objection.text, command->name);
+    if (cli->arguments.help)
+        return help_command(command);
+    const char *problem = operands_problem(command, &cli->arguments);
+    if (problem)
+        return usage(problem, command->name);
+    int exit_code = command->run(cli);
+    cli->broker = tb_close(cli->broker);
+    return exit_code;
+}
+
+static int help(const char *topic)
+{
+    const char *nearest = NULL;
+    const struct command *command = topic ? find_command(topic, &nearest) : NULL;
+
+    if (!topic)
+        return help_all(commands);
+    return command ? help_command(command) : unknown_command(topic, nearest);
+}
+
+static int dispatch(char **argv, int index, struct cli *cli)
+{
+    const char *name = argv[index];
+    const char *nearest = NULL;
+
+    if (cli->arguments.version || (name && strcmp(name, "version") == 0))
+        return version();
+    if (cli->arguments.help)
+        return help(name);
+    if (!name)
+        return usage("a command is missing", NULL);
+    if (strcmp(name, "help") == 0)
+        return help(argv[index + 1]);
+    const struct command *command = find_command(name, &nearest);
+    return command ? run_command(command, argv, index + 1, cli) : unknown_command(name, nearest);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option_row first_options[] = {
+        OPTION_ROW("--version", OPTION_FLAG, version, NULL, "print the version"),
+        OPTIONS_END,
+    };
+    struct cli cli = { .broker = NULL };
+    struct objection objection;
+    int index = 1;
+
+    hardening_apply();
+    arguments_init(&cli.arguments);
+    if (argc < 1)
+        return TB_USAGE;
+    if (!options_take(argv, &index, first_options, false, &cli.arguments, &objection))
+        return usage(objection.text, NULL);
+    return dispatch(argv, index, &cli);
+}

@@ -1,0 +1,100 @@
+#include "back/lane_private.h"
+
+#include <errno.h>
+#include <search.h>
+#include <string.h>
+
+static int by_account(const void *a, const void *b)
+{
+    return strcmp(flight_account(a)->label, flight_account(b)->label);
+}
+
+/* The tree compares flights, so a name is looked up by walking with a comparison of its own. */
+static int name_to_flight(const void *name, const void *flight)
+{
+    return strcmp(((const struct account_name *)name)->label, flight_account(flight)->label);
+}
+
+struct flight *lane_find_flight(const struct lane *lane, const struct account_name *name)
+{
+    struct flight *const *node = tfind(name, &lane->flights, name_to_flight);
+    return node ? *node : NULL;
+}
+
+void lane_enqueue(struct lane *lane, struct flight *flight)
+{
+    flight_queued(flight);
+    flight_set_next(flight, NULL);
+    if (lane->queue_last)
+        flight_set_next(lane->queue_last, flight);
+    else
+        lane->queue_first = flight;
+    lane->queue_last = flight;
+}
+
+struct flight *lane_dequeue(struct lane *lane)
+{
+    struct flight *flight = lane->queue_first;
+    if (!flight)
+        return NULL;
+    lane->queue_first = flight_next(flight);
+    if (!lane->queue_first)
+        lane->queue_last = NULL;
+    return flight;
+}
+
+int lane_add_flight(struct lane *lane, const struct account_name *name, struct flight **ret)
+{
+    struct flight *flight = NULL;
+    int r = flight_new(lane->keeper, lane, name, &flight);
+    if (r != 0)
+        return r;
+    if (!tsearch(flight, &lane->flights, by_account)) {
+        flight_free(flight);
+        return -ENOMEM;
+    }
+    lane->flight_count++;
+    *ret = flight;
+    return 0;
+}
+
+void lane_drop_flight(struct lane *lane, struct flight *flight)
+{
+    (void)tdelete(flight, &lane->flights, by_account);
+    lane->flight_count--;
+    flight_free(flight);
+}
+
+void lane_refuse_queue(struct lane *lane, const struct failure *failure)
+{
+    for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane)) {
+        flight_refuse(flight, failure);
+        lane_drop_flight(lane, flight);
+    }
+}
+
+/* twalk_r() visits every node; those with children three times. */
+static void end_rest(const void *node, VISIT visit, void *closure)
+{
+    struct flight *flight = *(struct flight *const *)node;
+    (void)closure;
+    if ((visit == leaf || visit == preorder) && flight_stage(flight) == FLIGHT_RESTING)
+        flight_rest(flight, 0);
+}
+
+void lane_end_rests(struct lane *lane)
+{
+    twalk_r(lane->flights, end_rest, NULL);
+}
+
+static void free_flight(void *flight)
+{
+    flight_free(flight);
+}
+
+void lane_drop_all(struct lane *lane)
+{
+    tdestroy(lane->flights, free_flight);
+    lane->flights = NULL;
+    lane->flight_count = 0;
+}

@@ -1,0 +1,74 @@
+#pragma once
+
+/* The inside of a lane, for the files that make it up: lane.c (its life, what it hears),
+ * lane_flights.c (its flights and their queue), lane_pump.c (what starts when). */
+
+#include "back/lane.h"
+#include "back/pause.h"
+#include "back/resolve.h"
+
+struct resolve_waiter {
+    struct resolve_waiter *next;
+    void (*resolved)(void *userdata, const struct failure *why);
+    void *userdata;
+};
+
+struct success {
+    struct account_name name;
+    int64_t at; /* 0: none yet */
+};
+
+struct lane {
+    struct keeper *keeper;
+    struct setup *setup;
+    bool removed; /* not configured any more: what is in the air ends, nothing begins */
+    struct pause pause;
+    struct loop_source *timer; /* the next turn: a due account, a probe, the end of a rest */
+
+    void *flights; /* a tree (tsearch) of all flights, by account */
+    size_t flight_count;
+    struct flight *queue_first;
+    struct flight *queue_last;
+    unsigned in_air;
+    unsigned window;
+    int64_t rests_until;           /* the provider asked for it (Retry-After) */
+    struct success latest, before; /* of two different accounts */
+
+    struct resolve *resolve; /* discovery under way */
+    struct resolve_waiter *resolve_waiters;
+};
+
+/* --- lane_flights.c --- */
+
+/* NULL when the account has no flight. */
+struct flight *lane_find_flight(const struct lane *lane, const struct account_name *name);
+
+/* A new flight, at rest until it is queued or started. Returns 0 or -errno. */
+int lane_add_flight(struct lane *lane, const struct account_name *name, struct flight **ret);
+void lane_drop_flight(struct lane *lane, struct flight *flight);
+
+/* The queue of those that wait for their turn; lane_dequeue() is NULL when it is empty. */
+void lane_enqueue(struct lane *lane, struct flight *flight);
+struct flight *lane_dequeue(struct lane *lane);
+
+/* Answers all that wait in the queue with this failure and drops them. */
+void lane_refuse_queue(struct lane *lane, const struct failure *failure);
+
+/* Those between two tries get their next turn now. */
+void lane_end_rests(struct lane *lane);
+
+/* Drops every flight. */
+void lane_drop_all(struct lane *lane);
+
+/* --- lane_pump.c --- */
+
+/* A pump at the next turn of the loop. */
+void lane_pump_soon(struct lane *lane);
+
+/* lane_pump() as the timer calls it. */
+void lane_turn(void *lane);
+
+/* --- lane.c --- */
+
+/* Begins discovery unless it is under way. Returns 0 or -errno. */
+int lane_start_resolve(struct lane *lane);

@@ -1,0 +1,153 @@
+#include "back/lane_private.h"
+
+#include "base/clock.h"
+
+void lane_pump_soon(struct lane *lane)
+{
+    (void)loop_timer_set(lane->timer, 0);
+}
+
+static void launch(struct lane *lane, struct flight *flight, bool canary)
+{
+    lane->in_air++;
+    flight_start(flight, canary);
+}
+
+/* The next due account that has no flight yet. */
+struct due_search {
+    const struct lane *lane;
+    struct account_name name;
+    bool found;
+};
+
+static bool consider_due(void *userdata, const struct account_row *row)
+{
+    struct due_search *search = userdata;
+    if (lane_find_flight(search->lane, &row->name))
+        return true;
+    search->name = row->name;
+    search->found = true;
+    return false;
+}
+
+static struct flight *next_due(struct lane *lane)
+{
+    struct due_search search = { .lane = lane };
+    int r = store_due(lane->keeper->store, lane->setup->provider->name, clock_now(),
+                      lane->flight_count + 1, consider_due, &search);
+    struct flight *flight = NULL;
+    if (r == 0 && search.found && lane_add_flight(lane, &search.name, &flight) == 0)
+        return flight;
+    return NULL;
+}
+
+static struct flight *canary(struct lane *lane)
+{
+    struct account_name name;
+    struct flight *flight = NULL;
+    /* Every other probe is another account's: the one that succeeded last may be the broken one. */
+    if (lane->pause.row.probes % 2 == 1) {
+        flight = next_due(lane);
+        if (flight)
+            return flight;
+    }
+    if (store_canary(lane->keeper->store, lane->setup->provider->name, &name) != 0)
+        return NULL;
+    if (lane_find_flight(lane, &name))
+        return NULL;
+    return lane_add_flight(lane, &name, &flight) == 0 ? flight : NULL;
+}
+
+static void wake_at(struct lane *lane, int64_t at)
+{
+    const int64_t now = clock_now();
+    (void)loop_timer_set(lane->timer, at > now ? at - now : 0);
+}
+
+/* For the earliest account that is not due yet. What is due by now has a flight, whose end pumps.
+ */
+static void wake_for_next_due(struct lane *lane)
+{
+    int64_t at = 0;
+    if (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) != 0 || at == 0)
+        return;
+    wake_at(lane, at > clock_now() ? at : clock_now() + LANE_RECHECK_MS);
+}
+
+static void pump_paused(struct lane *lane)
+{
+    const struct failure failure = lane_pause_failure(lane);
+    lane_refuse_queue(lane, &failure);
+    if (lane->in_air > 0)
+        return;
+    if (clock_now() < lane->pause.row.probe_at) {
+        wake_at(lane, lane->pause.row.probe_at);
+        return;
+    }
+    struct flight *flight = canary(lane);
+    if (flight) {
+        launch(lane, flight, true);
+        return;
+    }
+    pause_probe_failed(&lane->pause, lane->keeper);
+    wake_at(lane, lane->pause.row.probe_at);
+}
+
+static void pump_open(struct lane *lane)
+{
+    while (lane->in_air < lane->window && !pause_holds(&lane->pause)) {
+        struct flight *flight = lane_dequeue(lane);
+        if (!flight)
+            flight = next_due(lane);
+        if (!flight)
+            break;
+        launch(lane, flight, false);
+    }
+    if (lane->in_air < lane->window)
+        wake_for_next_due(lane);
+}
+
+static bool has_work(struct lane *lane)
+{
+    int64_t at = 0;
+    return lane->queue_first ||
+           (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) == 0 && at > 0 &&
+            at <= clock_now());
+}
+
+void lane_pump(struct lane *lane)
+{
+    if (lane->keeper->stopping || lane->removed)
+        return;
+    if (commits_problem(lane->keeper->commits)) {
+        /* A token that cannot be stored must not be asked for. */
+        const struct failure failure =
+            failure_make(WIRE_BUSY, 1,
+                         "the broker's store refuses writes (%s): nothing is "
+                         "refreshed until it takes them again",
+                         commits_problem(lane->keeper->commits));
+        lane_refuse_queue(lane, &failure);
+        (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+        return;
+    }
+    if (clock_now() < lane->rests_until) {
+        wake_at(lane, lane->rests_until);
+        return;
+    }
+    if (!lane->setup->resolved) {
+        if (!has_work(lane))
+            wake_for_next_due(lane);
+        else if (lane_start_resolve(lane) != 0)
+            (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+        return;
+    }
+    if (pause_holds(&lane->pause))
+        pump_paused(lane);
+    else
+        pump_open(lane);
+}
+
+void lane_turn(void *userdata)
+{
+    lane_pump(userdata);
+}

@@ -1,0 +1,400 @@
+/* One refresh from the row to the wire and back: what is sent, in which order, and what lies on the
+ * disk before anybody hears of it. */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+#define RT(label) "refresh_token=rt-secret-" label
+
+static void seed_due(struct stage *stage, const char *label, const char *predecessor)
+{
+    char token[64];
+    (void)snprintf(token, sizeof token, "rt-secret-%s", label);
+    seed(stage, (struct seed){ .label = label,
+                               .refresh_token = token,
+                               .predecessor = predecessor,
+                               .refresh_at = 1 });
+}
+
+static void a_due_account_is_refreshed_unasked(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    await_generation(stage, "a", 2);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.access_token, "at-secret-1"));
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+    assert_true(holds(grant.predecessor, "rt-secret-a"));
+    assert_true(row.refresh_at > broker_now() + 20 * MINUTE);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+static void a_reply_without_a_refresh_token_keeps_the_old(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", "rt-secret-before");
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    await_generation(stage, "a", 2);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-a"));
+    assert_true(holds(grant.predecessor, "rt-secret-before"));
+    assert_true(row.has_refresh_token);
+}
+
+static void nobody_hears_of_a_token_that_is_not_on_disk(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    refuse_commits(2);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    rest(300);
+    assert_false(answered(stage, id));
+    assert_int_equal(stage->notice_count, 0);
+    expect_token(stage, id, "at-secret-1");
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
+/* It is told at the latest when the end comes, and not as a token. */
+static void a_disk_that_stays_full_gives_no_token(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(20);
+    start(stage);
+    refuse_commits(1000);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+    refuse_commits(0);
+}
+
+static void the_refused_token_then_the_same_then_its_predecessor(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "good", .refresh_token = "rt-secret-good" });
+    seed_due(stage, "dead", "rt-secret-old");
+    server_script(stage->server,
+                  (struct canned){ .match = "good", .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    set_speed(20);
+    start(stage);
+    assert_true(server_wait(stage->server, RT("dead"), 1));
+    const int64_t first = broker_now();
+    await_state(stage, "dead", ACCOUNT_SUSPECT);
+    expect_token(stage, ask(stage, ASK_TOKEN, "good"), "at-secret-2");
+    await_state(stage, "dead", ACCOUNT_CONSENT_REQUIRED);
+    assert_true(broker_now() - first >= 4500);
+    assert_int_equal(server_count(stage->server, RT("dead")), 2);
+    assert_int_equal(server_count(stage->server, RT("old")), 1);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "dead"), WIRE_CONSENT_REQUIRED);
+    assert_int_equal(ask_state(stage, "good"), ACCOUNT_ACTIVE);
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 4);
+    stop(stage);
+    stored(stage, "dead", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-dead"));
+    assert_int_equal(row.refresh_at, 0);
+}
+
+static void a_predecessor_that_works_takes_over(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "dead", "rt-secret-old");
+    server_script(stage->server,
+                  (struct canned){ .match = RT("dead"), .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    set_speed(20);
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "dead"), "at-secret-3");
+    stop(stage);
+    stored(stage, "dead", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-old"));
+    assert_null(grant.predecessor);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+}
+
+/* The step was durable, the process ended before its reply was. */
+static void the_steps_go_on_after_a_crash(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "dead",
+                               .refresh_token = "rt-secret-dead",
+                               .predecessor = "rt-secret-old",
+                               .refresh_at = 1,
+                               .state = ACCOUNT_SUSPECT,
+                               .refusals = REFUSAL_PREDECESSOR });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    start(stage);
+    await_state(stage, "dead", ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(server_count(stage->server, RT("old")), 1);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+static void a_lost_reply_is_asked_for_again_with_the_same_token(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .times = 2, .status = 0 });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 503 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(20);
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-4");
+    assert_int_equal(server_count(stage->server, RT("a")), 4);
+}
+
+static void without_an_answer_it_backs_off_and_says_so(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .status = 502 });
+    set_speed(20);
+    start(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), 4);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.failures, 1);
+    assert_true(row.refresh_at > row.last_error_at);
+    assert_string_equal(row.last_error, "http_502");
+    /* A moment ago: nothing is sent for it. */
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), 4);
+}
+
+static void a_whole_reply_on_a_broken_connection_counts(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .cut = true });
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"refresh_token\":\"rt-secret-x\"}" });
+    server_script(stage->server, (struct canned){ .status = 503 });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    for (int i = 0; i < 100 && row.failures == 0; i++) {
+        account_row_release(&row);
+        row = ask_row(stage, "a");
+    }
+    assert_int_equal(row.generation, 1);
+    stop(stage);
+    account_row_release(&row);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-x"));
+    assert_true(holds(grant.predecessor, "rt-secret-a"));
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+static void an_unreadable_reply_is_kept_sealed(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 200, .body = "{broken" });
+    server_script(stage->server, (struct canned){ .status = 503 });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    rest(200);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+static void an_odd_refusal_makes_suspect_and_success_clears_it(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .times = 1,
+                                                  .status = 400,
+                                                  .body = "{\"error\":\"computer_says_no\"}" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_REJECTED);
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_SUSPECT);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    expect_ok(stage, ask(stage, ASK_RETRY, "a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_ACTIVE);
+}
+
+/* A flight in the air, its reply held back by the server. */
+static uint64_t fly(struct stage *stage, const char *label)
+{
+    seed(stage, (struct seed){ .label = label, .refresh_token = "rt-secret-a" });
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, label);
+    assert_true(server_wait(stage->server, NULL, 1));
+    return id;
+}
+
+static void an_import_overtakes_a_flight(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const uint64_t id = fly(stage, "a");
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_BUSY);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-imported"));
+    assert_null(grant.access_token);
+}
+
+static void an_account_forgotten_in_flight_does_not_come_back(void **state)
+{
+    struct stage *stage = *state;
+    const uint64_t id = fly(stage, "a");
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_BUSY);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+}
+
+/* The new row's generation is the same as the old one's. */
+static void a_new_account_of_the_same_name_is_left_alone(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const uint64_t id = fly(stage, "a");
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_BUSY);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(row.generation, 1);
+    assert_true(holds(grant.refresh_token, "rt-secret-imported"));
+}
+
+static void the_end_waits_for_what_is_in_the_air(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const uint64_t id = fly(stage, "a");
+    begin_stop(stage);
+    rest(100);
+    server_release(stage->server);
+    stop(stage);
+    expect_token(stage, id, "at-secret-1");
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
+static void the_end_does_not_wait_for_ever(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(50);
+    const uint64_t id = fly(stage, "a");
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+}
+
+/* Another key, or changed on disk: one account's trouble, and no loop. */
+static void tokens_that_cannot_be_unsealed_are_one_accounts_trouble(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    run_sql(stage, "UPDATE accounts SET sealed = x'0011'");
+    seed_due(stage, "b", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    await_generation(stage, "b", 2);
+    await_state(stage, "a", ACCOUNT_SUSPECT);
+    rest(200);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_int_equal(row.failures, 1);
+    assert_true(row.refresh_at > broker_now() + MINUTE);
+    assert_int_equal(server_count(stage->server, RT("a")), 0);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
+}
+
+/* The row itself holds what was never written. */
+static void a_damaged_row_is_one_accounts_trouble(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-x" });
+    const uint64_t id = fly(stage, "b");
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+    run_sql(stage, "UPDATE accounts SET refusals = 77 WHERE label = 'a'");
+    server_forget_script(stage->server);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_INTERNAL);
+    struct message *reject = question(ASK_REJECT, "a");
+    const uint64_t rejected = post(stage, reject);
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-2");
+    message_free(answer(stage, rejected));
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_due_account_is_refreshed_unasked),
+        TEST(a_reply_without_a_refresh_token_keeps_the_old),
+        TEST(nobody_hears_of_a_token_that_is_not_on_disk),
+        TEST(a_disk_that_stays_full_gives_no_token),
+        TEST(the_refused_token_then_the_same_then_its_predecessor),
+        TEST(a_predecessor_that_works_takes_over),
+        TEST(the_steps_go_on_after_a_crash),
+        TEST(a_lost_reply_is_asked_for_again_with_the_same_token),
+        TEST(without_an_answer_it_backs_off_and_says_so),
+        TEST(a_whole_reply_on_a_broken_connection_counts),
+        TEST(a_refresh_token_is_rescued_from_a_reply_that_is_no_grant),
+        TEST(an_unreadable_reply_is_kept_sealed),
+        TEST(an_odd_refusal_makes_suspect_and_success_clears_it),
+        TEST(an_import_overtakes_a_flight),
+        TEST(an_account_forgotten_in_flight_does_not_come_back),
+        TEST(a_new_account_of_the_same_name_is_left_alone),
+        TEST(the_end_waits_for_what_is_in_the_air),
+        TEST(the_end_does_not_wait_for_ever),
+        TEST(tokens_that_cannot_be_unsealed_are_one_accounts_trouble),
+        TEST(a_damaged_row_is_one_accounts_trouble),
+    };
+    return RUN(tests);
+}
