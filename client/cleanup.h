@@ -8,7 +8,7 @@
 #include "client/tokenbroker.h"
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(position, first) __attribute__((format(printf, position, first)))
 
 #define DEFINE_CLEANUP(type, name, destroy)                                                        \
     static inline void cleanup_##name(type *variable)                                              \

@@ -48,6 +48,8 @@ enum message_kind {
     /* any to main */
     EVENT, /* account (label "": the provider), event */
 
+    PULSE, /* main to front and back again: it lives */
+
     /* main to both */
     NEW_SETTINGS,
     STOP,

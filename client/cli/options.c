@@ -1,5 +1,6 @@
 #include "client/cli/options.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,9 +52,9 @@ static const struct option_row *find_option(const struct option_row *rows, const
 {
     char name[64];
     const char *nearest = NULL;
-    size_t length = strcspn(word, "=");
 
-    (void)snprintf(name, sizeof name, "%.*s", (int)length, word);
+    (void)snprintf(name, sizeof name, "%s", word);
+    name[strcspn(name, "=")] = '\0';
     if (strcmp(name, "-h") == 0)
         return find_row(options_global, "--help", strlen("--help"), &nearest);
     const struct option_row *row = find_row(rows, name, strlen(name), &nearest);

@@ -1,10 +1,35 @@
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "client/cli/accounts.h"
 #include "client/cli/commands.h"
 #include "schema/wire.h"
 
-enum { REFRESH_PATH_SIZE = 256 };
+enum { REFRESH_PATH_SIZE = 256, PATIENCE_S = 5 };
+
+/* The broker's own limit is about a second: that is waited for, once, rather than complained of. */
+static bool worth_waiting(const struct tb_error *error)
+{
+    return error->code && strcmp(error->code, "too_many_requests") == 0 &&
+           error->retry_after >= 0 && error->retry_after <= PATIENCE_S;
+}
+
+static int refresh(struct cli *cli, const char *path, const char *account,
+                   struct tb_reply **ret_reply)
+{
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
+    struct tb_broker *broker = cli_broker(cli);
+
+    if (!broker)
+        return TB_NO_BROKER;
+    if (tb_call(broker, "POST", path, NULL, ret_reply, &error) == TB_OK)
+        return TB_OK;
+    if (!worth_waiting(error))
+        return cli_failed(error, account);
+    (void)sleep((unsigned)error->retry_after);
+    return cli_call(cli, "POST", path, NULL, account, ret_reply);
+}
 
 static int run(struct cli *cli)
 {
@@ -15,7 +40,7 @@ static int run(struct cli *cli)
     if (!cli_account(cli, account))
         return TB_USAGE;
     (void)snprintf(path, sizeof path, WIRE_PATH_REFRESH "%s", account);
-    int r = cli_call(cli, "POST", path, NULL, account, &reply);
+    int r = refresh(cli, path, account, &reply);
     return r == TB_OK ? account_report(cli, tb_reply_value(reply), "refreshed") : r;
 }
 

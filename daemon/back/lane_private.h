@@ -32,6 +32,7 @@ struct lane {
     unsigned in_air;
     unsigned window;
     int64_t rests_until;           /* the provider asked for it (Retry-After) */
+    int64_t paced_until;           /* rate_limit: when the next request may go */
     struct success latest, before; /* of two different accounts */
 
     struct resolve *resolve; /* discovery under way */

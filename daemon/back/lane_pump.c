@@ -7,8 +7,13 @@ void lane_pump_soon(struct lane *lane)
     (void)loop_timer_set(lane->timer, 0);
 }
 
+/* A provider's rate limit is kept by pace: no burst can pass it, whatever its window is. */
 static void launch(struct lane *lane, struct flight *flight, bool canary)
 {
+    const struct provider *provider = lane->setup->provider;
+    if (provider->rate_limit_requests > 0)
+        lane->paced_until =
+            clock_now() + provider->rate_limit_period_ms / provider->rate_limit_requests;
     lane->in_air++;
     flight_start(flight, canary);
 }
@@ -93,9 +98,18 @@ static void pump_paused(struct lane *lane)
     wake_at(lane, lane->pause.row.probe_at);
 }
 
+static bool has_work(struct lane *lane)
+{
+    int64_t at = 0;
+    return lane->queue_first ||
+           (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) == 0 && at > 0 &&
+            at <= clock_now());
+}
+
 static void pump_open(struct lane *lane)
 {
-    while (lane->in_air < lane->window && !pause_holds(&lane->pause)) {
+    while (lane->in_air < lane->window && !pause_holds(&lane->pause) &&
+           clock_now() >= lane->paced_until) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)
             flight = next_due(lane);
@@ -103,16 +117,12 @@ static void pump_open(struct lane *lane)
             break;
         launch(lane, flight, false);
     }
-    if (lane->in_air < lane->window)
+    if (lane->in_air == lane->window)
+        return; /* whatever lands will pump */
+    if (clock_now() < lane->paced_until && has_work(lane))
+        wake_at(lane, lane->paced_until);
+    else
         wake_for_next_due(lane);
-}
-
-static bool has_work(struct lane *lane)
-{
-    int64_t at = 0;
-    return lane->queue_first ||
-           (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) == 0 && at > 0 &&
-            at <= clock_now());
 }
 
 void lane_pump(struct lane *lane)

@@ -27,6 +27,7 @@ struct front {
     struct context context;
     struct mailbox *inbox;
     struct web_server *server;
+    struct mailbox *pulses;
     struct loop_source *letters;
     struct loop_source *stop_timer;
 };
@@ -69,6 +70,10 @@ static void handle_letter(struct front *front, struct message *letter)
         break;
     case NEW_SETTINGS:
         take_settings(front, letter);
+        break;
+    case PULSE:
+        if (front->pulses && mailbox_send(front->pulses, letter) == 0)
+            return;
         break;
     case STOP:
         begin_stop(front);
@@ -141,6 +146,7 @@ int front_new(const struct front_options *options, struct front **ret, struct co
 
     if (front) {
         front->inbox = options->inbox;
+        front->pulses = options->pulses;
         r = build_context(front, options);
         if (r == 0)
             r = build_sources(front, options);

@@ -19,6 +19,7 @@ struct front_options {
     struct settings *settings; /* without secrets; taken over on success */
     struct mailbox *inbox;     /* the front's own; the caller's */
     struct mailbox *back;      /* the back's; the caller's */
+    struct mailbox *pulses;    /* where PULSE letters go back to; NULL: nowhere; the caller's */
     bool system_service;       /* without any rule: root alone, else this uid alone */
     uint64_t wait_max_ms;      /* 0: WIRE_WAIT_MAX_S */
 };

@@ -20,6 +20,7 @@
 #include "main/opening.h"
 #include "main/threads.h"
 #include "main/unsupported.h"
+#include "main/watchdog.h"
 
 enum { SIGNAL_COUNT = 3, EXIT_USAGE = 2 };
 static const int signals[SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
@@ -28,8 +29,7 @@ struct daemon {
     struct places places;
     struct loop *loop;
     struct loop_source *signal_sources[SIGNAL_COUNT];
-    struct loop_source *watchdog;
-    int64_t watchdog_ms;
+    struct watchdog *watchdog;
     struct hooks *hooks;
     struct threads *threads;
 };
@@ -91,30 +91,13 @@ static void got_signal(void *userdata, int signal)
     loop_exit(daemon->loop, 0);
 }
 
-static void feed_watchdog(void *userdata)
-{
-    struct daemon *daemon = userdata;
-    (void)sd_notify(0, "WATCHDOG=1");
-    (void)loop_timer_set(daemon->watchdog, daemon->watchdog_ms);
-}
-
-static int add_watchdog(struct daemon *daemon)
-{
-    uint64_t usec = 0;
-    if (sd_watchdog_enabled(0, &usec) <= 0)
-        return 0;
-    daemon->watchdog_ms = (int64_t)(usec / 2000);
-    int r = loop_add_timer(daemon->loop, feed_watchdog, daemon, &daemon->watchdog);
-    return r == 0 ? loop_timer_set(daemon->watchdog, daemon->watchdog_ms) : r;
-}
-
 static int add_signals(struct daemon *daemon)
 {
     int r = loop_new(&daemon->loop);
     for (size_t i = 0; i < SIGNAL_COUNT && r == 0; i++)
         r = loop_add_signal(daemon->loop, signals[i], got_signal, daemon,
                             &daemon->signal_sources[i]);
-    return r == 0 ? add_watchdog(daemon) : r;
+    return r == 0 ? watchdog_new(daemon->loop, &daemon->watchdog) : r;
 }
 
 /* Signals go to the main thread's loop alone; every thread inherits the mask. */
@@ -191,6 +174,7 @@ static int run(struct daemon *daemon)
 {
     log_info("tokenbrokerd " TOKENBROKER_VERSION " answers on %s", daemon->places.socket);
     (void)sd_notify(0, "READY=1\nSTATUS=Answering.");
+    watchdog_start(daemon->watchdog, daemon->threads);
     int r = loop_run(daemon->loop);
     const int ended = threads_stop(daemon->threads);
     if (ended != 0)
@@ -215,6 +199,7 @@ static int serve(struct daemon *daemon)
         r = hooks_new(daemon->loop, parts.for_front->on_event, &daemon->hooks);
     if (r == 0) {
         parts.events = hooks_mailbox(daemon->hooks);
+        parts.pulses = watchdog_pulses(daemon->watchdog);
         r = threads_start(&parts, thread_ended, daemon, &daemon->threads, &complaint);
     }
     int result = EXIT_FAILURE;
@@ -249,7 +234,7 @@ static void release(struct daemon *daemon)
 {
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         loop_source_free(daemon->signal_sources[i]);
-    loop_source_free(daemon->watchdog);
+    watchdog_free(daemon->watchdog);
     hooks_free(daemon->hooks);
     loop_free(daemon->loop);
     places_release(&daemon->places);

@@ -83,6 +83,7 @@ static int make_rooms(struct threads *threads, const struct thread_parts *parts,
                                          .settings = parts->for_front,
                                          .inbox = threads->to_front,
                                          .back = threads->to_back,
+                                         .pulses = parts->pulses,
                                          .system_service = parts->system_service };
     int r = front_new(&front, &threads->front, complaint);
     if (r == 0)
@@ -146,6 +147,13 @@ int threads_reload(struct threads *threads, struct settings *for_front, struct s
     mailbox_send_reserved(threads->to_back, steal(back_letter));
     mailbox_send_reserved(threads->to_front, steal(front_letter));
     return 0;
+}
+
+void threads_ask_pulse(struct threads *threads)
+{
+    struct message *pulse = message_new(PULSE);
+    if (pulse && mailbox_send(threads->to_front, pulse) != 0)
+        message_free(pulse);
 }
 
 int threads_stop(struct threads *threads)

@@ -18,6 +18,7 @@ struct thread_parts {
     struct settings *for_front; /* without secrets */
     struct settings *for_back;
     struct mailbox *events; /* to the main thread; the caller's */
+    struct mailbox *pulses; /* likewise, for threads_ask_pulse() */
 };
 
 /* ended is called on a thread that is about to end by itself, which it should not; it must be safe
@@ -28,6 +29,10 @@ int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata
 /* Hands both their new settings; takes them over. Returns 0, or -EAGAIN when a mailbox is full
  * (neither has them then). */
 int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back);
+
+/* Asks the front for a sign of life: a PULSE letter comes back through parts->pulses. The back is
+ * not asked: a disk that hangs must not end a daemon that answers. */
+void threads_ask_pulse(struct threads *threads);
 
 /* Stops the front, then the back, waits for both, and frees. Returns the first error of either, or
  * 0. */

@@ -140,10 +140,9 @@ def test_provider_that_refuses_everyone(broker, api, plain, mode, reason, tried_
     plain.configure(client_secret=plain.dialect.client_secret, bad_client_consumes=False)
     api.retry("plain").ok()
     survivors = [user for user in users if mode != "wrong secret" or user not in _tried(plain)]
-    plain.ledger.wait_for("refresh", outcome="accepted", timeout=30)
+    api.wait_health("ok", timeout=30)
     answers = [api.token(f"plain/{user}", wait=30).status for user in survivors[-5:]]
     assert answers == [200] * 5
-    assert not api.health().ok()["providers"][0]["paused"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,19 @@
+#pragma once
+
+/* systemd's watchdog, fed only while the thread that answers gives signs of life. */
+
+#include "base/mailbox.h"
+#include "io/loop.h"
+#include "main/threads.h"
+
+struct watchdog;
+
+/* Returns 0 or -errno. Without WATCHDOG_USEC it does nothing. */
+int watchdog_new(struct loop *loop, struct watchdog **ret);
+struct watchdog *watchdog_free(struct watchdog *watchdog);
+
+/* Where the signs of life go. Owned by the watchdog. */
+struct mailbox *watchdog_pulses(struct watchdog *watchdog);
+
+/* Starts asking. */
+void watchdog_start(struct watchdog *watchdog, struct threads *threads);
