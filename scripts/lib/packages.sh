@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # the lists are used by those who source this
 # Debian's packages that building and testing need; sourced by the other scripts.
 
 packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev
@@ -27,6 +28,11 @@ as_root() {
   fi
 }
 
+install_packages() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" \
+    >/dev/null
+}
+
 # Installs what is missing of "$@". On other distributions it says what to install and goes on if the
 # programs are there already.
 need_packages() {
@@ -39,11 +45,10 @@ need_packages() {
   local missing
   missing=$(missing_packages "$@")
   [ -z "$missing" ] && return 0
-  echo "Installing: $missing"
+  echo "These packages are missing and are installed now (this needs root): $missing"
   # shellcheck disable=SC2086 # a list of words
-  as_root apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 && return 0
-  as_root apt-get update >/dev/null
+  install_packages $missing 2>/dev/null && return 0
+  as_root apt-get update >/dev/null || return 1
   # shellcheck disable=SC2086
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing \
-    >/dev/null
+  install_packages $missing
 }

@@ -65,7 +65,7 @@ class Daemon:
         self.api = Api(self.socket, schema)
         self.wrapper, self.flags, self.environment = [], ["--verbose"], {}
         self.process = None
-        self._notices = Notices(folder / "notify")
+        self.notices = Notices(folder / "notify")
 
     # Configuration
 
@@ -100,7 +100,7 @@ class Daemon:
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
         own = {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
-               "NOTIFY_SOCKET": self._notices.path}
+               "NOTIFY_SOCKET": self.notices.path}
         return kept | sanitizers | own | self.environment
 
     def spawn(self):
@@ -113,10 +113,10 @@ class Daemon:
         return self.process
 
     def start(self):
-        self._notices.drain()
+        self.notices.drain()
         self.spawn()
         try:
-            self._notices.wait_for("READY=1", self.process, START_TIMEOUT)
+            self.notices.wait_for("READY=1", self.process, START_TIMEOUT)
         except DaemonEnded as ended:
             raise DaemonEnded(f"{ended}\n{self.log()}") from None
         return self
@@ -145,9 +145,9 @@ class Daemon:
     def reload(self):
         """Writes the configuration and has it read anew; returns when that is done."""
         self.config.write()
-        self._notices.drain()
+        self.notices.drain()
         self.process.send_signal(signal.SIGHUP)
-        self._notices.wait_for("READY=1", self.process, START_TIMEOUT)
+        self.notices.wait_for("READY=1", self.process, START_TIMEOUT)
 
     @property
     def running(self):
@@ -166,7 +166,7 @@ class Daemon:
         finally:
             if self.running:
                 self.kill()
-            self._notices.close()
+            self.notices.close()
 
     # What most tests do first
 

@@ -1,0 +1,62 @@
+"""The main thread's own duties: the service manager's watchdog and the hook for events."""
+
+import json
+import signal
+import time
+
+
+def test_watchdog_is_fed_while_the_front_answers(daemon):
+    daemon.environment["WATCHDOG_USEC"] = "600000"
+    daemon.start()
+    for _ in range(3):
+        daemon.notices.wait_for("WATCHDOG=1", daemon.process, timeout=2)
+
+
+def test_says_that_it_stops(daemon):
+    daemon.start()
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.notices.wait_for("STOPPING=1", daemon.process, timeout=5)
+    assert daemon.process.wait(10) == 0
+
+
+def write_hook(folder):
+    """A program that keeps its standard input and its environment."""
+    hook = folder / "hook"
+    hook.write_text(f"#!/bin/sh\ncat >>{folder}/events\nenv >{folder}/hook-env\n")
+    hook.chmod(0o700)
+    return hook
+
+
+def wait_for_lines(path, count, timeout=15):
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        lines = path.read_text().splitlines() if path.exists() else []
+        if len(lines) >= count:
+            return [json.loads(line) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError(f"{path.name} has not {count} lines after {timeout} s")
+
+
+def test_hook_hears_of_a_dead_grant(daemon, plain, folder, api):
+    daemon.config.broker["on_event"] = str(write_hook(folder))
+    daemon.environment["CANARY"] = "must-not-be-inherited"
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, "plain/acme")
+    plain.revoke("acme")
+    assert api.token("plain/acme", wait=20).error == "consent_required"
+    (event,) = wait_for_lines(folder / "events", 1)
+    assert event["event"] == "consent_required"
+    assert event["account"] == "plain/acme"
+    assert event["provider"] == "plain"
+    environment = (folder / "hook-env").read_text()
+    assert "CANARY" not in environment and "NOTIFY_SOCKET" not in environment
+
+
+def test_a_missing_hook_is_said_and_harms_nothing(daemon, plain, folder, api):
+    daemon.config.broker["on_event"] = str(folder / "not-there")
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, "plain/acme")
+    plain.revoke("acme")
+    assert api.token("plain/acme", wait=20).error == "consent_required"
+    assert api.health().status == 200
+    assert "not-there cannot be started" in daemon.log()
