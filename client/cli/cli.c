@@ -54,8 +54,7 @@ static void hint_consent(const struct tb_error *error, const char *account)
 static void give_hint(const struct tb_error *error, const char *account)
 {
     if (error->status == TB_NO_BROKER)
-        cli_say("start your own: systemctl --user start tokenbroker\n"
-                "or the system's: systemctl start tokenbroker");
+        cli_say("start it: systemctl --user start tokenbroker (or without --user: the system's)");
     if (error->status == TB_CONSENT_REQUIRED)
         hint_consent(error, account);
     if (error->code && strcmp(error->code, "unknown_account") == 0 && account)

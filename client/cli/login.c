@@ -85,11 +85,13 @@ static void announce(const struct login *login, const struct tb_value *started)
     unsigned port = browser_loopback_port(link);
 
     if (!login->cli->arguments.no_browser && browser_open(link)) {
-        cli_say("Your browser opens the page to connect %s. If it does not, open this:\n    %s",
-                login->account, link);
+        cli_say("Your browser opens the page to connect %s. If it does not, open this:",
+                login->account);
+        cli_say("    %s", link);
         return;
     }
-    cli_say("To connect %s, open this in a browser:\n    %s", login->account, link);
+    cli_say("To connect %s, open this in a browser:", login->account);
+    cli_say("    %s", link);
     if (port > 0)
         browser_say_tunnel(port);
     cli_say("Waiting for you there. Ctrl-C cancels.");
@@ -227,10 +229,10 @@ static int paste(struct login *login, const struct tb_value *started)
     bool again = true;
     int result = TB_FAILED;
 
-    cli_say("To connect %s, open this in a browser, anywhere:\n    %s\n"
-            "When you have agreed, copy the address of the page on which you end, even if that\n"
-            "page is an error, and paste it here.",
-            login->account, text_of(started, "authorize_url"));
+    cli_say("To connect %s, open this in a browser, anywhere:", login->account);
+    cli_say("    %s", text_of(started, "authorize_url"));
+    cli_say("When you have agreed, copy the address of the page on which you end, even if");
+    cli_say("that page is an error, and paste it here.");
     for (int i = 0; again && i < PASTE_ATTEMPTS; i++) {
         int r = read_address(login, &body);
         if (r == PROMPT_INTERRUPTED)

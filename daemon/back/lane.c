@@ -63,6 +63,8 @@ struct failure lane_pause_failure(const struct lane *lane)
 
 void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id, bool with_rows)
 {
+    if (pause_holds(&lane->pause))
+        lane_pump(lane); /* a canary that is due goes first: it may be this account */
     struct flight *flight = lane_find_flight(lane, name);
     if (flight) {
         flight_join(flight, id, with_rows);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "io/store_sqlite_private.h"
 
@@ -350,6 +351,28 @@ size_t count_kept(struct stage *stage, enum kept_kind kind)
     return count;
 }
 
+struct opening {
+    struct seal_key *key;
+    struct grant *grant;
+};
+
+static bool open_kept(void *userdata, const struct kept_row *row)
+{
+    const struct opening *opening = userdata;
+    grant_release(opening->grant);
+    assert_int_equal(vault_open_kept(opening->key, row, opening->grant), 0);
+    return true;
+}
+
+void held_consent(struct stage *stage, struct grant *grant)
+{
+    CLEANUP(cleanup_store) struct store *store = open_store(stage);
+    CLEANUP(cleanup_seal_key) struct seal_key *key = make_key();
+    struct opening opening = { key, grant };
+    assert_int_equal(
+        store_each_kept(store, KEPT_HELD_CONSENT, INT64_MAX, 1000, open_kept, &opening), 0);
+}
+
 void run_sql(struct stage *stage, const char *sql)
 {
     CLEANUP(cleanup_store) struct store *store = open_store(stage);
@@ -550,6 +573,7 @@ int run_quietly(const struct CMUnitTest *tests, size_t count)
         return 1;
     if (__sanitizer_set_report_fd)
         __sanitizer_set_report_fd((void *)(intptr_t)error_fd);
+    log_start(LOG_LEVEL_DEBUG);
     (void)dup2(fileno(caught), STDERR_FILENO);
     int failed = _cmocka_run_group_tests("back", tests, count, NULL, NULL);
     (void)dup2(error_fd, STDERR_FILENO);

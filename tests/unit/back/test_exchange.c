@@ -1,0 +1,288 @@
+/* A code becomes a grant: sent once, on disk before it is told, held when it is another's. */
+
+#include "fixture.h"
+
+#include "back/exchange.h"
+
+#include <stdio.h>
+
+static void the_grant_is_stored_then_told(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    CLEANUP(cleanup_message) struct message *came = answer(stage, id);
+    assert_false(came->failed);
+    assert_int_equal(came->consent->outcome, CONSENT_GRANTED);
+    assert_string_equal(came->consent->scope, "read write");
+    assert_false(came->consent->fewer_scopes);
+    assert_true(came->consent->expires_at > broker_now() + 50 * MINUTE);
+    assert_int_equal(stage->notice_count, 1);
+    assert_true(holds(stage->notices[0]->token->access_token, "at-secret-1"));
+    assert_int_equal(server_count(stage->server, "code=code-secret-1"), 1);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+    assert_true(row.refresh_at > 0);
+    assert_true(row.created_at > 0);
+}
+
+static void nothing_is_told_while_the_disk_is_full(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, NULL, 1));
+    refuse_commits(2);
+    server_release(stage->server);
+    rest(200);
+    assert_false(answered(stage, id));
+    expect_ok(stage, id);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
+static void fewer_scopes_are_said(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200,
+                                   .body = "{\"access_token\":\"at-secret-1\",\"scope\":\"read\"}" });
+    CLEANUP(cleanup_message) struct message *came =
+        answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_false(came->failed);
+    assert_true(came->consent->fewer_scopes);
+    assert_int_equal(came->consent->outcome, CONSENT_WITHOUT_REFRESH_TOKEN);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_false(row.has_refresh_token);
+    assert_int_equal(row.refresh_at, 0);
+    assert_string_equal(row.scope, "read");
+}
+
+static void a_refused_code_changes_nothing(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    assert_false(ask_paused(stage));
+}
+
+/* The id_token's nonce is "other": somebody else's code was put into this login. */
+static void a_code_of_another_login_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200,
+                                   .body = "{\"access_token\":\"at-secret-1\",\"id_token\":"
+                                           "\"eyJhbGciOiJub25lIn0.eyJub25jZSI6Im90aGVyIn0.\"}" });
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", "mine"),
+                   WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", "other"));
+}
+
+static void a_consent_for_another_identity_is_held(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-one",
+                               .access_token = "at-secret-one",
+                               .lifetime_ms = HOUR,
+                               .identity = "one" });
+    server_script(stage->server,
+                  (struct canned){ .status = 200,
+                                   .body = "{\"access_token\":\"at-secret-two\",\"expires_in\":60,"
+                                           "\"company_id\":\"two\"}" });
+    start(stage);
+    CLEANUP(cleanup_message) struct message *came =
+        answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_false(came->failed);
+    assert_int_equal(came->consent->outcome, CONSENT_IDENTITY_MISMATCH);
+    assert_string_equal(came->consent->identity, "two");
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-one");
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_string_equal(row.identity, "one");
+    assert_int_equal(row.generation, 1);
+    assert_int_equal(count_kept(stage, KEPT_HELD_CONSENT), 1);
+    /* What is held has nothing of the other identity in it. */
+    CLEANUP(cleanup_grant) struct grant held = { 0 };
+    held_consent(stage, &held);
+    assert_true(holds(held.access_token, "at-secret-two"));
+    assert_null(held.refresh_token);
+}
+
+static void a_refresh_token_that_still_works_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-one" });
+    seed(stage, (struct seed){ .label = "b",
+                               .refresh_token = "rt-secret-dead",
+                               .state = ACCOUNT_CONSENT_REQUIRED });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-2", NULL));
+    /* b's dead token is nobody's now: it may be imported elsewhere. */
+    expect_ok(stage, ask_import(stage, "c", "rt-secret-dead"));
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-one"));
+    grant_release(&grant);
+    account_row_release(&row);
+    stored(stage, "b", &row, &grant);
+    assert_null(grant.refresh_token);
+    assert_false(row.has_refresh_token);
+}
+
+static void a_refresh_token_of_another_account_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-1" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    CLEANUP(cleanup_message) struct message *came =
+        answer(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
+    assert_true(came->failed);
+    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    assert_non_null(strstr(came->failure.description, "acme/a"));
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "b"), WIRE_UNKNOWN_ACCOUNT);
+}
+
+static void a_code_that_was_not_sent_is_tried_again(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->token_endpoint, "http://127.0.0.1:1/token");
+    set_speed(10);
+    start(stage);
+    const int64_t begun = broker_now();
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL),
+                   WIRE_PROVIDER_UNAVAILABLE);
+    assert_true(broker_now() - begun >= 2 * EXCHANGE_RETRY_MS);
+}
+
+static void a_code_that_was_sent_is_not_sent_again(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 0 });
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL),
+                   WIRE_PROVIDER_UNAVAILABLE);
+    rest(100);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+/* A code can be spent once: what a broken connection had brought until then may be all. */
+static void a_whole_reply_on_a_broken_connection_counts(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .cut = true });
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
+/* Only the refresh token could be read: it is stored, and spent at once for a whole reply. */
+static void a_rescued_refresh_token_is_a_grant(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"refresh_token\":\"rt-secret-x\"}" });
+    server_script(stage->server, (struct canned){ .match = "rt-secret-x",
+                                                  .status = 200,
+                                                  .body = GRANT_PLAIN });
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    await_generation(stage, "a", 2);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+}
+
+static void an_unknown_provider_is_said(void **state)
+{
+    struct stage *stage = *state;
+    expect_failure(stage, ask_exchange(stage, "nobody/a", "code-secret-1", NULL),
+                   WIRE_UNKNOWN_PROVIDER);
+}
+
+static void a_new_consent_ends_a_refresh_that_is_in_the_air(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .match = "rt-secret-a",
+                                                  .status = 200,
+                                                  .body = GRANT_ROTATED,
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    const uint64_t refresh = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    server_release(stage->server);
+    expect_failure(stage, refresh, WIRE_BUSY);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-2"));
+}
+
+static void the_end_waits_for_a_code_in_the_air(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, NULL, 1));
+    begin_stop(stage);
+    rest(50);
+    server_release(stage->server);
+    stop(stage);
+    expect_ok(stage, id);
+}
+
+static void the_end_answers_a_code_that_hangs(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(50);
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    start(stage);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, NULL, 1));
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_STARTED(the_grant_is_stored_then_told),
+        TEST_STARTED(nothing_is_told_while_the_disk_is_full),
+        TEST_STARTED(fewer_scopes_are_said),
+        TEST_STARTED(a_refused_code_changes_nothing),
+        TEST_STARTED(a_code_of_another_login_is_refused),
+        TEST(a_consent_for_another_identity_is_held),
+        TEST(a_refresh_token_that_still_works_is_kept),
+        TEST(a_refresh_token_of_another_account_is_refused),
+        TEST(a_code_that_was_not_sent_is_tried_again),
+        TEST_STARTED(a_code_that_was_sent_is_not_sent_again),
+        TEST_STARTED(a_whole_reply_on_a_broken_connection_counts),
+        TEST_STARTED(a_rescued_refresh_token_is_a_grant),
+        TEST_STARTED(an_unknown_provider_is_said),
+        TEST(a_new_consent_ends_a_refresh_that_is_in_the_air),
+        TEST_STARTED(the_end_waits_for_a_code_in_the_air),
+        TEST(the_end_answers_a_code_that_hangs),
+    };
+    return RUN(tests);
+}

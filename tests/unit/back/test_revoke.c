@@ -1,0 +1,197 @@
+/* Forgotten accounts' tokens are revoked at their provider, through outages and restarts. */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+static int set_up_revoking(void **state)
+{
+    char url[128];
+    (void)set_up(state);
+    struct stage *stage = *state;
+    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
+    set_text(&acme(stage)->revocation_endpoint, url);
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .access_token = "at-secret-a",
+                               .lifetime_ms = HOUR });
+    return 0;
+}
+
+static void await_kept(struct stage *stage, size_t count)
+{
+    rest(200);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), count);
+}
+
+static void the_refresh_token_goes_first(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .match = "rt-secret-a", .status = 200, .held = true });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_true(server_wait(stage->server, "token=rt-secret-a", 1));
+    rest(50);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    server_release(stage->server);
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    await_kept(stage, 0);
+    assert_int_equal(server_count(stage->server, NULL), 2);
+}
+
+static void an_outage_is_waited_for(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 2, .status = 503 });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 0 });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    set_speed(50);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    assert_int_equal(server_count(stage->server, "token=rt-secret-a"), 4);
+    await_kept(stage, 0);
+}
+
+static void a_restart_does_not_forget_it(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 503 });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, NULL, 1));
+    await_kept(stage, 1);
+    set_speed(50);
+    start(stage);
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    await_kept(stage, 0);
+}
+
+static void a_refusal_is_final(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 400, .body = BAD_CLIENT });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, NULL, 2));
+    await_kept(stage, 0);
+}
+
+static void without_an_endpoint_there_is_nothing_to_do(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->revocation_endpoint, NULL);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    await_kept(stage, 0);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+}
+
+/* The endpoint is known to the issuer alone, and nobody has asked it since the start. */
+static void the_endpoint_is_discovered_for_it(void **state)
+{
+    struct stage *stage = *state;
+    static char document[1024];
+    set_text(&acme(stage)->revocation_endpoint, NULL);
+    set_text(&acme(stage)->token_endpoint, NULL);
+    set_text(&acme(stage)->issuer, stage->url);
+    (void)snprintf(document, sizeof document,
+                   "{\"issuer\":\"%s\",\"token_endpoint\":\"%s/t\",\"authorization_endpoint\":"
+                   "\"%s/a\",\"revocation_endpoint\":\"%s/r\"}",
+                   stage->url, stage->url, stage->url, stage->url);
+    server_script(stage->server, (struct canned){ .match = "GET ", .times = 2, .status = 503 });
+    server_script(stage->server,
+                  (struct canned){ .match = "GET ", .status = 200, .body = document });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    set_speed(50);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "POST /r ", 2));
+    await_kept(stage, 0);
+}
+
+/* At the end, while discovery for it hangs. */
+static void the_end_leaves_it_for_the_next_start(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->revocation_endpoint, NULL);
+    set_text(&acme(stage)->token_endpoint, NULL);
+    set_text(&acme(stage)->issuer, stage->url);
+    server_script(stage->server, (struct canned){ .status = 200, .held = true });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, NULL, 1));
+    await_kept(stage, 1);
+}
+
+static void what_cannot_be_unsealed_does_not_block_the_rest(void **state)
+{
+    struct stage *stage = *state;
+    char sql[512];
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO kept (kind, provider, label, created_at, due_at, tries, sealed)"
+                       " VALUES (2, 'acme', 'x%d', 1, 1, 0, x'0102')",
+                       i);
+        run_sql(stage, sql);
+    }
+    server_script(stage->server, (struct canned){ .status = 200 });
+    set_speed(50);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+}
+
+static void a_provider_that_is_gone_is_not_asked(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 503 });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, NULL, 1));
+    (void)snprintf(acme(stage)->name, sizeof acme(stage)->name, "elsewhere");
+    reload(stage);
+    await_kept(stage, 1);
+    set_speed(50);
+    start(stage);
+    await_kept(stage, 0);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+/* In the air at the end: nothing is lost, it is sent again after the next start. */
+static void what_is_in_the_air_at_the_end_is_sent_again(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 200, .held = true });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, NULL, 1));
+    await_kept(stage, 1);
+    start(stage);
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+}
+
+int main(void)
+{
+#define TEST_REVOKING(name) cmocka_unit_test_setup_teardown(name, set_up_revoking, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST_REVOKING(the_refresh_token_goes_first),
+        TEST_REVOKING(an_outage_is_waited_for),
+        TEST_REVOKING(a_restart_does_not_forget_it),
+        TEST_REVOKING(a_refusal_is_final),
+        TEST_REVOKING(without_an_endpoint_there_is_nothing_to_do),
+        TEST_REVOKING(the_endpoint_is_discovered_for_it),
+        TEST_REVOKING(the_end_leaves_it_for_the_next_start),
+        TEST_REVOKING(what_cannot_be_unsealed_does_not_block_the_rest),
+        TEST_REVOKING(a_provider_that_is_gone_is_not_asked),
+        TEST_REVOKING(what_is_in_the_air_at_the_end_is_sent_again),
+    };
+    return RUN(tests);
+}
