@@ -359,6 +359,8 @@ static int send_request(struct flight *flight)
         .proxy = provider->proxy,
     };
     outcome->sent_at = clock_now();
+    if (provider->refresh_kills_access)
+        keeper_notify(flight->keeper, &flight->name, outcome->generation, NULL);
     r = http_send(flight->keeper->http, &http, replied, flight, &flight->transfer);
     token_request_release(&request);
     return r;

@@ -149,7 +149,7 @@ static void ask_token(struct keeper *keeper, struct message *question)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int64_t min_ttl_ms = 0;
-    const struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
+    struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
     if (!read_row(keeper, question, &row))
         return;
     if (!lane) {
@@ -158,7 +158,9 @@ static void ask_token(struct keeper *keeper, struct message *question)
     }
     if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
         return;
-    if (token_serves(&row, min_ttl_ms))
+    const bool dies_now = lane_setup(lane)->provider->refresh_kills_access &&
+                          lane_flies(lane, &question->account);
+    if (token_serves(&row, min_ttl_ms) && !dies_now)
         answer_token(keeper, question, &row);
     else
         demand_refresh(keeper, question, &row, false);

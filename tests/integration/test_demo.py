@@ -108,6 +108,7 @@ def test_taken_port(demo):
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind(("127.0.0.1", FIRST_PORT))
+            holder.listen()
         except OSError:
             pass  # somebody else holds it: as good
         said = _ends_well(demo())
