@@ -13,7 +13,8 @@
 
 enum { SOCKET_PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path };
 
-/* Until when, in milliseconds of connection_now(), and a descriptor that ends it when it is readable
+/* Until when, in milliseconds of connection_now(), and a descriptor that ends it when it is
+ * readable
  * (-1: none). */
 struct patience {
     int64_t deadline_ms;
@@ -23,8 +24,8 @@ struct patience {
 /* Milliseconds of a clock that never jumps. */
 int64_t connection_now(void);
 
-/* Connects; the caller closes *ret_fd. -ENAMETOOLONG for a path that no socket can have, connect()'s
- * errors, -ETIMEDOUT when the backlog stayed full. */
+/* Connects; the caller closes *ret_fd. -ENAMETOOLONG for a path that no socket can have,
+ * connect()'s errors, -ETIMEDOUT when the backlog stayed full. */
 int connection_open(const char *path, const struct patience *patience, int *ret_fd);
 
 /* Sends all of it. */

@@ -15,7 +15,8 @@ enum {
     DECODE_VALUES_MAX = 32 * 1024,
 };
 
-/* A value of a document. The values stand in the order of the text: a container's first follows it. */
+/* A value of a document. The values stand in the order of the text: a container's first follows it.
+ */
 struct tb_value {
     enum tb_type type;
     bool whole;         /* a number that integer holds */

@@ -5,9 +5,9 @@
 
 /*
  * Decodes the JSON string that begins with the quote at *next (RFC 8259 7) into out, which has room
- * for as many bytes as the string has with its quotes; a NUL ends it. Moves *next behind the closing
- * quote. False: no string, bad UTF-8 or escape, half of a surrogate pair, a control character or
- * U+0000.
+ * for as many bytes as the string has with its quotes; a NUL ends it. Moves *next behind the
+ * closing quote. False: no string, bad UTF-8 or escape, half of a surrogate pair, a control
+ * character or U+0000.
  */
 bool decode_string(const char **next, const char *end, char *out, size_t *ret_length);
 

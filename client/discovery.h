@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-/* Longer than any socket's path may be, so that a cut path is refused and never taken for another. */
+/* Longer than any socket's path may be, so that a cut path is refused and never taken for another.
+ */
 enum { PLACES_MAX = 3, PLACE_SIZE = 512 };
 
 /* The sockets to try, in order. */

@@ -272,7 +272,11 @@ static int begin_body(struct http_answer *answer, size_t head_length)
     answer->head_whole = true;
     if (rest.failed)
         return -ENOMEM;
-    return read_head(answer) ? take_body(answer, text_string(&rest), rest.length) : -EBADMSG;
+    if (!read_head(answer))
+        return -EBADMSG;
+    if (answer->framing == HTTP_BY_LENGTH && answer->left > answer->body.maximum)
+        return -EMSGSIZE;
+    return take_body(answer, text_string(&rest), rest.length);
 }
 
 int http_answer_take(struct http_answer *answer, const char *bytes, size_t length)

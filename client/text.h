@@ -8,8 +8,8 @@
 
 /*
  * Text that grows up to a maximum, in memory that is overwritten before it is given back: requests
- * and answers hold tokens. A failure (no memory, over the maximum) lasts: look at failed once, at the
- * end; the content is the empty text then.
+ * and answers hold tokens. A failure (no memory, over the maximum) lasts: look at failed once, at
+ * the end; the content is the empty text then.
  */
 struct text {
     char *data;      /* NULL or ended by a NUL that is not counted */

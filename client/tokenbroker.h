@@ -21,8 +21,8 @@
  * Structs are made by the library alone: later versions add members at their ends.
  *
  * Threads: one struct tb_broker is used by one thread at a time; there is no global state. Signals:
- * SIGPIPE is never raised, and a call goes on after a signal handler has run. Descriptors are closed
- * on exec. Memory that held a token, a request or a reply is overwritten before it is freed.
+ * SIGPIPE is never raised, and a call goes on after a signal handler has run. Descriptors are
+ * closed on exec. Memory that held a token, a request or a reply is overwritten before it is freed.
  */
 #ifndef TOKENBROKER_H
 #define TOKENBROKER_H
@@ -64,9 +64,9 @@ struct tb_value;
 /* Why a call failed. */
 struct tb_error {
     enum tb_status status; /* never TB_OK */
-    const char *code;      /* the broker's word, such as "consent_required"; NULL: no answer of its */
-    const char *message;   /* one line for a person, without a secret; never NULL */
-    const char *account;   /* "provider/label", or NULL */
+    const char *code;    /* the broker's word, such as "consent_required"; NULL: no answer of its */
+    const char *message; /* one line for a person, without a secret; never NULL */
+    const char *account; /* "provider/label", or NULL */
     const char *start_url; /* where a person may consent, or NULL */
     const char *broker;    /* the path of the socket that answered, or NULL */
     int64_t retry_after;   /* seconds until it is worth another try, or TB_DEFAULT */
@@ -134,8 +134,9 @@ TB_API const char *tb_broker_path(const struct tb_broker *broker);
 TB_API void tb_set_timeout(struct tb_broker *broker, int timeout_ms);
 
 /*
- * Calls end early, with TB_FAILED and the code "interrupted", while this descriptor is readable, such
- * as a signalfd or the read end of a pipe; -1 (at first): none. The descriptor stays the caller's.
+ * Calls end early, with TB_FAILED and the code "interrupted", while this descriptor is readable,
+ * such as a signalfd or the read end of a pipe; -1 (at first): none. The descriptor stays the
+ * caller's.
  */
 TB_API void tb_set_interrupt(struct tb_broker *broker, int fd);
 
@@ -160,10 +161,10 @@ TB_API struct tb_token *tb_token_free(struct tb_token *token);
  * such as "/v1/accounts?limit=10", percent-encoded by the caller; body JSON text or NULL. An answer
  * of 200 is given in ret_reply; any other is a tb_error with the broker's code and message.
  *
- * TB_USAGE: also for a path that is none. TB_FAILED: also for an answer that is not HTTP, not JSON or
- * larger than 1 MiB, for one that takes too long, and for a connection that broke; where that was
- * a kept connection and the request has no effect when repeated, it is sent once more on a new one.
- * Free with tb_reply_free().
+ * TB_USAGE: also for a path that is none. TB_FAILED: also for an answer that is not HTTP, not JSON
+ * or larger than 1 MiB, for one that takes too long, and for a connection that broke; where that
+ * was a kept connection and the request has no effect when repeated, it is sent once more on a new
+ * one. Free with tb_reply_free().
  */
 TB_API enum tb_status tb_call(struct tb_broker *broker, const char *method, const char *path,
                               const char *body, struct tb_reply **ret_reply,
@@ -177,7 +178,8 @@ TB_API const struct tb_value *tb_reply_value(const struct tb_reply *reply);
 
 /*
  * Walking through an answer. All take NULL for a value that is not there, so that
- * tb_value_text(tb_value_member(tb_value_member(account, "last_error"), "error"), NULL) needs no checks.
+ * tb_value_text(tb_value_member(tb_value_member(account, "last_error"), "error"), NULL) needs no
+ * checks.
  */
 
 /* What it is; TB_NULL for NULL. */

@@ -104,8 +104,7 @@ static void put_access_token(struct sheet *sheet, const struct tb_value *account
 static void put_refresh_token(struct sheet *sheet, const struct tb_value *account)
 {
     char words[WORDS_SIZE];
-    int64_t at =
-        tb_value_integer(tb_value_member(account, "refresh_token_expires_at"), TB_DEFAULT);
+    int64_t at = tb_value_integer(tb_value_member(account, "refresh_token_expires_at"), TB_DEFAULT);
 
     if (!tb_value_true(tb_value_member(account, "has_refresh_token")))
         sheet_put(sheet, "refresh token", "none");

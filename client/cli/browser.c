@@ -110,5 +110,6 @@ void browser_say_tunnel(unsigned port)
         (void)snprintf(host, sizeof host, "HOST");
     host[sizeof host - 1] = '\0';
     cli_say("If your browser is on another machine, first run this there:");
-    cli_say("    ssh -L %u:127.0.0.1:%u %s@%s", port, port, person ? person->pw_name : "USER", host);
+    cli_say("    ssh -L %u:127.0.0.1:%u %s@%s", port, port, person ? person->pw_name : "USER",
+            host);
 }

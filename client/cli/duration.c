@@ -6,8 +6,8 @@
 static const struct {
     const char *name;
     int64_t seconds;
-} units[] = { { "", 1 },      { "s", 1 },          { "min", 60 },
-              { "h", 3600 },  { "d", 24 * 3600 },  { "w", 7 * 24 * 3600 } };
+} units[] = { { "", 1 },     { "s", 1 },         { "min", 60 },
+              { "h", 3600 }, { "d", 24 * 3600 }, { "w", 7 * 24 * 3600 } };
 
 static int64_t unit_seconds(const char *name)
 {

@@ -50,7 +50,8 @@ static int run(struct cli *cli)
 
 static const struct option_row options[] = {
     OPTION_ROW("--min-ttl", OPTION_DURATION, min_ttl, "TIME", "valid for at least so long yet"),
-    OPTION_ROW("--wait", OPTION_DURATION, wait, "TIME", "wait so long for a refresh; 30 s, at most 60"),
+    OPTION_ROW("--wait", OPTION_DURATION, wait, "TIME",
+               "wait so long for a refresh; 30 s, at most 60"),
     OPTIONS_END,
 };
 

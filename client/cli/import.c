@@ -42,8 +42,7 @@ static int run(struct cli *cli)
 }
 
 static const struct option_row options[] = {
-    OPTION_ROW("--access-token", OPTION_FLAG, access_token, NULL,
-               "it is a static access token"),
+    OPTION_ROW("--access-token", OPTION_FLAG, access_token, NULL, "it is a static access token"),
     OPTION_ROW("--scope", OPTION_TEXT, scope, "SCOPE", "what the token was granted"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print the account as JSON"),
     OPTIONS_END,

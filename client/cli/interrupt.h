@@ -6,5 +6,6 @@
  * signals end us as always. Never closed: the process ends soon. */
 int interrupt_take(void);
 
-/* Ends the process by the signal that came, as if it had not been taken; returns only if none did. */
+/* Ends the process by the signal that came, as if it had not been taken; returns only if none did.
+ */
 void interrupt_die(int fd);

@@ -269,10 +269,13 @@ static int run(struct cli *cli)
 }
 
 static const struct option_row options[] = {
-    OPTION_ROW("--paste", OPTION_FLAG, paste, NULL, "finish by pasting an address; no callback needed"),
+    OPTION_ROW("--paste", OPTION_FLAG, paste, NULL,
+               "finish by pasting an address; no callback needed"),
     OPTION_ROW("--no-browser", OPTION_FLAG, no_browser, NULL, "only print the link"),
-    OPTION_ROW("--scope", OPTION_TEXT, scope, "SCOPE", "ask for this, in place of what is configured"),
-    OPTION_ROW("--param", OPTION_PARAM, params, "NAME=VALUE", "add to the authorization request; repeatable"),
+    OPTION_ROW("--scope", OPTION_TEXT, scope, "SCOPE",
+               "ask for this, in place of what is configured"),
+    OPTION_ROW("--param", OPTION_PARAM, params, "NAME=VALUE",
+               "add to the authorization request; repeatable"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print how it ended as JSON"),
     OPTIONS_END,
 };

@@ -7,9 +7,18 @@
 #include "client/cli/nearest.h"
 
 static const struct command *const commands[] = {
-    &command_login,  &command_token,  &command_exec,   &command_list,
-    &command_status, &command_refresh, &command_reject, &command_import,
-    &command_logout, &command_retry,  &command_health, &command_audit,
+    &command_login,
+    &command_token,
+    &command_exec,
+    &command_list,
+    &command_status,
+    &command_refresh,
+    &command_reject,
+    &command_import,
+    &command_logout,
+    &command_retry,
+    &command_health,
+    &command_audit,
     NULL,
 };
 

@@ -139,8 +139,7 @@ static bool take_option(char **argv, int *index, const struct option_row *rows,
     return set_value(row, arguments, argv[(*index)++], objection);
 }
 
-static bool take_operand(const char *word, struct arguments *arguments,
-                         struct objection *objection)
+static bool take_operand(const char *word, struct arguments *arguments, struct objection *objection)
 {
     if (arguments->operand_count == OPERANDS_MAX)
         return object(objection, "unexpected argument '%s'", word);

@@ -51,11 +51,15 @@ struct option_row {
     {                                                                                              \
         (name), (kind), offsetof(struct arguments, field), (metavar), (help)                       \
     }
-#define OPTIONS_END { NULL, OPTION_END, 0, NULL, NULL }
+#define OPTIONS_END                                                                                \
+    {                                                                                              \
+        NULL, OPTION_END, 0, NULL, NULL                                                            \
+    }
 
 /* The options that every command takes. */
 extern const struct option_row options_global[];
 
+/* Nothing said yet: the numbers are TB_DEFAULT. */
 void arguments_init(struct arguments *arguments);
 
 /* Why a command line cannot be taken: a sentence without its end, and the word it is about. */

@@ -130,9 +130,10 @@ int prompt_secret(const char *prompt, int interrupt_fd, int64_t timeout_s, struc
     bool terminal = prompt_possible();
     int64_t deadline_ms = timeout_s < 0 ? INT64_MAX : connection_now() + timeout_s * MS_PER_S;
 
+    /* Silent before it asks: whoever answers at once is not shown either. */
     if (terminal) {
-        (void)output_bytes(STDERR_FILENO, prompt, strlen(prompt));
         terminal = silence();
+        (void)output_bytes(STDERR_FILENO, prompt, strlen(prompt));
     }
     int r = read_line(interrupt_fd, deadline_ms, terminal, out);
     if (terminal)

@@ -9,9 +9,10 @@ enum {
 };
 
 /*
- * Reads one line from stdin, without the line end. On a terminal it writes the prompt to stderr first
- * and shows nothing of what is typed. 0, or -1 (and says so) when nothing came or it is too long;
- * PROMPT_INTERRUPTED when interrupt_fd (-1: none) became readable; PROMPT_TIMEOUT after timeout_s
+ * Reads one line from stdin, without the line end. On a terminal it writes the prompt to stderr
+ * first and shows nothing of what is typed. 0, or -1 (and says so) when nothing came or it is too
+ * long; PROMPT_INTERRUPTED when interrupt_fd (-1: none) became readable; PROMPT_TIMEOUT after
+ * timeout_s
  * (-1: never).
  */
 int prompt_secret(const char *prompt, int interrupt_fd, int64_t timeout_s, struct text *out);

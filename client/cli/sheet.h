@@ -13,12 +13,12 @@ enum { SHEET_MAX = 256 * 1024 };
 
 #define SHEET_FOR_STDOUT()                                                                         \
     {                                                                                              \
-        .out = TEXT_WITH_MAXIMUM(SHEET_MAX), .width = output_width(), .coloured = output_coloured()  \
+        .out = TEXT_WITH_MAXIMUM(SHEET_MAX), .width = output_width(),                              \
+        .coloured = output_coloured()                                                              \
     }
 
 /* Adds a line; what would be printed is made harmless and wrapped at spaces. */
-void sheet_put(struct sheet *sheet, const char *label, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+void sheet_put(struct sheet *sheet, const char *label, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Adds a line with one short word in a colour. */
 void sheet_put_tinted(struct sheet *sheet, const char *label, const char *word, enum tint tint);

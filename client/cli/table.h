@@ -23,11 +23,12 @@ struct table {
     bool failed; /* no memory; lasts */
 };
 
-/* Adds a cell; columns after the last of a row begin a new row. The text is copied and made harmless;
- * NULL is "". */
+/* Adds a cell; columns after the last of a row begin a new row. The text is copied and made
+ * harmless; NULL is "". */
 void table_add(struct table *table, const char *text, enum tint tint);
 
-/* Appends all rows. width: columns that they have to fit in, 0 for any; coloured: tints are shown. */
+/* Appends all rows. width: columns that they have to fit in, 0 for any; coloured: tints are shown.
+ */
 void table_put(const struct table *table, size_t width, bool coloured, struct text *out);
 
 /* Appends a text in a colour. */

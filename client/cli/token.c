@@ -68,8 +68,9 @@ static const struct {
     const char *name;
     format_function write;
 } formats[] = {
-    { "plain", format_plain }, { "header", format_header }, { "curl", format_curl },
-    { "env", format_env },     { "json", NULL },
+    { "plain", format_plain }, { "header", format_header },
+    { "curl", format_curl },   { "env", format_env },
+    { "json", NULL },
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
@@ -137,7 +138,8 @@ static int run(struct cli *cli)
 
 static const struct option_row options[] = {
     OPTION_ROW("--min-ttl", OPTION_DURATION, min_ttl, "TIME", "valid for at least so long yet"),
-    OPTION_ROW("--wait", OPTION_DURATION, wait, "TIME", "wait so long for a refresh; 30 s, at most 60"),
+    OPTION_ROW("--wait", OPTION_DURATION, wait, "TIME",
+               "wait so long for a refresh; 30 s, at most 60"),
     OPTION_ROW("--format", OPTION_TEXT, format, "FORMAT", "plain, json, header, curl or env"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "the same as --format json"),
     OPTIONS_END,
@@ -147,7 +149,7 @@ const struct command command_token = {
     .name = "token",
     .operands = "ACCOUNT",
     .summary = "print an access token that is valid now",
-    .details = "  curl -K <(tokenbroker token zenegy/acme --format curl) https://api.example.com/\n"
+    .details = "  curl -K <(tokenbroker token zenegy/acme --format curl) https://api.example/\n"
                "  eval \"$(tokenbroker token zenegy/acme --format env)\"\n",
     .options = options,
     .operands_min = 1,

@@ -146,11 +146,14 @@ static int build(struct back *back)
 static void tear_down(struct back *back)
 {
     struct keeper *keeper = &back->keeper;
+    keeper->stopping = true; /* also where no STOP came */
+    if (keeper->lanes)
+        lanes_give_up(keeper->lanes);
+    if (keeper->commits)
+        commits_finish(keeper->commits); /* while those who wait for it are still there */
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
-    if (keeper->commits)
-        commits_finish(keeper->commits); /* while those who wait for it are still there */
     revocations_free(keeper->revocations);
     exchanges_free(keeper->exchanges);
     lanes_free(keeper->lanes);

@@ -12,7 +12,12 @@
 #include "base/log.h"
 #include "oauth/lifetime.h"
 
-enum job_result { JOB_NOT_FOUND = STORE_NOT_FOUND, JOB_OWNED = 50, JOB_NOT_CURRENT };
+enum job_result {
+    JOB_NOT_FOUND = STORE_NOT_FOUND,
+    JOB_OWNED = 50,
+    JOB_NOT_CURRENT,
+    JOB_REJECTED_BEFORE
+};
 
 struct job {
     struct keeper *keeper;
@@ -38,6 +43,11 @@ static struct failure job_failure(const struct job *job, int result)
     if (result == JOB_OWNED)
         return failure_make(WIRE_BAD_REQUEST, 0, "account %s/%s holds this refresh token already",
                             job->owner.provider, job->owner.label);
+    if (result > 0)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "what the store holds of %s is damaged, or sealed with another key: "
+                            "restore a backup, or log it out and in again",
+                            name);
     return failure_make(WIRE_BUSY, 1, "the broker's store refuses writes (%s): %s is unchanged",
                         store_message(job->keeper->store), name);
 }
@@ -70,7 +80,7 @@ static void answer_row(struct job *job)
 static void job_done(void *userdata, int result)
 {
     struct job *job = userdata;
-    if (result == 0 || result == JOB_NOT_CURRENT) {
+    if (result == 0 || result == JOB_NOT_CURRENT || result == JOB_REJECTED_BEFORE) {
         job->tell(job);
     } else {
         const struct failure failure = job_failure(job, result);
@@ -117,6 +127,8 @@ static int apply_reject(void *userdata, struct store *store)
     if (!grant.access_token || strcmp(secret_fingerprint(grant.access_token, fingerprint),
                                       job->question->fingerprint) != 0)
         return JOB_NOT_CURRENT;
+    if (row.rejected)
+        return JOB_REJECTED_BEFORE; /* saying it again does not hurry the refresh */
     row.rejected = true;
     if (row.has_refresh_token && row.state != ACCOUNT_CONSENT_REQUIRED)
         row.refresh_at = clock_now();
@@ -205,9 +217,10 @@ static int write_imported(struct job *job, struct store *store, struct account_r
     int r = vault_close(job->keeper->key, row, grant);
     if (r == 0)
         r = store_put(store, row);
-    if (r == 0 && grant->refresh_token)
+    const struct secret *token = grant->refresh_token;
+    if (r == 0)
         r = store_put_token_owner(store, &row->name,
-                                  secret_fingerprint(grant->refresh_token, fingerprint));
+                                  token ? secret_fingerprint(token, fingerprint) : NULL);
     if (r == 0)
         set_row(job, row);
     return r;
@@ -265,8 +278,10 @@ static int apply_forget(void *userdata, struct store *store)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
         r = revocation_write(job->keeper, store, &row.name, &grant);
-    /* What cannot be unsealed cannot be revoked, but it can be forgotten. */
-    return r == 0 || r == VAULT_BROKEN ? store_delete(store, &job->question->account) : r;
+    /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
+    return r == 0 || r == VAULT_BROKEN || r == STORE_FOREIGN
+               ? store_delete(store, &job->question->account)
+               : r;
 }
 
 static void tell_forgotten(struct job *job)

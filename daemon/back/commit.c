@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 
+enum { FINISH_ROUNDS_MAX = 3 };
+
 struct commit {
     struct commit *next;
     enum commit_kind kind;
@@ -156,7 +158,10 @@ int commits_new(struct loop *loop, struct store *store, struct commits **ret)
 
 void commits_finish(struct commits *commits)
 {
+    /* What was written may bring more up, such as the end of a pause. */
     commits_flush(commits);
+    for (int i = 0; i < FINISH_ROUNDS_MAX && commits_pending(commits) && !commits->failing; i++)
+        commits_flush(commits);
     for (struct commit *commit = queue_pop(&commits->waiting); commit;
          commit = queue_pop(&commits->waiting)) {
         if (commit->kind == COMMIT_MUST)
@@ -183,8 +188,13 @@ int commits_add(struct commits *commits, enum commit_kind kind, commit_apply app
     if (!commit)
         return -ENOMEM;
     *commit = (struct commit){ .kind = kind, .apply = apply, .done = done, .userdata = userdata };
+    int r = loop_idle_set(commits->end_of_turn);
+    if (r < 0) {
+        free(commit); /* its caller tells the end of it, so nobody else may */
+        return r;
+    }
     queue_push(&commits->waiting, commit);
-    return loop_idle_set(commits->end_of_turn);
+    return 0;
 }
 
 bool commits_pending(const struct commits *commits)

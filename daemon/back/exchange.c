@@ -35,6 +35,8 @@ int exchanges_new(struct keeper *keeper, struct exchanges **ret)
     return 0;
 }
 
+static void end(struct exchange *exchange);
+
 static void free_exchange(struct exchange *exchange)
 {
     http_cancel(exchange->transfer);
@@ -48,10 +50,11 @@ struct exchanges *exchanges_free(struct exchanges *exchanges)
 {
     if (!exchanges)
         return NULL;
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1, "the broker is stopping: log in again");
     while (exchanges->first) {
-        struct exchange *exchange = exchanges->first;
-        exchanges->first = exchange->next;
-        free_exchange(exchange);
+        keeper_refuse(exchanges->keeper, exchanges->first->question->id, &failure);
+        end(exchanges->first);
     }
     free(exchanges);
     return NULL;
@@ -106,11 +109,24 @@ static void tell_front(struct exchange *exchange)
     end(exchange);
 }
 
+static void refuse_by_reply(struct exchange *exchange)
+{
+    const struct token_reply *reply = &exchange->write.reply;
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
+                     reply->error, reply->description);
+    refuse(exchange, &failure);
+}
+
 static void durable(void *userdata, int result)
 {
     struct exchange *exchange = userdata;
     char name[ACCOUNT_TEXT_SIZE];
     account_text(&exchange->question->account, name);
+    if (result == 0 && !exchange_write_grants(&exchange->write)) {
+        refuse_by_reply(exchange);
+        return;
+    }
     if (result == 0) {
         log_info("%s: consent is stored, generation %llu", name,
                  (unsigned long long)exchange->write.row.generation);
@@ -135,6 +151,13 @@ static int apply(void *userdata, struct store *store)
     return exchange_write_apply(&exchange->write, exchange->keeper->key, store);
 }
 
+static void store_reply(struct exchange *exchange)
+{
+    int r = commits_add(exchange->keeper->commits, COMMIT_MUST, apply, durable, exchange);
+    if (r != 0)
+        durable(exchange, r);
+}
+
 static void judge_granted_reply(struct exchange *exchange)
 {
     struct exchange_write *write = &exchange->write;
@@ -147,9 +170,7 @@ static void judge_granted_reply(struct exchange *exchange)
         refuse(exchange, &failure);
         return;
     }
-    int r = commits_add(exchange->keeper->commits, COMMIT_MUST, apply, durable, exchange);
-    if (r != 0)
-        durable(exchange, r);
+    store_reply(exchange);
 }
 
 static int send_code(struct exchange *exchange);
@@ -184,7 +205,7 @@ static void replied(void *userdata, const struct http_reply *http)
     struct exchange *exchange = userdata;
     struct exchange_write *write = &exchange->write;
     exchange->transfer = NULL;
-    if (http->outcome != HTTP_ANSWERED) {
+    if (http->outcome == HTTP_NOT_SENT) {
         judge_unanswered_code(exchange, http);
         return;
     }
@@ -193,17 +214,25 @@ static void replied(void *userdata, const struct http_reply *http)
                                          .length = http->length,
                                          .content_type = http->content_type,
                                          .truncated = http->truncated };
+    /* A connection that broke after a whole reply may have brought the only copy of a grant. */
     int r = token_reply_judge(write->setup->provider, &answer, &write->reply);
-    if (r == 0 && (write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token)) {
-        judge_granted_reply(exchange);
-        return;
+    if (r == 0 && write->reply.unreadable) {
+        write->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+        buffer_append(&write->unreadable, http->body, http->length);
     }
-    const struct failure failure =
-        r != 0
-            ? failure_make(WIRE_INTERNAL, 0, "memory is short: log in again")
-            : failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
-                           write->reply.error, write->reply.description);
-    refuse(exchange, &failure);
+    if (r != 0) {
+        const struct failure failure =
+            failure_make(WIRE_INTERNAL, 0, "memory is short: log in again");
+        refuse(exchange, &failure);
+    } else if (exchange_write_grants(write)) {
+        judge_granted_reply(exchange);
+    } else if (write->unreadable.length > 0) {
+        store_reply(exchange);
+    } else if (http->outcome != HTTP_ANSWERED) {
+        judge_unanswered_code(exchange, http);
+    } else {
+        refuse_by_reply(exchange);
+    }
 }
 
 static int send_code(struct exchange *exchange)

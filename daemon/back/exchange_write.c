@@ -65,7 +65,7 @@ static int check_owner(struct exchange_write *write, struct store *store)
 }
 
 /* A new consent replaces the grant; a refresh token that still works is kept where the provider
- * sends one at the first consent alone. */
+ * sends one at the first consent alone. old is NULL when the consent is another identity's. */
 static int build_grant(const struct exchange_write *write, const struct seal_key *key,
                        const struct account_row *old, struct grant *ret)
 {
@@ -74,7 +74,7 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     const struct token_grant *granted = &write->reply.grant;
     const struct secret *refresh_token = refresh_token_of(&write->reply);
     int r = 0;
-    if (!refresh_token && old->has_refresh_token && old->state == ACCOUNT_ACTIVE &&
+    if (!refresh_token && old && old->has_refresh_token && old->state == ACCOUNT_ACTIVE &&
         vault_open(key, old, &before) == 0)
         refresh_token = before.refresh_token;
     if (granted->access_token)
@@ -158,9 +158,10 @@ static int write_row(struct exchange_write *write, const struct seal_key *key, s
         r = vault_close(key, row, grant);
     if (r == 0)
         r = store_put(store, row);
-    if (r == 0 && grant->refresh_token)
+    const struct secret *token = grant->refresh_token;
+    if (r == 0)
         r = store_put_token_owner(store, &row->name,
-                                  secret_fingerprint(grant->refresh_token, fingerprint));
+                                  token ? secret_fingerprint(token, fingerprint) : NULL);
     if (r != 0)
         return r;
     write->issued = issued_token_free(write->issued);
@@ -171,7 +172,8 @@ static int write_row(struct exchange_write *write, const struct seal_key *key, s
     return r == 0 ? describe(write, row, outcome) : r;
 }
 
-int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
+/* Returns 0, EXCHANGE_OWNED or -errno. */
+static int write_consent(struct exchange_write *write, const struct seal_key *key,
                          struct store *store)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
@@ -186,8 +188,9 @@ int exchange_write_apply(struct exchange_write *write, const struct seal_key *ke
         row.created_at = clock_now();
     } else if (r != 0)
         return r;
-    r = build_grant(write, key, &row, &grant);
-    if (r == 0 && identity && row.identity && strcmp(identity, row.identity) != 0)
+    const bool other = identity && row.identity && strcmp(identity, row.identity) != 0;
+    r = build_grant(write, key, other ? NULL : &row, &grant);
+    if (r == 0 && other)
         r = hold(write, key, store, &row, &grant);
     else if (r == 0)
         r = write_row(write, key, store, &row, &grant);
@@ -199,9 +202,37 @@ int exchange_write_apply(struct exchange_write *write, const struct seal_key *ke
     return 0;
 }
 
+bool exchange_write_grants(const struct exchange_write *write)
+{
+    return write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token;
+}
+
+static int keep_unreadable(const struct exchange_write *write, const struct seal_key *key,
+                           struct store *store)
+{
+    struct kept_row kept = { .kind = KEPT_UNREADABLE_REPLY,
+                             .name = write->question->account,
+                             .created_at = clock_now() };
+    if (write->unreadable.length == 0)
+        return 0;
+    int r = vault_close_bytes(key, &kept, write->unreadable.data, write->unreadable.length);
+    if (r == 0)
+        r = store_keep(store, &kept);
+    kept_row_release(&kept);
+    return r;
+}
+
+int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
+                         struct store *store)
+{
+    int r = keep_unreadable(write, key, store);
+    return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, key, store);
+}
+
 void exchange_write_release(struct exchange_write *write)
 {
     consent_free(write->consent);
+    buffer_release(&write->unreadable);
     setup_unref(write->setup);
     token_reply_release(&write->reply);
     account_row_release(&write->row);

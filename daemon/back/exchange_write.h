@@ -11,7 +11,8 @@ enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
 struct exchange_write {
     const struct message *question; /* borrowed */
     struct setup *setup;            /* a reference */
-    struct token_reply reply;       /* granted, or with a rescued refresh token */
+    struct token_reply reply;
+    struct buffer unreadable; /* a reply to be kept for a person to look at */
     int64_t sent_at;
 
     /* what apply found and wrote */
@@ -21,7 +22,12 @@ struct exchange_write {
     struct account_name owner; /* with EXCHANGE_OWNED */
 };
 
-/* In a transaction; may run again. Returns 0, EXCHANGE_OWNED or -errno. */
+/* True for a reply with something to store as the account's grant: an access token, or a refresh
+ * token that was rescued from a reply that is no grant. */
+bool exchange_write_grants(const struct exchange_write *write);
+
+/* In a transaction; may run again. A reply that does not grant is only kept, where it is
+ * unreadable. Returns 0, EXCHANGE_OWNED or -errno. */
 int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
                          struct store *store);
 

@@ -25,6 +25,7 @@ struct flight {
     struct flight *next;
     enum flight_stage stage;
     bool canary;
+    bool set_aside;
     unsigned tries; /* without a usable answer, since the last rest that the row knows of */
     struct waiter *waiters;
     struct loop_source *rest;
@@ -121,6 +122,8 @@ void flight_join(struct flight *flight, uint64_t id, bool with_rows)
     }
     *waiter = (struct waiter){ .next = flight->waiters, .id = id, .with_rows = with_rows };
     flight->waiters = waiter;
+    if (flight->set_aside && flight->stage == FLIGHT_RESTING)
+        flight_rest(flight, 0); /* whoever asks has read the row: it is mended */
 }
 
 void flight_rest(struct flight *flight, int64_t rest_ms)
@@ -163,6 +166,19 @@ static void land_with_failure(struct flight *flight, const struct failure *failu
     lane_landed(flight->lane, flight);
 }
 
+/* The provider still gives the token that an API rejected. */
+static void land_with_rejected(struct flight *flight)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_REJECTED, 1,
+                     "the provider gave the access token of %s again that was rejected",
+                     account_text(&flight->name, name));
+    log_warning("%s", failure.description);
+    keeper_notify(flight->keeper, &flight->name, flight->outcome.row.generation, NULL);
+    land_with_failure(flight, &failure);
+}
+
 static void tell_granted(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
@@ -176,6 +192,10 @@ static void tell_granted(struct flight *flight)
              (unsigned long long)outcome->row.generation,
              (long long)((outcome->row.refresh_at - clock_now()) / 1000));
     lane_succeeded(flight->lane, &flight->name);
+    if (outcome->row.rejected) {
+        land_with_rejected(flight);
+        return;
+    }
     (void)issued_token_copy(outcome->issued, &notice); /* without a copy: "forget" */
     keeper_notify(flight->keeper, &flight->name, outcome->row.generation, notice);
     land_with_token(flight);
@@ -249,10 +269,12 @@ static void set_aside(struct flight *flight)
     char name[ACCOUNT_TEXT_SIZE];
     const struct failure failure =
         failure_make(WIRE_INTERNAL, 0,
-                     "the row of %s in the store is damaged: restore a backup, or log in again",
+                     "the row of %s in the store is damaged: restore a backup, or log it out "
+                     "and in again",
                      account_text(&flight->name, name));
     log_error("%s", failure.description);
     flight_refuse(flight, &failure);
+    flight->set_aside = true;
     lane_wait_again(flight->lane, flight, FLIGHT_SET_ASIDE_MS);
 }
 
@@ -390,9 +412,14 @@ void flight_start(struct flight *flight, bool canary)
 {
     struct outcome *outcome = &flight->outcome;
     flight->stage = FLIGHT_IN_AIR;
+    flight->set_aside = false;
     flight->canary = canary;
     outcome_release(outcome);
     int r = outcome_begin(outcome, flight->keeper, lane_setup(flight->lane), &flight->name);
+    if (r == OUTCOME_UNREADABLE) {
+        set_aside(flight);
+        return;
+    }
     if (r == 0)
         r = send_request(flight);
     if (r != 0)

@@ -23,12 +23,15 @@ int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *
     outcome->setup = setup_ref(setup);
     outcome->circumstances.provider = setup->provider;
     outcome->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+    outcome->row.name = *name; /* also when nothing else can be read */
     int r = store_read(keeper->store, name, &outcome->row);
-    if (r == 0)
-        r = vault_open(keeper->key, &outcome->row, &outcome->grant);
+    if (r != 0)
+        return r == STORE_NOT_FOUND || r == -ENOMEM ? r : OUTCOME_UNREADABLE;
+    outcome->generation = outcome->row.generation;
+    outcome->created_at = outcome->row.created_at;
+    r = vault_open(keeper->key, &outcome->row, &outcome->grant);
     if (r != 0)
         return r;
-    outcome->generation = outcome->row.generation;
     outcome->circumstances.has_predecessor = outcome->grant.predecessor != NULL;
     outcome->spent = token_to_send(&outcome->row, &outcome->grant);
     return outcome->spent ? 0 : -ENOKEY;
@@ -59,10 +62,16 @@ static int judge_answer(struct outcome *outcome, const struct http_reply *http)
     return r;
 }
 
+/* Bounded, so that one odd reply does not silence a provider for a year. */
+static int64_t rest_asked_for(const struct http_reply *http)
+{
+    const int64_t rest_ms = http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
+    return rest_ms < RETRY_AFTER_MAX_MS ? rest_ms : RETRY_AFTER_MAX_MS;
+}
+
 int outcome_judge(struct outcome *outcome, const struct http_reply *http)
 {
-    outcome->circumstances.retry_after_ms =
-        http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
+    outcome->circumstances.retry_after_ms = rest_asked_for(http);
     if (http->outcome == HTTP_NOT_SENT) {
         set_error(outcome, VERDICT_NOT_SENT, "not_sent", http->problem);
         return 0;
@@ -154,7 +163,11 @@ static int apply_granted(struct outcome *outcome, const struct seal_key *key, st
 {
     const struct token_grant *granted = &outcome->reply.grant;
     CLEANUP(cleanup_grant) struct grant next = { 0 };
+    const bool rejected =
+        row->rejected && secret_equal(granted->access_token, outcome->grant.access_token);
     int r = judge_granted(row, granted, outcome->sent_at, &outcome->circumstances);
+    if (r == 0 && rejected)
+        r = judge_rejected_again(row, outcome->circumstances.now);
     if (r == 0)
         r = next_grant(outcome, granted->access_token, granted->refresh_token, &next);
     if (r == 0)
@@ -228,8 +241,9 @@ int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct st
     if (r == STORE_NOT_FOUND)
         return OUTCOME_GONE;
     if (r != 0)
-        return OUTCOME_UNREADABLE;
-    if (row.generation != outcome->generation)
+        return r == STORE_FOREIGN ? OUTCOME_UNREADABLE : r;
+    /* A new account of the same name counts its generations from one again. */
+    if (row.generation != outcome->generation || row.created_at != outcome->created_at)
         return OUTCOME_OVERTAKEN;
     const bool granted = outcome->reply.verdict == VERDICT_GRANTED;
     r = granted ? apply_granted(outcome, key, store, &row)

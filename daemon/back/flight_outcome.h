@@ -14,6 +14,7 @@ struct outcome {
     struct grant grant;         /* as it was at the start */
     const struct secret *spent; /* the refresh token that was sent, within grant */
     uint64_t generation;        /* of the token at the start */
+    int64_t created_at;         /* of the account */
     int64_t sent_at;
     struct token_reply reply;
     struct buffer unreadable; /* a reply to be kept for a person to look at */
@@ -23,8 +24,8 @@ struct outcome {
     struct issued_token *issued; /* set when the reply granted and was written */
 };
 
-/* Reads the account and picks the token to send. Returns 0, STORE_NOT_FOUND, VAULT_BROKEN, -ENOKEY
- * (it has no refresh token) or -errno. */
+/* Reads the account and picks the token to send. Returns 0, STORE_NOT_FOUND, OUTCOME_UNREADABLE
+ * (its row is damaged), VAULT_BROKEN, -ENOKEY (it has no refresh token) or -errno. */
 int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
                   const struct account_name *name);
 

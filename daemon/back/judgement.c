@@ -87,6 +87,14 @@ static bool others_succeeded_since(int64_t since, const struct circumstances *c)
     return since > 0 && c->others_succeeded_at > since;
 }
 
+int judge_rejected_again(struct account_row *row, int64_t now)
+{
+    row->rejected = true;
+    note_failure(row);
+    return judge_note_error(row, "rejected_token_again",
+                            "the provider gave the access token again that an API rejected", now);
+}
+
 void judge_unanswered(struct account_row *row, const struct circumstances *c)
 {
     note_failure(row);
@@ -94,8 +102,10 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c)
         judge_suspect(row, c);
         return;
     }
-    row->refresh_at =
-        c->now + later(backoff_ms(row->failures + SHORT_RETRIES, c->random), c->retry_after_ms);
+    const int64_t rest_ms = row->state == ACCOUNT_CONSENT_REQUIRED
+                                ? SUSPECT_PROBE_MS
+                                : backoff_ms(row->failures + SHORT_RETRIES, c->random);
+    row->refresh_at = c->now + later(rest_ms, c->retry_after_ms);
 }
 
 void judge_suspect(struct account_row *row, const struct circumstances *c)
@@ -133,6 +143,7 @@ enum next_step judge_refused(struct account_row *row, const struct circumstances
         row->refused_at = c->now;
     if (c->provider_paused) {
         row->state = ACCOUNT_SUSPECT;
+        row->refusals = REFUSAL_NONE;
         row->refresh_at = c->now + REFUSAL_PAUSE_MS;
         return STEP_REST;
     }
@@ -170,7 +181,8 @@ static bool refused_like_this_before(const struct account_row *row)
 
 bool judge_provider_refused(struct account_row *row, const struct circumstances *c)
 {
-    if (refused_like_this_before(row) && others_succeeded_since(row->last_error_at, c)) {
+    if (row->failures > 0 && refused_like_this_before(row) &&
+        others_succeeded_since(row->last_error_at, c)) {
         judge_suspect(row, c);
         return false;
     }
@@ -181,10 +193,12 @@ bool judge_provider_refused(struct account_row *row, const struct circumstances 
 
 void judge_pardoned(struct account_row *row, const struct circumstances *c)
 {
-    if (row->state != ACCOUNT_CONSENT_REQUIRED || row->refused_at == 0)
+    if (row->refused_at == 0)
+        return;
+    row->refusals = REFUSAL_NONE;
+    if (row->state != ACCOUNT_CONSENT_REQUIRED)
         return;
     row->state = ACCOUNT_SUSPECT;
-    row->refusals = REFUSAL_NONE;
     row->refresh_at = c->now + REFUSAL_PAUSE_MS;
 }
 

@@ -16,6 +16,7 @@
 enum {
     REFUSAL_PAUSE_MS = 5 * 1000,              /* before a refused token is sent once more */
     SHORT_RETRIES = 3,                        /* after no usable answer, before the row is told */
+    RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000, /* of a Retry-After, however long it is */
     SHORT_RETRY_AFTER_MAX_MS = 10 * 1000,     /* a longer Retry-After is the row's business */
     FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
     SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
@@ -44,6 +45,10 @@ enum next_step {
 int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
                   const struct circumstances *c);
 
+/* After judge_granted(): the new token is the old one, which an API rejected, so it is not served;
+ * the next wish for a token is not answered by sending at once. Returns 0 or -ENOMEM. */
+int judge_rejected_again(struct account_row *row, int64_t now);
+
 /* Not sent, or no usable answer. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c);
 
@@ -58,8 +63,8 @@ void judge_suspect(struct account_row *row, const struct circumstances *c);
  * since it was refused in this way before: it is suspect now. True: the provider is to pause. */
 bool judge_provider_refused(struct account_row *row, const struct circumstances *c);
 
-/* The provider pauses after several refusals in a row: a verdict that fell within that row is taken
- * back. */
+/* The provider pauses after several refusals in a row: they say nothing about this account. A
+ * verdict that fell within that row is taken back, and its current token goes first again. */
 void judge_pardoned(struct account_row *row, const struct circumstances *c);
 
 /* True when this account's refusal says nothing about the provider: another account has succeeded

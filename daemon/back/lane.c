@@ -180,15 +180,30 @@ void lane_landed(struct lane *lane, struct flight *flight)
     lane_pump_soon(lane);
 }
 
-static void end_resolve(struct lane *lane)
+void lane_give_up(struct lane *lane)
 {
     if (!lane->resolve)
         return;
     lane->resolve = resolve_cancel(lane->resolve);
-    const struct failure failure =
-        failure_make(WIRE_BUSY, 1, "the configuration of provider %s has changed: try again",
-                     lane->setup->provider->name);
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "the broker is stopping: try again");
     resolved(lane, &failure);
+}
+
+/* Whoever waits for discovery waits for that of the new set-up now. */
+static void resolve_anew(struct lane *lane)
+{
+    if (!lane->resolve)
+        return;
+    lane->resolve = resolve_cancel(lane->resolve);
+    if (lane->setup->resolved) {
+        resolved(lane, NULL);
+        return;
+    }
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1, "discovery of provider %s cannot start: try again",
+                     lane->setup->provider->name);
+    if (lane_start_resolve(lane) != 0)
+        resolved(lane, &failure);
 }
 
 int lane_configure(struct lane *lane, const struct provider *provider,
@@ -199,11 +214,11 @@ int lane_configure(struct lane *lane, const struct provider *provider,
     if (r != 0)
         return r;
     setup->resolved = !resolve_is_needed(setup);
-    end_resolve(lane);
     setup_unref(lane->setup);
     lane->setup = setup;
     lane->removed = false;
     lane->rests_until = 0;
+    resolve_anew(lane);
     pause_setup_changed(&lane->pause, lane->keeper, setup);
     lane_pump_soon(lane);
     return 0;
@@ -251,10 +266,9 @@ struct lane *lane_free(struct lane *lane)
 
 void lane_remove(struct lane *lane)
 {
-    const struct failure failure = failure_make(
-        WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured", lane->setup->provider->name);
     lane->removed = true;
-    lane_refuse_queue(lane, &failure);
+    lane_end_rests(lane);
+    lane_pump(lane);
 }
 
 bool lane_removed(const struct lane *lane)

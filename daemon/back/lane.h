@@ -13,9 +13,11 @@
 
 enum {
     LANE_WINDOW_MAX = 32,
-    LANE_STORE_CHECK_MS = 1000, /* while the store refuses writes */
-    LANE_RECHECK_MS = 1000,     /* accounts that are due and have a flight already */
+    LANE_STORE_CHECK_MS = 1000,      /* while the store refuses writes */
+    LANE_RECHECK_MS = 1000,          /* accounts that are due and have a flight already */
+    LANE_REST_WAITED_MS = 10 * 1000, /* who asks while the provider rests longer is refused */
     LANE_QUEUE_MAX = 4096,
+    LANE_DAMAGED_MAX = 64, /* rows of the store that may be damaged before others have to wait */
 };
 
 struct lane;
@@ -30,6 +32,10 @@ struct lane *lane_free(struct lane *lane);
  * -errno (the old one stays). */
 int lane_configure(struct lane *lane, const struct provider *provider,
                    const struct secret *client_secret);
+
+/* The end: whoever waits for discovery is told so. Before lane_free(), which tells only those who
+ * wait for a flight. */
+void lane_give_up(struct lane *lane);
 
 /* Not configured any more: what is in the air ends, nothing begins until lane_configure(). */
 void lane_remove(struct lane *lane);

@@ -39,7 +39,7 @@ static struct flight *next_due(struct lane *lane)
 {
     struct due_search search = { .lane = lane };
     int r = store_due(lane->keeper->store, lane->setup->provider->name, clock_now(),
-                      lane->flight_count + 1, consider_due, &search);
+                      lane->flight_count + 1 + LANE_DAMAGED_MAX, consider_due, &search);
     struct flight *flight = NULL;
     if (r == 0 && search.found && lane_add_flight(lane, &search.name, &flight) == 0)
         return flight;
@@ -94,6 +94,11 @@ static void pump_paused(struct lane *lane)
         launch(lane, flight, true);
         return;
     }
+    if (lane->flight_count > 0) {
+        /* It rests between two tries that began before the pause. */
+        (void)loop_timer_set(lane->timer, LANE_RECHECK_MS);
+        return;
+    }
     pause_probe_failed(&lane->pause, lane->keeper);
     wake_at(lane, lane->pause.row.probe_at);
 }
@@ -117,7 +122,7 @@ static void pump_open(struct lane *lane)
             break;
         launch(lane, flight, false);
     }
-    if (lane->in_air == lane->window)
+    if (lane->in_air >= lane->window)
         return; /* whatever lands will pump */
     if (clock_now() < lane->paced_until && has_work(lane))
         wake_at(lane, lane->paced_until);
@@ -125,23 +130,52 @@ static void pump_open(struct lane *lane)
         wake_for_next_due(lane);
 }
 
+static void pump_removed(struct lane *lane)
+{
+    const struct failure failure = failure_make(
+        WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured", lane->setup->provider->name);
+    lane_refuse_queue(lane, &failure);
+}
+
+/* A token that cannot be stored must not be asked for. */
+static void pump_unstorable(struct lane *lane)
+{
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1,
+                     "the broker's store refuses writes (%s): nothing is "
+                     "refreshed until it takes them again",
+                     commits_problem(lane->keeper->commits));
+    lane_refuse_queue(lane, &failure);
+    (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+}
+
+/* The provider asked for a rest: nobody is kept waiting for the end of a long one. */
+static void pump_resting(struct lane *lane)
+{
+    const int64_t left_ms = lane->rests_until - clock_now();
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_UNAVAILABLE, (left_ms + 999) / 1000,
+                     "provider %s asked for a rest, or could not be discovered a moment ago",
+                     lane->setup->provider->name);
+    if (left_ms > LANE_REST_WAITED_MS)
+        lane_refuse_queue(lane, &failure);
+    wake_at(lane, lane->rests_until);
+}
+
 void lane_pump(struct lane *lane)
 {
-    if (lane->keeper->stopping || lane->removed)
+    if (lane->keeper->stopping)
         return;
+    if (lane->removed) {
+        pump_removed(lane);
+        return;
+    }
     if (commits_problem(lane->keeper->commits)) {
-        /* A token that cannot be stored must not be asked for. */
-        const struct failure failure =
-            failure_make(WIRE_BUSY, 1,
-                         "the broker's store refuses writes (%s): nothing is "
-                         "refreshed until it takes them again",
-                         commits_problem(lane->keeper->commits));
-        lane_refuse_queue(lane, &failure);
-        (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+        pump_unstorable(lane);
         return;
     }
     if (clock_now() < lane->rests_until) {
-        wake_at(lane, lane->rests_until);
+        pump_resting(lane);
         return;
     }
     if (!lane->setup->resolved) {

@@ -87,6 +87,12 @@ struct lane *lanes_at(const struct lanes *lanes, size_t index)
     return NULL;
 }
 
+void lanes_give_up(const struct lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->count; i++)
+        lane_give_up(lanes->all[i]);
+}
+
 bool lanes_busy(const struct lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++)

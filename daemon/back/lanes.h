@@ -18,6 +18,9 @@ struct lane *lanes_find(const struct lanes *lanes, const char *provider);
 /* Those that are configured, by index; NULL past the last. */
 struct lane *lanes_at(const struct lanes *lanes, size_t index);
 
+/* The end: whoever waits for discovery is told so. */
+void lanes_give_up(const struct lanes *lanes);
+
 /* True while anything of any lane is on the wire or not durable yet. */
 bool lanes_busy(const struct lanes *lanes);
 

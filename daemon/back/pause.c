@@ -26,8 +26,11 @@ static void save(const struct pause *pause, struct keeper *keeper)
     if (!row)
         return;
     *row = pause->row;
-    if (commits_add(keeper->commits, COMMIT_MAY, write_row, written, row) != 0)
+    int r = commits_add(keeper->commits, COMMIT_MAY, write_row, written, row);
+    if (r != 0) {
         log_warning("%s: no memory to write down its pause", pause->row.provider);
+        written(row, r);
+    }
 }
 
 int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *setup)
@@ -94,7 +97,9 @@ static void pardon(struct keeper *keeper, const struct account_name *name)
         return;
     pardon->name = *name;
     pardon->circumstances.now = clock_now();
-    (void)commits_add(keeper->commits, COMMIT_MAY, write_pardon, written, pardon);
+    int r = commits_add(keeper->commits, COMMIT_MAY, write_pardon, written, pardon);
+    if (r != 0)
+        written(pardon, r);
 }
 
 bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name)

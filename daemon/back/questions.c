@@ -158,8 +158,8 @@ static void ask_token(struct keeper *keeper, struct message *question)
     }
     if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
         return;
-    const bool dies_now = lane_setup(lane)->provider->refresh_kills_access &&
-                          lane_flies(lane, &question->account);
+    const bool dies_now =
+        lane_setup(lane)->provider->refresh_kills_access && lane_flies(lane, &question->account);
     if (token_serves(&row, min_ttl_ms) && !dies_now)
         answer_token(keeper, question, &row);
     else
@@ -256,9 +256,12 @@ static void provider_resolved(void *userdata, const struct failure *why)
     struct keeper *keeper = waiting->keeper;
     struct lane *lane = lanes_find(keeper->lanes, waiting->account.provider);
     CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
-    if (why)
-        keeper_refuse(keeper, waiting->id, why);
-    else if (!lane || !answer || provider_copy(lane_setup(lane)->provider, &answer->provider) != 0)
+    const struct failure gone =
+        failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured any more",
+                     waiting->account.provider);
+    if (why || !lane)
+        keeper_refuse(keeper, waiting->id, lane ? why : &gone);
+    else if (!answer || provider_copy(lane_setup(lane)->provider, &answer->provider) != 0)
         refuse_memory(keeper, waiting->id);
     else
         keeper_answer(keeper, waiting->id, steal(answer));

@@ -17,6 +17,7 @@ struct revocations {
     struct kept_row row;
     struct grant grant;
     bool under_way;
+    bool unsealed;
     bool access_token_next; /* the refresh token is done */
 };
 
@@ -63,11 +64,18 @@ struct revocations *revocations_free(struct revocations *revocations)
     return NULL;
 }
 
+/* Also where only discovery will tell. */
+static bool may_revoke(struct lane *lane)
+{
+    const struct setup *setup = lane_setup(lane);
+    return setup->provider->revocation_endpoint || !setup->resolved;
+}
+
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
                      const struct grant *grant)
 {
     struct lane *lane = lanes_find(keeper->lanes, name->provider);
-    if (!lane || !lane_setup(lane)->provider->revocation_endpoint)
+    if (!lane || !may_revoke(lane))
         return 0;
     struct kept_row row = {
         .kind = KEPT_REVOCATION, .name = *name, .created_at = clock_now(), .due_at = clock_now()
@@ -186,16 +194,31 @@ static void send_next(struct revocations *revocations)
 static bool take_row(void *userdata, const struct kept_row *row)
 {
     struct revocations *revocations = userdata;
-    struct lane *lane = lanes_find(revocations->keeper->lanes, row->name.provider);
-    if (vault_open_kept(revocations->keeper->key, row, &revocations->grant) != 0)
-        return true;
     revocations->row = (struct kept_row){
         .id = row->id, .kind = row->kind, .name = row->name, .tries = row->tries
     };
     revocations->under_way = true;
-    if (lane && lane_setup(lane)->provider->revocation_endpoint)
-        revocations->setup = setup_ref(lane_setup(lane));
+    revocations->unsealed =
+        vault_open_kept(revocations->keeper->key, row, &revocations->grant) == 0;
     return false;
+}
+
+/* The provider's endpoints are known now, or why not. */
+static void begin(void *userdata, const struct failure *why)
+{
+    struct revocations *revocations = userdata;
+    struct keeper *keeper = revocations->keeper;
+    struct lane *lane = lanes_find(keeper->lanes, revocations->row.name.provider);
+    if (keeper->stopping) {
+        put_down(revocations); /* it lies in the store for the next start */
+    } else if (why) {
+        postpone(revocations, why->description);
+    } else if (!lane || !lane_setup(lane)->provider->revocation_endpoint) {
+        finish(revocations, 0); /* it is not configured any more */
+    } else {
+        revocations->setup = setup_ref(lane_setup(lane));
+        send_next(revocations);
+    }
 }
 
 void revocations_pump(struct revocations *revocations)
@@ -205,12 +228,15 @@ void revocations_pump(struct revocations *revocations)
     if (revocations->under_way || keeper->stopping)
         return;
     if (!commits_problem(keeper->commits))
-        (void)store_each_kept(keeper->store, KEPT_REVOCATION, clock_now(), REVOKE_BATCH, take_row,
+        (void)store_each_kept(keeper->store, KEPT_REVOCATION, clock_now(), 1, take_row,
                               revocations);
+    struct lane *lane = lanes_find(keeper->lanes, revocations->row.name.provider);
     if (!revocations->under_way)
         (void)loop_timer_set(revocations->timer, IDLE_CHECK_MS);
-    else if (revocations->setup)
-        send_next(revocations);
+    else if (!revocations->unsealed)
+        postpone(revocations, "they cannot be unsealed: another key, or changed on disk");
+    else if (lane)
+        lane_resolve(lane, begin, revocations);
     else
-        finish(revocations, 0); /* the provider is not configured any more */
+        begin(revocations, NULL);
 }

@@ -8,7 +8,6 @@
 
 enum {
     REVOKE_TRIES_MAX = 60, /* with back-off: about half a day of outage */
-    REVOKE_BATCH = 16,
 };
 
 /* Returns 0 or -errno. What the store still holds is sent soon. Free with NULL is fine. */

@@ -143,6 +143,7 @@ int store_get_fact(struct store *store, const char *name, char **ret);
 int store_put_fact(struct store *store, const char *name, const char *value);
 
 /* The whole row with its sealed bytes; release it with account_row_release(). */
+/* STORE_FOREIGN: this row is damaged, which is no reason to give up a transaction. */
 int store_read(struct store *store, const struct account_name *name, struct account_row *ret);
 /* Inserts or replaces the whole row. */
 int store_put(struct store *store, const struct account_row *row);
@@ -161,7 +162,7 @@ int store_list(struct store *store, const struct account_name *after, size_t lim
                store_each_account each, void *userdata);
 
 /* A provider's accounts with 0 < refresh_at <= now, the longest due first, at most limit; without
- * their sealed bytes. */
+ * their sealed bytes. Damaged rows are passed over, but count for the limit. */
 int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
               store_each_account each, void *userdata);
 

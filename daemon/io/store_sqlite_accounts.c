@@ -61,7 +61,7 @@ int store_read(struct store *store, const struct account_name *name, struct acco
         return r < 0 ? r : STORE_NOT_FOUND;
 
     r = store_read_row(store, statement, account_fields, ACCOUNT_FIELDS, &borrowed);
-    return r < 0 ? r : account_row_copy(&borrowed, ret);
+    return r < 0 ? STORE_FOREIGN : account_row_copy(&borrowed, ret);
 }
 
 static int put_account(struct store *store, enum store_statement which, size_t fields,
@@ -105,8 +105,11 @@ int store_delete(struct store *store, const struct account_name *name)
     return sqlite3_changes(store->db) > 0 ? 0 : STORE_NOT_FOUND;
 }
 
-static int each_account(struct store *store, sqlite3_stmt *statement, store_each_account each,
-                        void *userdata)
+/* damaged: what becomes of a row that was never written so. */
+enum damaged_row { DAMAGED_FAILS, DAMAGED_IS_SKIPPED };
+
+static int each_account(struct store *store, sqlite3_stmt *statement, enum damaged_row damaged,
+                        store_each_account each, void *userdata)
 {
     for (;;) {
         struct account_row row = { 0 };
@@ -114,6 +117,8 @@ static int each_account(struct store *store, sqlite3_stmt *statement, store_each
         if (r <= 0)
             return r;
         r = store_read_row(store, statement, account_fields, ACCOUNT_FACT_FIELDS, &row);
+        if (r < 0 && damaged == DAMAGED_IS_SKIPPED)
+            continue;
         if (r < 0)
             return r;
         if (!each(userdata, &row))
@@ -132,7 +137,7 @@ int store_list(struct store *store, const struct account_name *after, size_t lim
         r = store_bind_account(store, statement, 1, after ? after : &before_all);
     if (r == 0)
         r = store_bind_limit(store, statement, 3, limit);
-    return r < 0 ? r : each_account(store, statement, each, userdata);
+    return r < 0 ? r : each_account(store, statement, DAMAGED_FAILS, each, userdata);
 }
 
 int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
@@ -147,7 +152,7 @@ int store_due(struct store *store, const char *provider, int64_t now, size_t lim
         r = store_bind_number(store, statement, 2, now);
     if (r == 0)
         r = store_bind_limit(store, statement, 3, limit);
-    return r < 0 ? r : each_account(store, statement, each, userdata);
+    return r < 0 ? r : each_account(store, statement, DAMAGED_IS_SKIPPED, each, userdata);
 }
 
 int store_next_due(struct store *store, const char *provider, int64_t *ret)

@@ -1,5 +1,7 @@
 /* Between rows of the file and structs, by tables of fields. */
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "io/store_sqlite_private.h"
@@ -177,8 +179,12 @@ int store_read_row(struct store *store, sqlite3_stmt *statement, const struct fi
                    size_t count, void *row)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!read_field(statement, (int)i, &fields[i], row))
-            return store_broken(store, "a row holds what was never written");
+        if (!read_field(statement, (int)i, &fields[i], row)) {
+            /* Nothing was written: a transaction may go on without this row. */
+            (void)snprintf(store->message, sizeof store->message,
+                           "a row holds what was never written");
+            return -EIO;
+        }
     }
     return 0;
 }

@@ -8,6 +8,9 @@ packages_test="$packages_build curl libcmocka-dev python3-pytest python3-pytest-
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
   nodejs util-linux man-db"
 
+# Node.js packages that bring npm along conflict with Debian's own npm.
+command -v npm >/dev/null || packages_test="$packages_test npm"
+
 # Prints those of "$@" that are not installed.
 missing_packages() {
   local package
@@ -45,6 +48,10 @@ need_packages() {
   local missing
   missing=$(missing_packages "$@")
   [ -z "$missing" ] && return 0
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "Packages are missing. As root: apt-get install $missing" >&2
+    return 1
+  fi
   echo "These packages are missing and are installed now (this needs root): $missing"
   # shellcheck disable=SC2086 # a list of words
   install_packages $missing 2>/dev/null && return 0

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import contract  # noqa: E402
 from harness.cli import Cli  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
-from harness.emulator import Emulator  # noqa: E402
+from harness.lab import emulators, plain_broker  # noqa: E402
 from harness.person import Person  # noqa: E402
 from harness.schema import ApiSchema  # noqa: E402
 
@@ -68,17 +68,8 @@ def folder(request):
 @pytest.fixture
 def emulator(folder):
     """Makes emulated providers: emulator("zenegy", "state-absent")."""
-    made = []
-
-    def make(name="plain", *variants):
-        place = folder / f"provider{len(made)}"
-        place.mkdir()
-        made.append(Emulator(place, name, *variants))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
+    with emulators(folder) as make:
+        yield make
 
 
 @pytest.fixture
@@ -114,3 +105,11 @@ def plain(emulator):
 def broker(daemon, plain):
     """A started daemon with the provider `plain`."""
     return daemon.with_provider("plain", plain).start()
+
+
+@pytest.fixture(scope="module")
+def shared(schema):
+    """A started daemon with the provider `plain`, for all of a file's tests that change nothing
+    there: what they ask is refused. Saves a start for each."""
+    with plain_broker(schema) as one:
+        yield one

@@ -64,7 +64,6 @@ def test_each_verb_by_itself(ruled, other, verb):
     (f"user:{OTHER}+group:{GROUP}", (OTHER, GROUP), True),
     (f"user:{OTHER}+group:{GROUP}", (), False),
     (f"user:{THIRD}+group:{GROUP}", (OTHER, GROUP), False),
-    ("unit:nothing.service", (), False),
 ])
 def test_who(ruled, other, who, groups, allowed):
     ruled(accounts=["plain/*"], who=[who], may=["token"])

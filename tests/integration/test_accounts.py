@@ -35,21 +35,21 @@ def test_refresh_token_of_another_account_is_refused(broker, api, plain):
     {}, {"refresh_token": ""}, {"refresh_token": 5}, {"refresh_token": "a", "access_token": "b"},
     {"refresh_token": "a", "more": "b"}, {"scope": "a"}, {"refresh_token": "a\u0000b"},
     {"access_token": "a"}], ids=str)
-def test_bad_imports(broker, api, members):
-    assert api.import_grant(ACCOUNT, **members).error == "bad_request"
-    assert api.account(ACCOUNT).status == 404
+def test_bad_imports(shared, members):
+    assert shared.api.import_grant(ACCOUNT, **members).error == "bad_request"
+    assert shared.api.account(ACCOUNT).status == 404
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"[1]", b'{"refresh_token": "a"} x',
                                   b'{"refresh_token":"a","refresh_token":"b"}', b"\xff"])
-def test_broken_bodies(broker, api, body):
-    reply = api.request("PUT", f"/v1/accounts/{ACCOUNT}", body,
-                        {"Content-Type": "application/json"})
+def test_broken_bodies(shared, body):
+    reply = shared.api.request("PUT", f"/v1/accounts/{ACCOUNT}", body,
+                               {"Content-Type": "application/json"})
     assert (reply.status, reply.error) == (400, "bad_request")
 
 
-def test_import_for_unknown_provider(broker, api):
-    assert api.import_grant("nowhere/acme", refresh_token="a").error == "unknown_provider"
+def test_import_for_unknown_provider(shared):
+    assert shared.api.import_grant("nowhere/acme", refresh_token="a").error == "unknown_provider"
 
 
 def test_list_in_pages(broker, api, plain):
@@ -67,8 +67,8 @@ def test_list_in_pages(broker, api, plain):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "after=x", "more=1"])
-def test_bad_list_queries(broker, api, query):
-    assert api.request("GET", f"/v1/accounts?{query}").error == "bad_request"
+def test_bad_list_queries(shared, query):
+    assert shared.api.request("GET", f"/v1/accounts?{query}").error == "bad_request"
 
 
 def test_account_times(broker, api, plain):
@@ -90,6 +90,7 @@ def test_forget_revokes(broker, api, plain):
     assert plain.call(token)[0] == 401
 
 
+@pytest.mark.slow
 def test_forget_during_an_outage(broker, api, plain):
     broker.grant(plain, ACCOUNT)
     plain.fault("http503", endpoint="revoke", times=1)
@@ -98,6 +99,7 @@ def test_forget_during_an_outage(broker, api, plain):
     plain.ledger.wait_for("revocation", outcome="accepted", timeout=30)
 
 
+@pytest.mark.slow
 def test_forget_outlives_a_kill(broker, api, plain):
     broker.grant(plain, ACCOUNT)
     plain.fault("http503", endpoint="revoke")
@@ -110,8 +112,8 @@ def test_forget_outlives_a_kill(broker, api, plain):
     plain.ledger.wait_for("revocation", outcome="accepted", timeout=30)
 
 
-def test_forget_of_nothing(broker, api):
-    assert api.forget(ACCOUNT).error == "unknown_account"
+def test_forget_of_nothing(shared):
+    assert shared.api.forget(ACCOUNT).error == "unknown_account"
 
 
 def test_retry_ends_a_back_off(broker, api, plain):
@@ -128,8 +130,8 @@ def test_retry_ends_a_back_off(broker, api, plain):
 @pytest.mark.parametrize("what, error", [
     ("plain/nobody", "unknown_account"), ("nowhere", "unknown_provider"),
     ("nowhere/acme", "unknown_provider"), ("UPPER", "bad_request")])
-def test_retry_of_nothing(broker, api, what, error):
-    reply = api.retry(what)
+def test_retry_of_nothing(shared, what, error):
+    reply = shared.api.retry(what)
     assert reply.error == error
 
 

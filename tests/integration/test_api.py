@@ -18,34 +18,30 @@ LONG = "x" * 70_000
     "/v1/token//a", "/v1/token/plain/", "/v1/token/PLAIN/a", "/v1/token/plain/..",
     "/v1/logins/short",
     "/v1/token/plain/%61%00", "/v1/token/plain/" + "a" * 65, "/v1/token/" + "p" * 33 + "/a"])
-def test_paths_that_are_none(broker, api, path):
-    assert api.request("GET", path).status in (400, 404)
+def test_paths_that_are_none(shared, path):
+    assert shared.api.request("GET", path).status in (400, 404)
 
 
-def test_other_methods_are_refused(broker, api):
+def test_other_methods_are_refused(shared, schema):
     """Every route, every method that it has not: 405 with Allow."""
     samples = {"{provider}": "plain", "{label}": "acme", "{login_id}": "A" * 43}
-    document = api_schema(api).documented()
+    document = schema.documented()
     for path in sorted({path for _, path, _ in document}):
         known = {method.upper() for method, of, _ in document if of == path}
         target = path
         for name, value in samples.items():
             target = target.replace(name, value)
         for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - known:
-            reply = api.request(method, target)
+            reply = shared.api.request(method, target)
             assert reply.status == 405, f"{method} {target}: {reply.status}"
             assert known <= {word.strip() for word in reply.headers["Allow"].split(",")} | {"HEAD"}
-
-
-def api_schema(api):
-    return api._schema
 
 
 @pytest.mark.parametrize("method, target", [
     ("PUT", "/v1/accounts/plain/acme"), ("POST", "/v1/login/plain/acme"),
     ("POST", "/v1/reject/plain/acme"), ("POST", "/v1/logins/" + "A" * 43)])
-def test_too_large_a_body(broker, api, method, target):
-    reply = api.request(method, target, {"refresh_token": LONG})
+def test_too_large_a_body(shared, method, target):
+    reply = shared.api.request(method, target, {"refresh_token": LONG})
     assert reply.status == 413
 
 
@@ -53,8 +49,8 @@ def test_too_large_a_body(broker, api, method, target):
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
     "/v1/audit?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
     "/v1/logins/" + "A" * 43 + "?x=1"])
-def test_unknown_query_parameters(broker, api, target):
-    assert api.request("GET", target).error == "bad_request"
+def test_unknown_query_parameters(shared, target):
+    assert shared.api.request("GET", target).error == "bad_request"
 
 
 @pytest.mark.parametrize("method, target", [
@@ -62,22 +58,22 @@ def test_unknown_query_parameters(broker, api, target):
     ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
     ("DELETE", "/v1/logins/" + "A" * 43 + "?x=1"), ("POST", "/v1/reject/plain/a?x=1"),
     ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1")])
-def test_unknown_query_parameters_of_writes(broker, api, method, target):
-    assert api.request(method, target).error == "bad_request"
+def test_unknown_query_parameters_of_writes(shared, method, target):
+    assert shared.api.request(method, target).error == "bad_request"
 
 
-def test_health_on_one_connection(broker):
+def test_health_on_one_connection(shared):
     """Keep-alive: many requests, one connection."""
-    connection = UnixConnection(broker.socket)
+    connection = UnixConnection(shared.socket)
     for _ in range(50):
         connection.request("GET", "/v1/health")
         assert json.loads(connection.getresponse().read())["status"] == "ok"
     connection.close()
 
 
-def test_pipelined_requests(broker):
+def test_pipelined_requests(shared):
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(broker.socket))
+        connection.connect(str(shared.socket))
         one = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"
         last = b"GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         connection.sendall(one + one + last)
@@ -89,10 +85,10 @@ def test_pipelined_requests(broker):
     b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 20_000,
     b"GET /v1/health HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
     b"GET /v1/health HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"])
-def test_junk_ends_its_connection_only(broker, api, junk):
+def test_junk_ends_its_connection_only(shared, junk):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
-        connection.connect(str(broker.socket))
+        connection.connect(str(shared.socket))
         try:
             connection.sendall(junk)
             connection.shutdown(socket.SHUT_WR)
@@ -100,7 +96,7 @@ def test_junk_ends_its_connection_only(broker, api, junk):
         except (BrokenPipeError, ConnectionResetError):
             answer = b""
     assert answer == b"" or b" 4" in answer[:13] or b" 5" in answer[:13], answer[:80]
-    assert api.health().status == 200
+    assert shared.api.health().status == 200
 
 
 def test_client_that_leaves_while_waiting(broker, api, plain):

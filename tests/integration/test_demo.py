@@ -116,6 +116,21 @@ def test_taken_port(demo):
     assert re.search(r"http://127\.0\.0\.1:\d+/start/", said)
 
 
+def test_port_taken_in_between(demo):
+    """Somebody takes the port after the demo looked at it."""
+    process = demo()
+    said = _read_until(process, "== An emulated provider")
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", FIRST_PORT))
+            holder.listen()
+        except OSError:
+            pytest.skip("somebody else was faster")
+        said += _ends_well(process)
+    assert len(_tokens(said)) == 3
+
+
 @pytest.mark.parametrize("moment", ["== The broker starts", "$ tokenbroker token", "== Now nobody"])
 def test_interrupted(demo, moment):
     process = demo()

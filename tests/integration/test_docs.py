@@ -258,6 +258,29 @@ def test_wrong_configuration_is_noticed(sandbox):
     assert sandbox.run("tokenbrokerd", "--check-config").returncode != 0
 
 
+@pytest.mark.parametrize("key", [
+    'grant = "device_code"\ndevice_authorization_endpoint = "https://example.com/device"',
+    'grant = "client_credentials"', 'client_auth = "private_key_jwt"', 'client_auth = "tls"',
+    'keep = "asked"'], ids=lambda key: key.splitlines()[0])
+def test_limits_of_providers(key, sandbox):
+    """What README says is not there yet is refused. (Is it there now? Then README says so.)"""
+    sandbox.config.write_text(
+        'provider a {\nauthorization_endpoint = "https://example.com/authorize"\n'
+        'token_endpoint = "https://example.com/token"\nclient_id = "a"\nclient_secret = "b"\n'
+        f"{key}\n}}\n", encoding="utf-8")
+    done = sandbox.run("tokenbrokerd", "--check-config")
+    assert done.returncode != 0 and "not supported" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("section", [
+    'callback { public_url = "https://example.com" }',
+    'access a { accounts = {"*/*"} who = {"unit:a.service"} may = {"token"} }'])
+def test_limits_of_sections(section, sandbox):
+    sandbox.config.write_text(CONF_BLOCKS[0].text + section + "\n", encoding="utf-8")
+    done = sandbox.run("tokenbrokerd", "--check-config")
+    assert done.returncode != 0 and "not supported" in done.stderr, done.stderr
+
+
 def test_answer(connected):
     shown = json.loads(_in_readme("json")[0].text)
     real = json.loads(connected.shell(f"tokenbroker token {ACCOUNT} --format json"))

@@ -36,8 +36,8 @@ def test_states_and_challenges_differ(broker, api):
     {"params": {"client_id": "x"}}, {"params": {"response_type": "token"}},
     {"params": {"code_challenge": "x"}}, {"params": {"a": 5}}, {"params": []}, {"more": 1}],
     ids=str)
-def test_bad_starts(broker, api, members):
-    assert api.login(ACCOUNT, **members).error == "bad_request"
+def test_bad_starts(shared, members):
+    assert shared.api.login(ACCOUNT, **members).error == "bad_request"
 
 
 def test_start_with_empty_body(broker, api):
@@ -73,7 +73,8 @@ def test_cancel(broker, api, person, plain):
     assert not plain.ledger.token_requests()
 
 
-def test_follow_of_nothing(broker, api):
+def test_follow_of_nothing(shared):
+    api = shared.api
     for reply in (api.follow("A" * 43), api.cancel("A" * 43), api.finish("A" * 43, "http://x/")):
         assert (reply.status, reply.error) == (404, "not_found")
 
@@ -114,9 +115,9 @@ def test_paste_that_does_not_fit(broker, api, plain, change):
 
 
 @pytest.mark.parametrize("body", [{}, {"redirect": 5}, {"redirect": "x", "more": 1}, []], ids=str)
-def test_bad_finishes(broker, api, body):
-    started = start(api, ACCOUNT)
-    reply = api.request("POST", f"/v1/logins/{started['login_id']}", body)
+def test_bad_finishes(shared, body):
+    started = start(shared.api, ACCOUNT)
+    reply = shared.api.request("POST", f"/v1/logins/{started['login_id']}", body)
     assert reply.error == "bad_request"
 
 
@@ -151,8 +152,8 @@ def test_logins_are_bounded(broker, api):
     assert replies[-1].error == "too_many_requests"
 
 
-def test_login_for_unknown_provider(broker, api):
-    assert api.login("nowhere/acme").error == "unknown_provider"
+def test_login_for_unknown_provider(shared):
+    assert shared.api.login("nowhere/acme").error == "unknown_provider"
 
 
 def test_two_people_at_once(broker, api, plain):

@@ -60,10 +60,11 @@ def test_never_less_than_min_ttl(api, plain, account):
 @pytest.mark.parametrize("query", [
     "min_ttl=-1", "min_ttl=x", "min_ttl=", "min_ttl=1&min_ttl=1", "wait=61", "wait=1.5", "minttl=3",
     "min_ttl=99999999999999999999", "wait=%00", "=1"])
-def test_bad_queries(api, plain, account, query):
-    reply = api.request("GET", f"/v1/token/{account}?{query}")
+def test_bad_queries(shared, query):
+    shared.grant(shared.plain, "plain/queried")
+    reply = shared.api.request("GET", f"/v1/token/plain/queried?{query}")
     assert (reply.status, reply.error) == (400, "bad_request")
-    assert not plain.ledger.token_requests()
+    assert not shared.plain.ledger.token_requests()
 
 
 def test_reject_by_token(api, plain, account):
@@ -104,8 +105,8 @@ def test_rejected_token_is_never_served(api, plain, account):
 @pytest.mark.parametrize("members", [
     {}, {"access_token": ""}, {"fingerprint": "short"}, {"access_token": 5},
     {"access_token": "a", "fingerprint": "A" * 43}, {"token": "x"}, [], "x"], ids=str)
-def test_bad_rejections(api, account, members):
-    reply = api.request("POST", f"/v1/reject/{account}", members)
+def test_bad_rejections(shared, members):
+    reply = shared.api.request("POST", f"/v1/reject/{ACCOUNT}", members)
     assert (reply.status, reply.error) == (400, "bad_request")
 
 

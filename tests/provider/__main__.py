@@ -12,7 +12,7 @@ from .ledger import Ledger
 from .server import ProviderServer
 
 
-def _arguments():
+def parse_arguments(arguments=None):
     parser = argparse.ArgumentParser(prog="provider")
     parser.add_argument("--dialect", choices=DIALECTS, required=True)
     parser.add_argument("--variant", default="", help="variants, separated by commas")
@@ -20,11 +20,11 @@ def _arguments():
     parser.add_argument("--ledger", required=True)
     parser.add_argument("--fsync", action="store_true", help="each line of the ledger is durable")
     parser.add_argument("--certificate", help="PEM with key: serve https")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def main():
-    arguments = _arguments()
+def make_server(arguments):
+    """A server that listens already; serve_forever() makes it answer."""
     entry = dialect(arguments.dialect, *filter(None, arguments.variant.split(",")))
     ledger = Ledger(arguments.ledger, arguments.fsync)
     server = ProviderServer(("127.0.0.1", arguments.port), entry, ledger)
@@ -34,6 +34,11 @@ def main():
         server.socket = context.wrap_socket(server.socket, server_side=True,
                                             do_handshake_on_connect=False)
         server.scheme = "https"
+    return server
+
+
+def main():
+    server = make_server(parse_arguments())
     print(json.dumps({"url": server.issuer}), flush=True)
     try:
         server.serve_forever()

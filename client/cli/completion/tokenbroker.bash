@@ -1,0 +1,60 @@
+# Completion of tokenbroker(1) for bash.
+
+_tokenbroker_commands='login token exec list status refresh reject import logout retry health audit
+    help version'
+
+# The options of a command.
+_tokenbroker_options()
+{
+    case $1 in
+    login) echo --paste --no-browser --scope --param --json ;;
+    token) echo --min-ttl --wait --format --json ;;
+    exec) echo --min-ttl --wait ;;
+    reject) echo --fingerprint --json ;;
+    import) echo --access-token --scope --json ;;
+    logout) echo --yes --json ;;
+    audit) echo --limit --json ;;
+    list | status | refresh | retry | health) echo --json ;;
+    esac
+    echo --socket --help
+}
+
+# The accounts that the broker lists; nothing when there is no broker.
+_tokenbroker_accounts()
+{
+    local name rest
+    tokenbroker list 2>/dev/null | {
+        read -r _
+        while read -r name rest; do
+            echo "$name"
+        done
+    }
+}
+
+_tokenbroker()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --socket) i=$((i + 1)) ;;
+        -*) ;;
+        *) command=${COMP_WORDS[i]} && break ;;
+        esac
+    done
+    case $before in
+    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W 'plain json header curl env' -- "$word") && return ;;
+    --min-ttl | --wait | --scope | --param | --fingerprint | --limit) return ;;
+    esac
+    case $command:$word in
+    :-*) mapfile -t COMPREPLY < <(compgen -W '--socket --help --version' -- "$word") ;;
+    : | :*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
+    help:*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
+    *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_options "$command")" -- "$word") ;;
+    list:* | health:* | version:*) ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_accounts)" -- "$word") ;;
+    esac
+}
+
+complete -F _tokenbroker tokenbroker

@@ -156,6 +156,13 @@ class Daemon:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def wait_log(self, text, timeout=10):
+        """Waits until the log holds the text."""
+        deadline = time.monotonic() + timeout
+        while text not in self.log():
+            assert time.monotonic() < deadline, f"{text!r} is not in the log:\n{self.log()}"
+            time.sleep(0.05)
+
     def close(self):
         """At the end of a test: ends it, and looks for what sanitizers said."""
         try:

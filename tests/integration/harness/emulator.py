@@ -1,6 +1,9 @@
 """A provider of one's own: an emulated authorization server in a process beside the test."""
 
 import json
+import os
+import select
+import signal
 import subprocess
 import urllib.parse
 import urllib.request
@@ -17,6 +20,24 @@ CONTROL_TIMEOUT = 90
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+class _Forks:
+    """The process from which all emulators of a test run are forked; started when first needed."""
+
+    process = None
+
+    @classmethod
+    def start(cls, arguments):
+        """Starts an emulator: (its address, its pid)."""
+        if cls.process is None:
+            cls.process = subprocess.Popen(
+                [PYTHON, "-m", "provider.forks"], cwd=TESTS, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True)
+        cls.process.stdin.write(json.dumps(arguments) + "\n")
+        cls.process.stdin.flush()
+        said = json.loads(cls.process.stdout.readline())
+        return said["url"], said["pid"]
+
+
 class Emulator:
     """Starts at once; `ledger` is its book, the other methods are orders to it."""
 
@@ -24,17 +45,18 @@ class Emulator:
         self.dialect = dialect(name, *variants)
         self._redirect_uris = []
         path = Path(folder) / f"{name}-ledger.jsonl"
-        self._process = subprocess.Popen(
-            [PYTHON, "-m", "provider", "--dialect", name, "--variant", ",".join(variants),
-             "--ledger", str(path)],
-            cwd=TESTS, stdout=subprocess.PIPE, text=True)
-        self.url = json.loads(self._process.stdout.readline())["url"]
+        self.url, pid = _Forks.start(
+            ["--dialect", name, "--variant", ",".join(variants), "--ledger", str(path)])
+        self._pidfd = os.pidfd_open(pid)
         self.ledger = Ledger(path, self._order)
 
     def stop(self):
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
+        """Ends it; its port is closed with the return. Again is fine."""
+        if self._pidfd is not None:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            select.select([self._pidfd], [], [])
+            os.close(self._pidfd)
+            self._pidfd = None
 
     # Orders
 

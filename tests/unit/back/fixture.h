@@ -3,10 +3,10 @@
 /* The whole back on its own thread, over a real store, a real key and a scripted provider; the test
  * is its front. Its clock and its timers run as fast as the test wants. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ struct stage {
     size_t answer_count;
 };
 
-int set_up(void **state);    /* provider "acme", not started */
+int set_up(void **state);     /* provider "acme", not started */
 int set_up_all(void **state); /* and started */
 /* Also checks that every question was answered once. */
 int tear_down(void **state);
@@ -46,6 +46,8 @@ int tear_down(void **state);
 void set_speed(int64_t speed);
 /* So many of the next commits find the disk full. */
 void refuse_commits(unsigned count);
+/* The row with this label cannot be read; NULL: all can. The label must live on. */
+void damage_reads(const char *label);
 /* The back's clock. */
 int64_t broker_now(void);
 

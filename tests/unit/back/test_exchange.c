@@ -49,11 +49,12 @@ static void nothing_is_told_while_the_disk_is_full(void **state)
 static void fewer_scopes_are_said(void **state)
 {
     struct stage *stage = *state;
-    server_script(stage->server,
-                  (struct canned){ .status = 200,
-                                   .body = "{\"access_token\":\"at-secret-1\",\"scope\":\"read\"}" });
-    CLEANUP(cleanup_message) struct message *came =
-        answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    server_script(
+        stage->server,
+        (struct canned){ .status = 200,
+                         .body = "{\"access_token\":\"at-secret-1\",\"scope\":\"read\"}" });
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
     assert_false(came->failed);
     assert_true(came->consent->fewer_scopes);
     assert_int_equal(came->consent->outcome, CONSENT_WITHOUT_REFRESH_TOKEN);
@@ -103,8 +104,8 @@ static void a_consent_for_another_identity_is_held(void **state)
                                    .body = "{\"access_token\":\"at-secret-two\",\"expires_in\":60,"
                                            "\"company_id\":\"two\"}" });
     start(stage);
-    CLEANUP(cleanup_message) struct message *came =
-        answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
     assert_false(came->failed);
     assert_int_equal(came->consent->outcome, CONSENT_IDENTITY_MISMATCH);
     assert_string_equal(came->consent->identity, "two");
@@ -152,8 +153,8 @@ static void a_refresh_token_of_another_account_is_refused(void **state)
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-1" });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
-    CLEANUP(cleanup_message) struct message *came =
-        answer(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
     assert_true(came->failed);
     assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
     assert_non_null(strstr(came->failure.description, "acme/a"));
@@ -199,12 +200,21 @@ static void a_rescued_refresh_token_is_a_grant(void **state)
     server_script(stage->server, (struct canned){ .times = 1,
                                                   .status = 200,
                                                   .body = "{\"refresh_token\":\"rt-secret-x\"}" });
-    server_script(stage->server, (struct canned){ .match = "rt-secret-x",
-                                                  .status = 200,
-                                                  .body = GRANT_PLAIN });
+    server_script(stage->server,
+                  (struct canned){ .match = "rt-secret-x", .status = 200, .body = GRANT_PLAIN });
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
     await_generation(stage, "a", 2);
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+}
+
+static void an_unreadable_reply_is_kept_sealed(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = "{\"access_token\":" });
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
 }
 
 static void an_unknown_provider_is_said(void **state)
@@ -220,10 +230,9 @@ static void a_new_consent_ends_a_refresh_that_is_in_the_air(void **state)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
-    server_script(stage->server, (struct canned){ .match = "rt-secret-a",
-                                                  .status = 200,
-                                                  .body = GRANT_ROTATED,
-                                                  .held = true });
+    server_script(stage->server,
+                  (struct canned){
+                      .match = "rt-secret-a", .status = 200, .body = GRANT_ROTATED, .held = true });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
     const uint64_t refresh = ask(stage, ASK_TOKEN, "a");
@@ -279,6 +288,7 @@ int main(void)
         TEST_STARTED(a_code_that_was_sent_is_not_sent_again),
         TEST_STARTED(a_whole_reply_on_a_broken_connection_counts),
         TEST_STARTED(a_rescued_refresh_token_is_a_grant),
+        TEST_STARTED(an_unreadable_reply_is_kept_sealed),
         TEST_STARTED(an_unknown_provider_is_said),
         TEST(a_new_consent_ends_a_refresh_that_is_in_the_air),
         TEST_STARTED(the_end_waits_for_a_code_in_the_air),

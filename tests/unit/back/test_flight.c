@@ -11,10 +11,9 @@ static void seed_due(struct stage *stage, const char *label, const char *predece
 {
     char token[64];
     (void)snprintf(token, sizeof token, "rt-secret-%s", label);
-    seed(stage, (struct seed){ .label = label,
-                               .refresh_token = token,
-                               .predecessor = predecessor,
-                               .refresh_at = 1 });
+    seed(stage,
+         (struct seed){
+             .label = label, .refresh_token = token, .predecessor = predecessor, .refresh_at = 1 });
 }
 
 static void a_due_account_is_refreshed_unasked(void **state)
@@ -240,9 +239,9 @@ static void an_odd_refusal_makes_suspect_and_success_clears_it(void **state)
 {
     struct stage *stage = *state;
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
-    server_script(stage->server, (struct canned){ .times = 1,
-                                                  .status = 400,
-                                                  .body = "{\"error\":\"computer_says_no\"}" });
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 400, .body = "{\"error\":\"computer_says_no\"}" });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
     expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_REJECTED);
@@ -258,8 +257,9 @@ static void an_odd_refusal_makes_suspect_and_success_clears_it(void **state)
 static uint64_t fly(struct stage *stage, const char *label)
 {
     seed(stage, (struct seed){ .label = label, .refresh_token = "rt-secret-a" });
-    server_script(stage->server,
-                  (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
     start(stage);
     const uint64_t id = ask(stage, ASK_TOKEN, label);
     assert_true(server_wait(stage->server, NULL, 1));
@@ -351,6 +351,32 @@ static void tokens_that_cannot_be_unsealed_are_one_accounts_trouble(void **state
     expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
 }
 
+static void a_damaged_row_does_not_stop_the_schedule(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    run_sql(stage, "UPDATE accounts SET refusals = 77");
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b", .refresh_at = 2 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    await_generation(stage, "b", 2);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
+/* It was set aside; whoever asks for it later does not wait for the hour to end. */
+static void a_mended_row_is_refreshed_when_asked_for(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    damage_reads("a");
+    start(stage);
+    rest(100);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    damage_reads(NULL);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
 /* The row itself holds what was never written. */
 static void a_damaged_row_is_one_accounts_trouble(void **state)
 {
@@ -394,6 +420,8 @@ int main(void)
         TEST(the_end_waits_for_what_is_in_the_air),
         TEST(the_end_does_not_wait_for_ever),
         TEST(tokens_that_cannot_be_unsealed_are_one_accounts_trouble),
+        TEST(a_damaged_row_does_not_stop_the_schedule),
+        TEST(a_mended_row_is_refreshed_when_asked_for),
         TEST(a_damaged_row_is_one_accounts_trouble),
     };
     return RUN(tests);

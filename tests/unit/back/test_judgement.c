@@ -140,6 +140,39 @@ static void a_pardon_takes_the_verdict_back(void **state)
     assert_true(row.refresh_at > c.now);
 }
 
+/* Its turn had come when the provider paused: the current token, which may be good, goes first. */
+static void a_pardon_takes_the_steps_back(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start + HOUR);
+    (void)state;
+    c.has_predecessor = true;
+    (void)judge_refused(&row, &c);
+    assert_int_equal(judge_refused(&row, &c), STEP_PREDECESSOR);
+    judge_pardoned(&row, &c);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    c.provider_paused = true;
+    row.refusals = REFUSAL_PREDECESSOR;
+    (void)judge_refused(&row, &c);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+}
+
+static void the_words_of_a_past_incident_mean_nothing(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    struct circumstances c = at(start);
+    (void)state;
+    assert_true(judge_provider_refused(&row, &c));
+    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
+    assert_int_equal(judge_granted(&row, &grant, start + MINUTE, &c), 0);
+    c.now += HOUR;
+    c.others_succeeded_at = c.now - MINUTE;
+    assert_true(judge_provider_refused(&row, &c));
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+}
+
 static void refusals_are_its_own_once_others_succeed(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -208,6 +241,11 @@ static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
     judge_suspect(&row, &c);
     assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
     assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
+    /* A probe that gets no answer is no reason for more of them. */
+    c.now = row.refresh_at;
+    judge_unanswered(&row, &c);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
 }
 
 static void refused_credentials_are_the_providers_matter_first(void **state)
@@ -234,6 +272,8 @@ int main(void)
         cmocka_unit_test(without_a_predecessor_two_refusals_are_enough),
         cmocka_unit_test(no_verdict_falls_while_the_provider_is_paused),
         cmocka_unit_test(a_pardon_takes_the_verdict_back),
+        cmocka_unit_test(a_pardon_takes_the_steps_back),
+        cmocka_unit_test(the_words_of_a_past_incident_mean_nothing),
         cmocka_unit_test(refusals_are_its_own_once_others_succeed),
         cmocka_unit_test(no_answer_backs_off_and_never_asks_for_consent),
         cmocka_unit_test(retry_after_is_honoured),

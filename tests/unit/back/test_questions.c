@@ -41,8 +41,8 @@ static void more_than_half_of_the_lifetime_is_too_much(void **state)
     struct stage *stage = *state;
     seed_valid(stage);
     start(stage);
-    CLEANUP(cleanup_message) struct message *came =
-        answer(stage, ask_ttl(stage, 30 * MINUTE + SECOND));
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_ttl(stage, 30 * MINUTE + SECOND));
     assert_true(came->failed);
     assert_int_equal(came->failure.error, WIRE_BAD_REQUEST);
     assert_int_equal(came->failure.max_min_ttl_s, 1800);

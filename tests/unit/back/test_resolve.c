@@ -109,11 +109,9 @@ static void a_reload_meanwhile_loses_nobody(void **state)
 {
     struct stage *stage = *state;
     char url[128];
-    server_script(stage->server, (struct canned){ .match = OPENID,
-                                                  .times = 1,
-                                                  .status = 200,
-                                                  .body = document,
-                                                  .held = true });
+    server_script(stage->server,
+                  (struct canned){
+                      .match = OPENID, .times = 1, .status = 200, .body = document, .held = true });
     server_script(stage->server,
                   (struct canned){ .match = OPENID, .status = 200, .body = document });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
@@ -129,7 +127,8 @@ static void a_reload_meanwhile_loses_nobody(void **state)
     set_text(&acme(stage)->token_endpoint, url);
     set_text(&acme(stage)->authorization_endpoint, url);
     reload(stage);
-    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask(stage, ASK_PROVIDER, "acme/"));
     assert_string_equal(came->provider->token_endpoint, url);
     assert_int_equal(server_count(stage->server, OPENID), 2);
 }

@@ -160,6 +160,7 @@ static void a_provider_that_is_gone_is_not_asked(void **state)
     await_kept(stage, 1);
     set_speed(50);
     start(stage);
+    rest(400); /* 20 s of its time */
     await_kept(stage, 0);
     assert_int_equal(server_count(stage->server, NULL), 1);
 }

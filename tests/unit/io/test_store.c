@@ -384,11 +384,33 @@ static void test_rows_that_were_never_written(void **state)
         struct account_row back = { .failures = 7 };
         assert_int_equal(commit_account(f->store, &row), 0);
         run_sql(f->store, damages[i]);
-        assert_int_equal(store_read(f->store, &row.name, &back), -EIO);
+        assert_int_equal(store_read(f->store, &row.name, &back), STORE_FOREIGN);
         assert_int_equal(back.failures, 7);
         assert_int_equal(store_list(f->store, NULL, 9, collect_label, &labels), -EIO);
         assert_string_not_equal(store_message(f->store), "");
     }
+}
+
+/* One damaged row is its own matter: the schedule and a transaction go on. */
+static void test_a_damaged_row_stops_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = full_row();
+    struct account_row back = { 0 };
+    struct account_name damaged = row.name;
+    struct labels labels = { 0 };
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    run_sql(f->store, "UPDATE accounts SET state = 9");
+    row.name = name_of(damaged.provider, "zz");
+    assert_int_equal(commit_account(f->store, &row), 0);
+    assert_int_equal(store_due(f->store, damaged.provider, INT64_MAX, 9, collect_label, &labels),
+                     0);
+    assert_string_equal(labels.text, "zz ");
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_read(f->store, &damaged, &back), STORE_FOREIGN);
+    assert_int_equal(store_put_fact(f->store, "a", "b"), 0);
+    assert_int_equal(store_commit(f->store), 0);
 }
 
 int main(void)
@@ -409,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_accounts, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_calls_within_a_list, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_rows_that_were_never_written, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_a_damaged_row_stops_nothing, make_store, drop_store),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
