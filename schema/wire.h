@@ -6,18 +6,18 @@
  */
 
 #define WIRE_VERSION_PREFIX "/v1"
-#define WIRE_PATH_TOKEN "/v1/token/"       /* + provider/label */
-#define WIRE_PATH_ACCOUNTS "/v1/accounts"  /* alone, or + /provider/label */
-#define WIRE_PATH_LOGIN "/v1/login/"       /* + provider/label */
-#define WIRE_PATH_LOGINS "/v1/logins/"     /* + login_id */
-#define WIRE_PATH_REFRESH "/v1/refresh/"   /* + provider/label */
-#define WIRE_PATH_REJECT "/v1/reject/"     /* + provider/label */
-#define WIRE_PATH_RETRY "/v1/retry"        /* alone, or + /provider/label */
+#define WIRE_PATH_TOKEN "/v1/token/"      /* + provider/label */
+#define WIRE_PATH_ACCOUNTS "/v1/accounts" /* alone, or + /provider/label */
+#define WIRE_PATH_LOGIN "/v1/login/"      /* + provider/label */
+#define WIRE_PATH_LOGINS "/v1/logins/"    /* + login_id */
+#define WIRE_PATH_REFRESH "/v1/refresh/"  /* + provider/label */
+#define WIRE_PATH_REJECT "/v1/reject/"    /* + provider/label */
+#define WIRE_PATH_RETRY "/v1/retry"       /* alone, or + /provider/label */
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_HEALTH "/v1/health"
 #define WIRE_PATH_METRICS "/metrics"
 
-#define WIRE_SOCKET_NAME "tokenbroker/api.sock"           /* below $XDG_RUNTIME_DIR */
+#define WIRE_SOCKET_NAME "tokenbroker/api.sock" /* below $XDG_RUNTIME_DIR */
 #define WIRE_SYSTEM_SOCKET "/run/tokenbroker/api.sock"
 #define WIRE_SOCKET_VARIABLE "TOKENBROKER_SOCKET"
 
@@ -56,7 +56,6 @@ struct wire_error_row {
 };
 
 #define WIRE_ERROR_ROW(symbol, name, status, exit_code) { name, status, exit_code },
-static const struct wire_error_row wire_errors[] __attribute__((unused)) = {
-    WIRE_ERRORS(WIRE_ERROR_ROW)
-};
+static const struct wire_error_row wire_errors[]
+    __attribute__((unused)) = { WIRE_ERRORS(WIRE_ERROR_ROW) };
 #undef WIRE_ERROR_ROW

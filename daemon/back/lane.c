@@ -158,9 +158,16 @@ static void out_of_air(struct lane *lane, const struct flight *flight)
         lane->in_air--;
 }
 
+static void note_probe(struct lane *lane, const struct flight *flight)
+{
+    if (flight_is_canary(flight) && pause_holds(&lane->pause))
+        pause_probe_failed(&lane->pause, lane->keeper);
+}
+
 void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms)
 {
     out_of_air(lane, flight);
+    note_probe(lane, flight);
     flight_rest(flight, rest_ms);
     lane_pump_soon(lane);
 }
@@ -174,8 +181,7 @@ void lane_ready(struct lane *lane, struct flight *flight)
 void lane_landed(struct lane *lane, struct flight *flight)
 {
     out_of_air(lane, flight);
-    if (flight_is_canary(flight) && pause_holds(&lane->pause))
-        pause_probe_failed(&lane->pause, lane->keeper);
+    note_probe(lane, flight);
     lane_drop_flight(lane, flight);
     lane_pump_soon(lane);
 }

@@ -33,7 +33,8 @@ int loop_source_set_events(struct loop_source *source, uint32_t events);
 /* A timer that is off until loop_timer_set(); it fires once for each set. accuracy: 1 ms. */
 int loop_add_timer(struct loop *loop, void (*fired)(void *userdata), void *userdata,
                    struct loop_source **ret);
-/* delay_ms from now, 0 at the next turn; a new set replaces the old. Delays over a year are a year. */
+/* delay_ms from now, 0 at the next turn; a new set replaces the old. Delays over a year are a year.
+ */
 int loop_timer_set(struct loop_source *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop_source *timer);
 

@@ -11,7 +11,7 @@ enum { PEER_GROUPS_MAX = 256 };
 
 struct peer {
     uid_t uid;
-    pid_t pid; /* 0: in another pid namespace */
+    pid_t pid;          /* 0: in another pid namespace */
     size_t group_count; /* the primary group is groups[0]; past the cap no group is known */
     gid_t groups[PEER_GROUPS_MAX];
 };

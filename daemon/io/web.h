@@ -27,7 +27,7 @@ struct web_server;
 struct web_request;
 
 struct web_options {
-    int listen_fd;               /* listening stream socket, Unix or TCP; taken over on success */
+    int listen_fd; /* listening stream socket, Unix or TCP; taken over on success */
     unsigned connections_max;
     unsigned request_deadline_s; /* from accept, or from the request line of a later request, to
                                     the whole request; not 0 */
@@ -52,7 +52,7 @@ struct web_server *web_server_free(struct web_server *server);
 
 /* Everything below is owned by the request and lives until it is answered. */
 const char *web_method(const struct web_request *request);
-const char *web_path(const struct web_request *request); /* raw, without the query */
+const char *web_path(const struct web_request *request);  /* raw, without the query */
 const char *web_query(const struct web_request *request); /* raw, after '?'; "" when none */
 /* The only header of that name; NULL when it is absent or came twice. name without regard to
  * case. */
@@ -60,7 +60,8 @@ const char *web_header(const struct web_request *request, const char *name);
 const char *web_body(const struct web_request *request, size_t *ret_length);
 int web_fd(const struct web_request *request); /* the connection's socket, for peer_identify() */
 
-/* A decoded query parameter (percent-encoding and '+'), the first of that name; NULL when absent. */
+/* A decoded query parameter (percent-encoding and '+'), the first of that name; NULL when absent.
+ */
 const char *web_parameter(const struct web_request *request, const char *name);
 size_t web_parameter_count(const struct web_request *request, const char *name);
 /* The first parameter whose name is not in the NULL-ended list, or that came twice; NULL when all
@@ -87,7 +88,7 @@ struct web_answer {
     const char *body;         /* copied, and the copy wiped after sending */
     size_t length;
     struct web_header_line headers[WEB_HEADERS_MAX]; /* ends at the first NULL name */
-    bool close; /* end the connection after it */
+    bool close;                                      /* end the connection after it */
 };
 
 /* Answers and gives the request back; it must not be touched from then on. HEAD gets no body. When

@@ -13,7 +13,8 @@ enum { AUTHORIZE_URL_MAX = 8 * 1024, AUTHORIZE_PARAMETER_MAX = 4 * 1024 };
 struct authorization_request {
     const struct provider *provider; /* endpoints known */
     const char *scope;               /* NULL: the provider's */
-    const struct parameters *params; /* the caller's own; may be NULL; they replace the provider's */
+    const struct parameters
+        *params; /* the caller's own; may be NULL; they replace the provider's */
     const struct secret *state;
     const struct secret *nonce;    /* NULL: none; sent where the scope holds openid */
     const struct secret *verifier; /* PKCE; NULL when it is off */

@@ -68,12 +68,13 @@ struct provider {
     enum state_promise state;
     bool iss_promised; /* authorization_response_iss_parameter_supported (RFC 9207) */
 
-    char *scope; /* separated by spaces, whatever scope_separator is */
+    char *scope;           /* separated by spaces, whatever scope_separator is */
     char *scope_separator; /* " " or another; always set */
     struct parameters authorize_params;
     struct parameters token_params;
     /* Fixed ones. A value of "" for redirect_uri, client_id or client_secret means the provider's
-     * own, whatever client_auth does; other names of ours are replaced, but never what is secret. */
+     * own, whatever client_auth does; other names of ours are replaced, but never what is secret.
+     */
     struct parameters refresh_params;
 
     int64_t default_lifetime_ms;
@@ -86,9 +87,9 @@ struct provider {
     int64_t rate_limit_period_ms;
     enum keep_policy keep;
 
-    char *identity; /* dotted path into the token reply: "company_id", "id_token.sub" */
-    char *present_in;    /* "header" or "query"; always set */
-    char *present_name;  /* "Authorization", "access_token"; always set */
+    char *identity;       /* dotted path into the token reply: "company_id", "id_token.sub" */
+    char *present_in;     /* "header" or "query"; always set */
+    char *present_name;   /* "Authorization", "access_token"; always set */
     char *present_scheme; /* "Bearer", "Token", or "" ; always set */
     char *api_base;
     char *ca_file;

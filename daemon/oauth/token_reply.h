@@ -25,18 +25,19 @@ enum {
 /* Why sending or judging failed; the four classes of the verdict. */
 enum verdict {
     VERDICT_GRANTED,
-    VERDICT_NOT_SENT,          /* DNS, connect, TLS: nothing reached the provider */
-    VERDICT_NO_ANSWER,         /* sent, but no usable answer: 5xx, 408, 429, HTML, broken JSON */
-    VERDICT_ACCOUNT_REFUSED,   /* invalid_grant: this account */
-    VERDICT_ACCOUNT_SUSPECT,   /* an odd 4xx: this account, perhaps */
-    VERDICT_PROVIDER_REFUSED,  /* invalid_client, …: our set-up at this provider */
+    VERDICT_NOT_SENT,         /* DNS, connect, TLS: nothing reached the provider */
+    VERDICT_NO_ANSWER,        /* sent, but no usable answer: 5xx, 408, 429, HTML, broken JSON */
+    VERDICT_ACCOUNT_REFUSED,  /* invalid_grant: this account */
+    VERDICT_ACCOUNT_SUSPECT,  /* an odd 4xx: this account, perhaps */
+    VERDICT_PROVIDER_REFUSED, /* invalid_client, …: our set-up at this provider */
 };
 
 /* A 200 that granted. */
 struct token_grant {
     struct secret *access_token;
     struct secret *refresh_token; /* NULL: none came; RFC 6749 6: keep the old one */
-    bool expires_in_odd; /* a warning is due: expires_in was absent without default_lifetime, or odd */
+    bool expires_in_odd; /* a warning is due: expires_in was absent without default_lifetime, or odd
+                          */
     int64_t lifetime_ms; /* always > 0 */
     int64_t refresh_token_lifetime_ms; /* from refresh_token_expires_in; 0: not said */
     char *token_type;                  /* "Bearer" in any case becomes "Bearer"; others as sent */
@@ -49,12 +50,13 @@ struct token_grant {
 /* What a reply comes to. */
 struct token_reply {
     enum verdict verdict;
-    struct token_grant grant;         /* set when verdict is VERDICT_GRANTED */
+    struct token_grant grant;             /* set when verdict is VERDICT_GRANTED */
     struct secret *rescued_refresh_token; /* a 200 that is no grant (an unreadable access_token, …)
                                       yet held one unambiguous refresh_token: commit it first */
-    bool unreadable;            /* a 200 that may hold a token we could not read: keep it sealed;
-                                   also beside a grant whose refresh_token is no token */
-    char error[ERROR_TEXT_MAX]; /* the error code, or our own name for it ("not_json", "http_500") */
+    bool unreadable; /* a 200 that may hold a token we could not read: keep it sealed;
+                        also beside a grant whose refresh_token is no token */
+    char
+        error[ERROR_TEXT_MAX]; /* the error code, or our own name for it ("not_json", "http_500") */
     char description[ERROR_TEXT_MAX]; /* one line for a person: printable, without secrets */
 };
 

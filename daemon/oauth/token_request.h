@@ -34,8 +34,7 @@ int token_request_refresh(const struct provider *provider, const struct secret *
 
 /* Client credentials (RFC 6749 4.4). grant_type is replaced by token_params' own where given. */
 int token_request_client_credentials(const struct provider *provider,
-                                     const struct secret *client_secret,
-                                     struct token_request *ret);
+                                     const struct secret *client_secret, struct token_request *ret);
 
 /* Revocation (RFC 7009 2.1); hint is "refresh_token" or "access_token". */
 int token_request_revoke(const struct provider *provider, const struct secret *client_secret,

@@ -128,7 +128,7 @@ def test_port_taken_in_between(demo):
         except OSError:
             pytest.skip("somebody else was faster")
         said += _ends_well(process)
-    assert len(_tokens(said)) == 3
+    assert "another callback port" in said and len(_tokens(said)) == 3
 
 
 @pytest.mark.parametrize("moment", ["== The broker starts", "$ tokenbroker token", "== Now nobody"])

@@ -187,6 +187,21 @@ static void a_retry_right_after_the_pause_is_not_lost(void **state)
     await_paused(stage, false);
 }
 
+/* The account that is to probe cannot be read: another one does. */
+static void a_damaged_canary_does_not_hold_the_pause(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    set_speed(5000);
+    start(stage);
+    await_paused(stage, true);
+    damage_reads("a02");
+    await_paused(stage, false);
+    damage_reads(NULL);
+}
+
 static void a_paused_provider_still_serves_what_is_valid(void **state)
 {
     struct stage *stage = *state;
@@ -212,6 +227,7 @@ int main(void)
         TEST(a_pause_survives_a_restart),
         TEST(after_a_pause_the_current_token_goes_first),
         TEST(a_retry_right_after_the_pause_is_not_lost),
+        TEST(a_damaged_canary_does_not_hold_the_pause),
         TEST(a_paused_provider_still_serves_what_is_valid),
     };
     return RUN(tests);
