@@ -48,15 +48,26 @@ static void put_params(struct text *body, const struct arguments *arguments)
     }
 }
 
+/* Without a mode the broker chooses: by its callback where the redirect leads there, else by paste.
+ */
 static void put_body(struct text *body, const struct arguments *arguments)
 {
-    text_append_string(body, "{\"mode\":\"browser\"");
+    const char *separator = "";
+
+    text_append_string(body, "{");
+    if (arguments->paste) {
+        text_append_string(body, "\"mode\":\"paste\"");
+        separator = ",";
+    }
     if (arguments->scope) {
-        text_append_string(body, ",\"scope\":");
+        text_append_string(body, separator);
+        text_append_string(body, "\"scope\":");
         text_append_json(body, arguments->scope);
+        separator = ",";
     }
     if (arguments->param_count > 0) {
-        text_append_string(body, ",\"params\":{");
+        text_append_string(body, separator);
+        text_append_string(body, "\"params\":{");
         put_params(body, arguments);
         text_append_string(body, "}");
     }
@@ -262,7 +273,7 @@ static int run(struct cli *cli)
         return r;
     login.interrupt_fd = interrupt_take();
     tb_set_interrupt(cli->broker, login.interrupt_fd);
-    if (cli->arguments.paste)
+    if (!*text_of(tb_reply_value(reply), "start_url"))
         return paste(&login, tb_reply_value(reply));
     announce(&login, tb_reply_value(reply));
     return follow(&login);
