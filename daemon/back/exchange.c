@@ -118,6 +118,23 @@ static void refuse_by_reply(struct exchange *exchange)
     refuse(exchange, &failure);
 }
 
+static struct failure why_not_stored(const struct exchange *exchange, int result)
+{
+    const struct account_name *owner = &exchange->write.owner;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&exchange->question->account, name);
+    if (result == EXCHANGE_OWNED)
+        return failure_make(WIRE_PROVIDER_REJECTED, 0,
+                            "the provider gave the refresh token that account %s/%s holds: log in "
+                            "as the other company, or log %s/%s out first",
+                            owner->provider, owner->label, owner->provider, owner->label);
+    if (result > 0)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the row of %s in the store is damaged: log it out, then in again",
+                            name);
+    return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
+}
+
 static void durable(void *userdata, int result)
 {
     struct exchange *exchange = userdata;
@@ -133,15 +150,7 @@ static void durable(void *userdata, int result)
         tell_front(exchange);
         return;
     }
-    const struct failure failure =
-        result == EXCHANGE_OWNED
-            ? failure_make(WIRE_PROVIDER_REJECTED, 0,
-                           "the provider gave the refresh token that account %s/%s holds: log in "
-                           "as the other company, or log %s/%s out first",
-                           exchange->write.owner.provider, exchange->write.owner.label,
-                           exchange->write.owner.provider, exchange->write.owner.label)
-            : failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again",
-                           name);
+    const struct failure failure = why_not_stored(exchange, result);
     refuse(exchange, &failure);
 }
 

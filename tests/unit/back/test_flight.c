@@ -394,6 +394,7 @@ static void a_damaged_row_is_one_accounts_trouble(void **state)
     const uint64_t rejected = post(stage, reject);
     expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-2");
     message_free(answer(stage, rejected));
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_INTERNAL);
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
 }
