@@ -36,9 +36,9 @@ const char *words_moment(int64_t at, int64_t now, char out[static WORDS_SIZE])
     if (distance == 0)
         (void)snprintf(out, WORDS_SIZE, "now");
     else if (distance > 0)
-        (void)snprintf(out, WORDS_SIZE, "in %s", words_span(distance, span));
+        (void)snprintf(out, WORDS_SIZE, "in %.40s", words_span(distance, span));
     else
-        (void)snprintf(out, WORDS_SIZE, "%s ago", words_span(-distance, span));
+        (void)snprintf(out, WORDS_SIZE, "%.40s ago", words_span(-distance, span));
     return out;
 }
 

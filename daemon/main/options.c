@@ -47,22 +47,26 @@ static int wrong(const char *argument)
     return OPTIONS_WRONG;
 }
 
-static bool set_path(char **slot, const char *value)
+static int set_path(char **slot, const char *value)
 {
+    if (!value[0]) {
+        (void)fputs("tokenbrokerd: a path is empty\n", stderr);
+        return wrong(NULL);
+    }
     free(*slot);
     *slot = strdup(value);
-    return *slot != NULL;
+    return *slot ? 0 : OPTIONS_WRONG;
 }
 
 static int take_option(int option, struct options *options)
 {
     switch (option) {
     case OPTION_CONFIG:
-        return set_path(&options->config, optarg) ? 0 : OPTIONS_WRONG;
+        return set_path(&options->config, optarg);
     case OPTION_STATE:
-        return set_path(&options->state_dir, optarg) ? 0 : OPTIONS_WRONG;
+        return set_path(&options->state_dir, optarg);
     case OPTION_SOCKET:
-        return set_path(&options->socket, optarg) ? 0 : OPTIONS_WRONG;
+        return set_path(&options->socket, optarg);
     case OPTION_CHECK:
         options->check_config = true;
         return 0;

@@ -4,12 +4,6 @@ static const char *unsupported_in(const struct provider *provider)
 {
     if (provider->grant == GRANT_DEVICE_CODE)
         return "grant = device_code";
-    if (provider->grant == GRANT_CLIENT_CREDENTIALS)
-        return "grant = client_credentials";
-    if (provider->client_auth == CLIENT_AUTH_PRIVATE_KEY_JWT)
-        return "client_auth = private_key_jwt";
-    if (provider->client_auth == CLIENT_AUTH_TLS)
-        return "client_auth = tls";
     if (provider->keep == KEEP_ASKED)
         return "keep = asked";
     return NULL;
