@@ -88,6 +88,16 @@ def test_refusal_is_the_same_for_what_does_not_exist(ruled, other):
     assert len(texts) == 1
 
 
+@pytest.mark.parametrize("ask", [
+    lambda api: api.accounts(), lambda api: api.refresh(ACCOUNT), lambda api: api.retry(),
+    lambda api: api.retry("plain"), lambda api: api.retry(ACCOUNT), lambda api: api.audit(),
+], ids=["list", "refresh", "retry", "retry-provider", "retry-account", "audit"])
+def test_nothing_without_a_right(ruled, other, plain, ask):
+    ruled()
+    assert ask(other()).error == "forbidden"
+    assert not plain.ledger.token_requests()
+
+
 def test_refusal_names_the_missing_line(ruled, other):
     ruled()
     text = other().token(ACCOUNT).json["error_description"]

@@ -123,6 +123,27 @@ def test_manual_refresh_is_limited(api, plain, account):
     assert len(plain.ledger.token_requests()) < 20
 
 
+@pytest.mark.parametrize("account, error", [
+    ("plain/nobody", "unknown_account"), ("nowhere/acme", "unknown_provider")])
+def test_refresh_and_reject_of_nothing(shared, account, error):
+    assert shared.api.refresh(account).error == error
+    assert shared.api.reject(account, access_token="x").error == error
+
+
+def test_manual_refresh_with_wrong_credentials(api, plain, account):
+    plain.fault("invalid_client")
+    assert api.refresh(account).error == "provider_rejected"
+
+
+@pytest.mark.slow
+def test_manual_refresh_of_a_refused_account(api, plain, account):
+    plain.revoke("acme")
+    assert api.refresh(account).error == "consent_required"
+    requests = len(plain.ledger.token_requests())
+    assert api.refresh(account).status == 409
+    assert len(plain.ledger.token_requests()) == requests
+
+
 def test_token_of_nothing(broker, api):
     assert api.token("plain/nobody").error == "unknown_account"
     assert api.token("nowhere/acme").error == "unknown_provider"

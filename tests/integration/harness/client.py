@@ -143,6 +143,14 @@ class Api:
             time.sleep(0.05)
         return health
 
+    def wait_unpaused(self, provider, timeout=15):
+        """Until the provider is not paused (any more)."""
+        deadline = time.monotonic() + timeout
+        while any(one["paused"] for one in self.health().ok()["providers"]
+                  if one["name"] == provider):
+            assert time.monotonic() < deadline, f"{provider} is paused after {timeout} s"
+            time.sleep(0.05)
+
     def wait_state(self, account, state, timeout=15):
         """The account's object once it is in that state."""
         return self.wait_account(account, lambda found: found["state"] == state, timeout)

@@ -78,8 +78,9 @@ void seed(struct stage *stage, struct seed seed);
 /* Out of the store, while the back does not run. Both are the caller's to release. */
 void stored(struct stage *stage, const char *label, struct account_row *row, struct grant *grant);
 bool holds(const struct secret *secret, const char *text);
-/* The newest consent that is held, to be released. */
-void held_consent(struct stage *stage, struct grant *grant);
+/* What is held for an account, to be released; false when nothing is. */
+bool held_consent(struct stage *stage, const char *label, struct held_row *row,
+                  struct grant *grant);
 size_t count_kept(struct stage *stage, enum kept_kind kind);
 void run_sql(struct stage *stage, const char *sql);
 

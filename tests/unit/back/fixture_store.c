@@ -77,26 +77,17 @@ size_t count_kept(struct stage *stage, enum kept_kind kind)
     return count;
 }
 
-struct opening {
-    struct seal_key *key;
-    struct grant *grant;
-};
-
-static bool open_kept(void *userdata, const struct kept_row *row)
-{
-    const struct opening *opening = userdata;
-    grant_release(opening->grant);
-    assert_int_equal(vault_open_kept(opening->key, row, opening->grant), 0);
-    return true;
-}
-
-void held_consent(struct stage *stage, struct grant *grant)
+bool held_consent(struct stage *stage, const char *label, struct held_row *row, struct grant *grant)
 {
     CLEANUP(cleanup_store) struct store *store = open_store(stage);
     CLEANUP(cleanup_seal_key) struct seal_key *key = make_key();
-    struct opening opening = { key, grant };
-    assert_int_equal(
-        store_each_kept(store, KEPT_HELD_CONSENT, INT64_MAX, 1000, open_kept, &opening), 0);
+    const struct account_name name = name_of(label);
+    int r = store_read_held(store, &name, row);
+    if (r == STORE_NOT_FOUND)
+        return false;
+    assert_int_equal(r, 0);
+    assert_int_equal(vault_open_held(key, row, grant), 0);
+    return true;
 }
 
 void run_sql(struct stage *stage, const char *sql)

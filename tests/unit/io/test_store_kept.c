@@ -140,11 +140,11 @@ static void test_kept(void **state)
     keep(f->store, KEPT_REVOCATION, "a", 30);
     keep(f->store, KEPT_REVOCATION, "b", 10);
     keep(f->store, KEPT_REVOCATION, "c", 31);
-    keep(f->store, KEPT_HELD_CONSENT, "d", 0);
+    keep(f->store, KEPT_UNREADABLE_REPLY, "d", 0);
     assert_int_equal(store_commit(f->store), 0);
     assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 30, 9, see_kept, &due), 0);
     assert_string_equal(due.labels, "ba");
-    assert_int_equal(store_each_kept(f->store, KEPT_HELD_CONSENT, INT64_MAX, 9, see_kept, &other),
+    assert_int_equal(store_each_kept(f->store, KEPT_UNREADABLE_REPLY, INT64_MAX, 9, see_kept, &other),
                      0);
     assert_string_equal(other.labels, "d");
 
@@ -153,7 +153,7 @@ static void test_kept(void **state)
     assert_int_equal(store_drop_kept(f->store, other.last_id), 0);
     assert_int_equal(store_drop_kept(f->store, other.last_id), STORE_NOT_FOUND);
     assert_int_equal(store_postpone_kept(f->store, other.last_id, 1, 1), STORE_NOT_FOUND);
-    keep(f->store, KEPT_HELD_CONSENT, "e", 0);
+    keep(f->store, KEPT_UNREADABLE_REPLY, "e", 0);
     assert_int_equal(store_commit(f->store), 0);
     assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 99, 9, see_kept, &after), 0);
     assert_string_equal(after.labels, "bca");
@@ -185,14 +185,14 @@ static void test_kept_is_bounded(void **state)
     run_sql(f->store, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
                       " WHERE i < 10000) INSERT INTO kept (kind, provider, label, created_at,"
                       " due_at, tries) SELECT 1, 'p', 'old', 0, i, 0 FROM n");
-    keep(f->store, KEPT_HELD_CONSENT, "other", 0);
+    keep(f->store, KEPT_REVOCATION, "other", 0);
     keep(f->store, KEPT_UNREADABLE_REPLY, "new", 20000);
     assert_int_equal(store_commit(f->store), 0);
     assert_int_equal(
         store_each_kept(f->store, KEPT_UNREADABLE_REPLY, INT64_MAX, SIZE_MAX, see_kept, &all), 0);
     assert_int_equal(all.count, KEPT_ROWS_MAX);
     assert_int_equal(all.due_at, 20000);
-    assert_int_equal(store_each_kept(f->store, KEPT_HELD_CONSENT, 9, 9, see_kept, &other), 0);
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 9, 9, see_kept, &other), 0);
     assert_int_equal(other.count, 1);
 }
 

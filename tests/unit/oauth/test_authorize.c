@@ -13,6 +13,7 @@ struct row {
     const char *scope; /* of the request */
     enum pkce_method pkce;
     const char *provider_param[2], *param[2];
+    const char *resource[2];
     const char *url;
 };
 
@@ -64,6 +65,20 @@ static const struct row rows[] = {
       .provider_param = { "response_type", "token" },
       .param = { "state", "mine" },
       .url = BEGIN REDIRECT "&state=st-1" },
+
+    /* RFC 8707: each on its own; a parameter of that name replaces them. */
+    { .pkce = PKCE_OFF,
+      .resource = { "https://api.example/v1", "urn:b" },
+      .url = BEGIN REDIRECT "&state=st-1&resource=https%3A%2F%2Fapi.example%2Fv1"
+                            "&resource=urn%3Ab" },
+    { .pkce = PKCE_OFF,
+      .resource = { "https://api.example/v1" },
+      .provider_param = { "resource", "https://other" },
+      .url = BEGIN REDIRECT "&state=st-1&resource=https%3A%2F%2Fother" },
+    { .pkce = PKCE_OFF,
+      .resource = { "https://api.example/v1" },
+      .param = { "resource", "https://mine" },
+      .url = BEGIN REDIRECT "&state=st-1&resource=https%3A%2F%2Fmine" },
 };
 
 static struct provider provider_of(const struct row *row)
@@ -76,6 +91,8 @@ static struct provider provider_of(const struct row *row)
     provider.scope = row->provider_scope ? strdup(row->provider_scope) : NULL;
     provider.scope_separator = strdup(row->separator ? row->separator : " ");
     provider.pkce = row->pkce;
+    for (size_t i = 0; i < LENGTH_OF(row->resource) && row->resource[i]; i++)
+        assert_int_equal(parameters_add(&provider.resource, "resource", row->resource[i]), 0);
     if (row->provider_param[0])
         assert_int_equal(parameters_add(&provider.authorize_params, row->provider_param[0],
                                         row->provider_param[1]),

@@ -136,12 +136,53 @@ static void caps_the_document(void **state)
     free(padded);
 }
 
+/* RFC 8705 5: a client with a certificate goes to the aliases, any other one does not. */
+static void finds_aliases(void **state)
+{
+    static const char with_aliases[] =
+        "{" ISSUER "," AUTHORIZE "," TOKEN ",\"revocation_endpoint\":\"https://h/revoke\","
+        "\"mtls_endpoint_aliases\":{\"token_endpoint\":\"https://mtls.h/token\"}}";
+    static const char with_a_bad_one[] =
+        "{" ISSUER "," AUTHORIZE "," TOKEN ","
+        "\"mtls_endpoint_aliases\":{\"token_endpoint\":\"http://mtls.h/token\"}}";
+    static const char with_odd_ones[] =
+        "{" ISSUER "," AUTHORIZE "," TOKEN ",\"mtls_endpoint_aliases\":[1]}";
+    static char own[] = "https://own/token";
+    static const struct {
+        const char *body;
+        enum client_auth client_auth;
+        char *configured;
+        const char *token_endpoint; /* NULL: refused */
+    } rows[] = {
+        { with_aliases, CLIENT_AUTH_TLS, NULL, "https://mtls.h/token" },
+        { with_aliases, CLIENT_AUTH_POST, NULL, "https://h/token" },
+        { with_aliases, CLIENT_AUTH_TLS, own, own },
+        { with_a_bad_one, CLIENT_AUTH_TLS, NULL, NULL },
+        { with_a_bad_one, CLIENT_AUTH_POST, NULL, "https://h/token" },
+        { with_odd_ones, CLIENT_AUTH_TLS, NULL, "https://h/token" },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        struct complaint complaint = { "" };
+        struct provider *provider = calloc(1, sizeof(*provider));
+        assert_non_null(provider);
+        provider->issuer = strdup("https://h");
+        provider->client_auth = rows[i].client_auth;
+        provider->token_endpoint = rows[i].configured ? strdup(rows[i].configured) : NULL;
+        int r = discovery_apply(provider, rows[i].body, strlen(rows[i].body), &complaint);
+        assert_int_equal(r, rows[i].token_endpoint ? 0 : DISCOVERY_INVALID);
+        assert_text(provider->token_endpoint, rows[i].token_endpoint);
+        assert_text(provider->revocation_endpoint,
+                    rows[i].body == with_aliases ? "https://h/revoke" : NULL);
+        provider_free(provider);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_addresses),    cmocka_unit_test(reads_documents),
         cmocka_unit_test(configuration_wins), cmocka_unit_test(keeps_a_configured_promise),
-        cmocka_unit_test(caps_the_document),
+        cmocka_unit_test(caps_the_document),  cmocka_unit_test(finds_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

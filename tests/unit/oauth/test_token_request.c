@@ -121,6 +121,14 @@ static const struct refresh_row refresh_rows[] = {
       "&client_assertion=s%3A%2F%25",
       FORM,
       "" },
+    /* The secret is a private key there: nothing makes it a parameter. */
+    { CLIENT_AUTH_TLS,
+      TOKEN_REQUEST_FORM,
+      { "client_secret", "" },
+      endpoint,
+      "grant_type=refresh_token&" RT "&client_id=id%2B1",
+      FORM,
+      "" },
     /* Fixed parameters: others, ours replaced, but never what is secret. */
     { CLIENT_AUTH_NONE,
       TOKEN_REQUEST_FORM,
@@ -317,6 +325,89 @@ static void asks_for_itself(void **state)
     parameters_release(&provider.token_params);
 }
 
+/* Resource indicators (RFC 8707 2.2) of an exchange, a refresh and a request of our own. */
+struct resource_row {
+    enum token_request_style style;
+    const char *resource[2];
+    const char *param; /* token_params' and refresh_params' own */
+    const char *code, *refresh, *own;
+};
+
+#define RESOURCES "resource=https%3A%2F%2Fa%2F1&resource=urn%3Ab"
+
+static const struct resource_row resource_rows[] = {
+    { TOKEN_REQUEST_FORM,
+      { "https://a/1", "urn:b" },
+      NULL,
+      "grant_type=authorization_code&code=s&redirect_uri=r&" RESOURCES "&client_id=id%2B1",
+      "grant_type=refresh_token&refresh_token=s&" RESOURCES "&client_id=id%2B1",
+      "grant_type=client_credentials&" RESOURCES "&client_id=id%2B1" },
+    { TOKEN_REQUEST_FORM,
+      { "https://a/1" },
+      "https://other",
+      "grant_type=authorization_code&code=s&redirect_uri=r&client_id=id%2B1"
+      "&resource=https%3A%2F%2Fother",
+      "grant_type=refresh_token&refresh_token=s&client_id=id%2B1&resource=https%3A%2F%2Fother",
+      "grant_type=client_credentials&client_id=id%2B1&resource=https%3A%2F%2Fother" },
+    { TOKEN_REQUEST_JSON,
+      { "https://a/1" },
+      NULL,
+      "{\"grant_type\":\"authorization_code\",\"code\":\"s\",\"redirect_uri\":\"r\","
+      "\"resource\":\"https://a/1\",\"client_id\":\"id+1\"}",
+      "{\"grant_type\":\"refresh_token\",\"refresh_token\":\"s\","
+      "\"resource\":\"https://a/1\",\"client_id\":\"id+1\"}",
+      "{\"grant_type\":\"client_credentials\",\"resource\":\"https://a/1\","
+      "\"client_id\":\"id+1\"}" },
+    { TOKEN_REQUEST_JSON,
+      { "https://a/1", "urn:b" },
+      NULL,
+      "{\"grant_type\":\"authorization_code\",\"code\":\"s\",\"redirect_uri\":\"r\","
+      "\"resource\":[\"https://a/1\",\"urn:b\"],\"client_id\":\"id+1\"}",
+      "{\"grant_type\":\"refresh_token\",\"refresh_token\":\"s\","
+      "\"resource\":[\"https://a/1\",\"urn:b\"],\"client_id\":\"id+1\"}",
+      "{\"grant_type\":\"client_credentials\",\"resource\":[\"https://a/1\",\"urn:b\"],"
+      "\"client_id\":\"id+1\"}" },
+};
+
+static void check_body(int result, struct token_request *request, const char *body)
+{
+    assert_int_equal(result, 0);
+    assert_string_equal(buffer_text(&request->body), body);
+    token_request_release(request);
+}
+
+static void check_resource(const struct resource_row *row)
+{
+    struct provider provider = provider_with(CLIENT_AUTH_NONE, row->style);
+    for (size_t i = 0; i < LENGTH_OF(row->resource) && row->resource[i]; i++)
+        assert_int_equal(parameters_add(&provider.resource, "resource", row->resource[i]), 0);
+    if (row->param) {
+        assert_int_equal(parameters_add(&provider.token_params, "resource", row->param), 0);
+        assert_int_equal(parameters_add(&provider.refresh_params, "resource", row->param), 0);
+    }
+    CLEANUP(cleanup_secret) struct secret *s = secret_of("s");
+    struct token_request request;
+    int r = token_request_code(&provider, NULL, s, "r", NULL, &request);
+    check_body(r, &request, row->code);
+    r = token_request_refresh(&provider, NULL, s, &request);
+    check_body(r, &request, row->refresh);
+    r = token_request_client_credentials(&provider, NULL, &request);
+    check_body(r, &request, row->own);
+    if (row->style == TOKEN_REQUEST_FORM) {
+        r = token_request_revoke(&provider, NULL, s, "access_token", &request);
+        check_body(r, &request, "token=s&token_type_hint=access_token&client_id=id%2B1");
+    }
+    parameters_release(&provider.resource);
+    parameters_release(&provider.token_params);
+    parameters_release(&provider.refresh_params);
+}
+
+static void names_resources(void **state)
+{
+    for (size_t i = 0; i < LENGTH_OF(resource_rows); i++)
+        check_resource(&resource_rows[i]);
+}
+
 static void revokes(void **state)
 {
     struct provider provider = provider_with(CLIENT_AUTH_BASIC_RAW, TOKEN_REQUEST_FORM);
@@ -365,6 +456,7 @@ int main(void)
         cmocka_unit_test(refreshes),       cmocka_unit_test(refreshes_elsewhere),
         cmocka_unit_test(exchanges_codes), cmocka_unit_test(asks_for_itself),
         cmocka_unit_test(revokes),         cmocka_unit_test(fails_when_too_big),
+        cmocka_unit_test(names_resources),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }

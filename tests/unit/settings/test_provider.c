@@ -32,7 +32,31 @@ static const struct provider_row rows[] = {
     { "provider p { client_id = x client_auth = none " ISSUER "}", NULL },
     { "provider p { client_id = x client_auth = none\n client_secret = s " ISSUER "}",
       "2: client_secret is never sent where client_auth is none" },
-    { "provider p { client_id = x client_auth = private_key_jwt " ISSUER "}", NULL },
+    { "provider p { client_id = x client_auth = private_key_jwt client_secret = 'file:/k' " ISSUER
+      "}",
+      NULL },
+    { "provider p { client_id = x client_auth = private_key_jwt client_secret = 'file:/k' "
+      "client_key_id = one " ISSUER "}",
+      NULL },
+    { "provider p { client_id = x client_auth = private_key_jwt " ISSUER "}",
+      "1: provider \"p\" needs client_secret, the private key that signs" },
+    { "provider p { client_id = x client_auth = post client_secret = s\n client_key_id = k " ISSUER
+      "}",
+      "2: client_key_id is only sent where client_auth is private_key_jwt" },
+    { "provider p { client_id = x client_auth = tls client_certificate = '/c.pem' " ISSUER "}",
+      NULL },
+    { "provider p { client_id = x client_auth = tls client_certificate = '/c.pem' client_secret = "
+      "'file:/k' " ISSUER "}",
+      NULL },
+    { "provider p { client_id = x client_auth = tls client_secret = 'file:/k' " ISSUER "}",
+      "1: provider \"p\" needs client_certificate, since client_auth is tls" },
+    { "provider p { client_id = x client_auth = tls\n client_certificate = 'c.pem' " ISSUER "}",
+      "2: client_certificate must be an absolute path" },
+    { "provider p { client_id = x\n client_certificate = '/c.pem' " ISSUER "}",
+      "2: client_certificate is only shown where client_auth is tls" },
+    { "provider p { grant = client_credentials client_id = x client_auth = private_key_jwt "
+      "client_secret = 'file:/k' " TOKEN "}",
+      NULL },
     { "provider p {\n client_id = 'x:y' client_auth = basic_raw client_secret = s " ISSUER "}",
       "2: client_id must not hold \":\" where client_auth is basic_raw" },
     { "provider p { client_id = x\n issuer = 'https://p.example?a=b' }",

@@ -15,6 +15,8 @@ static const char no_address[] =
 static const char no_present[] =
     "3: present wants \"header NAME SCHEME\", \"header NAME\" or \"query NAME\"";
 static const char no_rate[] = "3: rate_limit wants \"requests/duration\", such as \"15/4s\"";
+static const char no_resource[] =
+    "3: resource wants absolute addresses such as \"https://host/path\" without \"#\"";
 static const char no_parameter[] = "3: authorize_params wants \"name=value\" for each parameter";
 
 static const struct value_row rows[] = {
@@ -49,6 +51,13 @@ static const struct value_row rows[] = {
     { KEYS("retry_grace = 30"), "3: retry_grace \"30\" has no unit: add \"s\", \"min\", \"h\" or "
                                 "\"d\"" },
     { KEYS("default_lifetime = 11y"), "3: default_lifetime is above 10 years" },
+    { KEYS("resource = 'https://api.example/'"), NULL },
+    { KEYS("resource = {'https://api.example/', 'api.example'}"), no_resource },
+    { KEYS("resource = 'https://api.example/#x'"), no_resource },
+    { KEYS("resource = 'https://api.example/ b'"), no_resource },
+    { KEYS("resource = '1a:b'"), no_resource },
+    { KEYS("resource = 'a:'"), no_resource },
+    { KEYS("resource = ''"), no_resource },
     { KEYS("rate_limit = '15/4s'"), NULL },
     { KEYS("rate_limit = '0/4s'"), no_rate },
     { KEYS("rate_limit = '15'"), no_rate },
@@ -128,6 +137,19 @@ static void reads_parameters(void **state)
     assert_int_equal(provider->token_params.count, 0);
 }
 
+static void reads_resources(void **state)
+{
+    CLEANUP(cleanup_settings)
+    struct settings *settings =
+        parsed_provider("resource = {'https://api.example/v1?x=y', 'urn:example:b'}");
+    const struct parameters *resource = &settings->providers[0]->resource;
+    assert_int_equal(resource->count, 2);
+    assert_string_equal(resource->items[0].name, "resource");
+    assert_string_equal(resource->items[0].value, "https://api.example/v1?x=y");
+    assert_string_equal(resource->items[1].name, "resource");
+    assert_string_equal(resource->items[1].value, "urn:example:b");
+}
+
 static void reads_numbers_and_words(void **state)
 {
     CLEANUP(cleanup_settings)
@@ -158,6 +180,7 @@ int main(void)
         cmocka_unit_test(takes_or_refuses),
         cmocka_unit_test(tells_how_the_api_wants_the_token),
         cmocka_unit_test(reads_parameters),
+        cmocka_unit_test(reads_resources),
         cmocka_unit_test(reads_numbers_and_words),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

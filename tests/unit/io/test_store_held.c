@@ -1,0 +1,184 @@
+/* Consents that are held: at most one for each account, read with it, gone with it. */
+
+#include "store_fixture.h"
+
+static void put_account(struct store *store, const char *label, const char *identity)
+{
+    struct account_row row = { .name = name_of("zenegy", label), .generation = 1 };
+
+    row.identity = (char *)identity;
+    row.refresh_token_life_ms = 77;
+    assert_int_equal(store_put(store, &row), 0);
+}
+
+static void hold(struct store *store, const char *label, const char *identity)
+{
+    struct held_row row = { .name = name_of("zenegy", label),
+                            .created_at = 1,
+                            .refreshed_at = 2,
+                            .lifetime_ms = 3,
+                            .expires_at = 4,
+                            .refresh_at = 5,
+                            .refresh_token_expires_at = 6,
+                            .refresh_token_life_ms = 7,
+                            .scope = (char[]){ "read" },
+                            .identity = (char *)identity,
+                            .sealed = (char[]){ "h\0h" },
+                            .sealed_length = 3 };
+
+    assert_int_equal(store_put_held(store, &row), 0);
+}
+
+static void assert_held(struct store *store, const char *label, const char *identity)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    struct account_name name = name_of("zenegy", label);
+
+    assert_int_equal(store_read(store, &name, &row), 0);
+    assert_int_equal(row.refresh_token_life_ms, 77);
+    assert_int_equal(row.held_at, identity ? 1 : 0);
+    if (identity)
+        assert_string_equal(row.held_identity, identity);
+    else
+        assert_null(row.held_identity);
+}
+
+static void test_the_newer_replaces(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name name = name_of("zenegy", "a");
+    CLEANUP(cleanup_held_row) struct held_row back = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    put_account(f->store, "a", "one");
+    hold(f->store, "a", "two");
+    hold(f->store, "a", "three");
+    assert_int_equal(store_commit(f->store), 0);
+    open_again(f);
+    assert_held(f->store, "a", "three");
+    assert_int_equal(store_read_held(f->store, &name, &back), 0);
+    assert_int_equal(back.created_at, 1);
+    assert_int_equal(back.refreshed_at, 2);
+    assert_int_equal(back.lifetime_ms, 3);
+    assert_int_equal(back.expires_at, 4);
+    assert_int_equal(back.refresh_at, 5);
+    assert_int_equal(back.refresh_token_expires_at, 6);
+    assert_int_equal(back.refresh_token_life_ms, 7);
+    assert_string_equal(back.scope, "read");
+    assert_string_equal(back.identity, "three");
+    assert_int_equal(back.sealed_length, 3);
+    assert_memory_equal(back.sealed, "h\0h", 3);
+}
+
+static void test_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name name = name_of("zenegy", "a");
+    struct held_row back = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    put_account(f->store, "a", "one");
+    assert_int_equal(store_drop_held(f->store, &name), STORE_NOT_FOUND);
+    hold(f->store, "a", "two");
+    assert_int_equal(store_drop_held(f->store, &name), 0);
+    assert_int_equal(store_read_held(f->store, &name, &back), STORE_NOT_FOUND);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_held(f->store, "a", NULL);
+}
+
+static void test_it_goes_with_the_account(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name name = name_of("zenegy", "a");
+
+    assert_int_equal(store_begin(f->store), 0);
+    put_account(f->store, "a", "one");
+    hold(f->store, "a", "two");
+    put_account(f->store, "a", "one"); /* a row that is written again is the same account */
+    assert_held(f->store, "a", "two");
+    assert_int_equal(store_delete(f->store, &name), 0);
+    put_account(f->store, "a", "one");
+    assert_int_equal(store_commit(f->store), 0);
+    assert_held(f->store, "a", NULL);
+}
+
+static bool see_label(void *userdata, const struct account_row *row)
+{
+    char *labels = userdata;
+
+    assert_true(row->held_at > 0);
+    assert_string_equal(row->held_identity, "other");
+    (void)strncat(labels, row->name.label, 1);
+    return true;
+}
+
+static void test_list(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const labels[] = { "a", "b", "c", "d", "e" };
+    struct account_name after = name_of("zenegy", "b");
+    char all[16] = "", some[16] = "";
+
+    assert_int_equal(store_begin(f->store), 0);
+    for (size_t i = 0; i < 5; i++) {
+        put_account(f->store, labels[i], "one");
+        if (i != 2)
+            hold(f->store, labels[i], "other");
+    }
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_list_held(f->store, NULL, 100, see_label, all), 0);
+    assert_string_equal(all, "abde");
+    assert_int_equal(store_list_held(f->store, &after, 1, see_label, some), 0);
+    assert_string_equal(some, "d");
+}
+
+/* A store of the version before: the newest of what was kept for an account is held. */
+static void test_from_the_version_before(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name name = name_of("zenegy", "a");
+    CLEANUP(cleanup_held_row) struct held_row back = { 0 };
+
+    open_again(f);
+    f->store = store_close(f->store);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "DROP TABLE held; DROP TRIGGER accounts_deleted_held;"
+                     "ALTER TABLE accounts DROP COLUMN refresh_token_life_ms;"
+                     "INSERT INTO accounts VALUES ('zenegy', 'a', 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 0,"
+                     " 0, 0, 0, NULL, NULL, 0, NULL, 'one', x'00');"
+                     "INSERT INTO kept (kind, provider, label, created_at, due_at, tries, sealed)"
+                     " VALUES (0, 'zenegy', 'a', 5, 0, 0, x'01'), (0, 'zenegy', 'a', 6, 0, 0,"
+                     " x'02'), (0, 'zenegy', 'gone', 7, 0, 0, x'03'), (2, 'zenegy', 'a', 8, 0, 0,"
+                     " x'04'); PRAGMA user_version = 3",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    open_again(f);
+    assert_int_equal(store_read_held(f->store, &name, &back), 0);
+    assert_int_equal(back.created_at, 6);
+    assert_int_equal(back.refresh_at, 6);
+    assert_null(back.identity);
+    assert_memory_equal(back.sealed, "\2", 1);
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    assert_int_equal(store_read(f->store, &name, &row), 0);
+    assert_int_equal(row.held_at, 6);
+    assert_null(row.held_identity);
+    name = name_of("zenegy", "gone");
+    assert_int_equal(store_read_held(f->store, &name, &back), STORE_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_newer_replaces, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_dropped, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_it_goes_with_the_account, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_list, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_from_the_version_before, make_folder, drop_store),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
