@@ -117,6 +117,8 @@ struct message *message_free(struct message *message)
     consent_free(message->consent);
     health_free(message->health);
     free(message->audit);
+    certified_free(message->certified);
+    free(message->authority);
     free(message);
     return NULL;
 }

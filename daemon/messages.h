@@ -15,6 +15,7 @@
 
 #include "base/account.h"
 #include "base/secret.h"
+#include "io/local_ca.h"
 #include "io/store.h"
 #include "oauth/authorize.h"
 #include "oauth/provider.h"
@@ -33,6 +34,9 @@ enum message_kind {
     ASK_FORGET,   /* account → nothing, once it is durable */
     ASK_RETRY,    /* account, or provider alone (label ""), or all (provider "") → nothing */
     ASK_EXCHANGE, /* account, exchange → consent */
+    ASK_HELD,     /* after, limit → rows of those for which a consent is held */
+    ASK_DECIDE, /* account, accept → rows (one): what is held becomes the grant, or is revoked */
+    ASK_RENAME, /* account, new_name → rows (one) */
     ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
     ASK_AUDIT,    /* audit query → audit rows */
     ASK_HEALTH,   /* → health */
@@ -45,10 +49,14 @@ enum message_kind {
     NOTICE, /* account, token and its generation; without a token: forget those up to generation (0,
                UINT64_MAX: whatever it is); account.provider "": forget all */
 
+    /* back or main to front */
+    CERTIFICATE, /* certified: what https is served with from now on; authority and its facts; each
+                    absent where it stays as it was */
+
     /* any to main */
     EVENT, /* account (label "": the provider), event */
 
-    PULSE, /* main to front and back again: it lives */
+    PULSE, /* main to a thread and back again: it has come to this letter */
 
     /* main to both */
     NEW_SETTINGS,
@@ -143,7 +151,9 @@ struct message {
     uint64_t id;
     struct account_name account;
     int64_t min_ttl_ms;                 /* ASK_TOKEN; -1: the default */
-    size_t limit;                       /* ASK_ACCOUNTS: after `account` */
+    size_t limit;                       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
+    bool accept;                        /* ASK_DECIDE; false: discard */
+    struct account_name new_name;       /* ASK_RENAME */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 
     struct exchange_request *exchange;
@@ -163,7 +173,10 @@ struct message {
     struct health *health;
     struct audit_row *audit;
     size_t audit_count;
-    struct event event; /* EVENT */
+    struct event event;                       /* EVENT */
+    struct certified *certified;              /* CERTIFICATE */
+    char *authority;                          /* CERTIFICATE: PEM */
+    struct certificate_facts authority_facts; /* CERTIFICATE */
 };
 
 /* A message of that kind with everything else zero; NULL when memory is short. */

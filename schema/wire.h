@@ -13,8 +13,11 @@
 #define WIRE_PATH_REFRESH "/v1/refresh/"  /* + provider/label */
 #define WIRE_PATH_REJECT "/v1/reject/"    /* + provider/label */
 #define WIRE_PATH_RETRY "/v1/retry"       /* alone, or + /provider/label */
+#define WIRE_PATH_HELD "/v1/held"         /* alone, or + /provider/label */
+#define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_HEALTH "/v1/health"
+#define WIRE_PATH_AUTHORITY "/v1/authority"
 #define WIRE_PATH_METRICS "/metrics"
 
 #define WIRE_SOCKET_NAME "tokenbroker/api.sock" /* below $XDG_RUNTIME_DIR */

@@ -115,7 +115,7 @@ BAD = [
     ("library", "daemon/base/json_write.h", "#include <json-c/json.h>\n", "base/json.c"),
     ("library", "daemon/back/new.c", "#include <sqlite3.h>\n", "io/store"),
     ("library", "daemon/oauth/pkce_new.c", "#include <sodium.h>\n", "io/seal"),
-    ("library", "daemon/io/web_tls.c", "#include <gnutls/x509.h>\n", "io/local_ca"),
+    ("library", "daemon/io/web_head.c", "#include <gnutls/x509.h>\n", "io/local_ca"),
     ("library", "daemon/main/new.c", "#include <confuse.h>\n", "settings"),
     ("library", "client/new.c", "#include <curl/curl.h>\n", "io/http"),
     ("library", "daemon/base/new.c", "#include <glib.h>\n", "no table"),

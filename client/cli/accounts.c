@@ -12,13 +12,13 @@
 enum { ACCOUNTS_PATH_SIZE = 256 };
 
 /* One page; *next becomes where the page after it begins, "" when there is none. */
-static int each_of_page(struct cli *cli, char next[static ACCOUNT_SIZE], account_function function,
-                        void *userdata)
+static int each_of_page(struct cli *cli, const char *list, const char *member,
+                        char next[static ACCOUNT_SIZE], account_function function, void *userdata)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     char path[ACCOUNTS_PATH_SIZE];
 
-    (void)snprintf(path, sizeof path, WIRE_PATH_ACCOUNTS "?limit=%d%s%s", WIRE_LIST_LIMIT_MAX,
+    (void)snprintf(path, sizeof path, "%s?limit=%d%s%s", list, WIRE_LIST_LIMIT_MAX,
                    *next ? "&after=" : "", next);
     int r = cli_call(cli, "GET", path, NULL, NULL, &reply);
     if (r != TB_OK)
@@ -27,7 +27,7 @@ static int each_of_page(struct cli *cli, char next[static ACCOUNT_SIZE], account
     const char *after = tb_value_text(tb_value_member(page, "next"), "");
     if (!*after || !account_complete(after, next))
         *next = '\0';
-    const struct tb_value *account = tb_value_first(tb_value_member(page, "accounts"));
+    const struct tb_value *account = tb_value_first(tb_value_member(page, member));
     for (; account; account = tb_value_next(account)) {
         if (!function(account, userdata)) {
             *next = '\0';
@@ -37,22 +37,35 @@ static int each_of_page(struct cli *cli, char next[static ACCOUNT_SIZE], account
     return TB_OK;
 }
 
-int accounts_each(struct cli *cli, account_function function, void *userdata)
+int pages_each(struct cli *cli, const char *list, const char *member, account_function function,
+               void *userdata)
 {
     char next[ACCOUNT_SIZE] = "";
     char before[ACCOUNT_SIZE] = "";
 
     for (;;) {
-        int r = each_of_page(cli, next, function, userdata);
+        int r = each_of_page(cli, list, member, next, function, userdata);
         if (r != TB_OK || !*next)
             return r;
         /* A broker that goes round in circles is not followed. */
         if (strcmp(next, before) <= 0) {
-            cli_complain("the broker's list of accounts does not go on after %s", before);
+            cli_complain("the broker's list does not go on after %s", before);
             return TB_FAILED;
         }
         memcpy(before, next, sizeof before);
     }
+}
+
+int accounts_each(struct cli *cli, account_function function, void *userdata)
+{
+    return pages_each(cli, WIRE_PATH_ACCOUNTS, "accounts", function, userdata);
+}
+
+enum tint forecast_tint(const char *warning)
+{
+    if (strcmp(warning, "urgent") == 0)
+        return TINT_BAD;
+    return strcmp(warning, "soon") == 0 ? TINT_WARNING : TINT_NONE;
 }
 
 enum tint account_tint(const char *state)
@@ -114,6 +127,29 @@ static void put_refresh_token(struct sheet *sheet, const struct tb_value *accoun
         sheet_put(sheet, "refresh token", "kept");
 }
 
+static void put_forecast(struct sheet *sheet, const struct tb_value *forecast)
+{
+    char words[WORDS_SIZE];
+    int64_t at = tb_value_integer(tb_value_member(forecast, "dies_at"), TB_DEFAULT);
+    int64_t now = words_now();
+    const char *warning = tb_value_text(tb_value_member(forecast, "warning"), "none");
+
+    if (at >= 0)
+        sheet_put(
+            sheet, "forecast", at > now ? "dies %s (%s)%s%s" : "died %s (%s)%s%s",
+            words_moment(at, now, words), tb_value_text(tb_value_member(forecast, "reason"), "?"),
+            strcmp(warning, "none") == 0 ? "" : ", ", strcmp(warning, "none") == 0 ? "" : warning);
+}
+
+static void put_held(struct sheet *sheet, const struct tb_value *account, const char *name)
+{
+    const char *identity = tb_value_text(tb_value_member(account, "held_identity"), NULL);
+
+    if (identity)
+        sheet_put(sheet, "held", "a consent for %s: tokenbroker accept %s, or discard",
+                  *identity ? identity : "another identity", name);
+}
+
 static void put_error(struct sheet *sheet, const struct tb_value *error)
 {
     char words[WORDS_SIZE];
@@ -141,6 +177,8 @@ int account_print(const struct tb_value *account)
     put_access_token(&sheet, account);
     put_moment(&sheet, account, "next refresh", "next_refresh_at");
     put_refresh_token(&sheet, account);
+    put_forecast(&sheet, tb_value_member(account, "forecast"));
+    put_held(&sheet, account, name);
     put_moment(&sheet, account, "refreshed", "refreshed_at");
     put_moment(&sheet, account, "connected", "created_at");
     put_error(&sheet, tb_value_member(account, "last_error"));

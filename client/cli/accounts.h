@@ -11,6 +11,13 @@ typedef bool (*account_function)(const struct tb_value *account, void *userdata)
 /* Calls for every account that may be listed, page by page; the exit code. */
 int accounts_each(struct cli *cli, account_function function, void *userdata);
 
+/* The same for any list of the API that comes in pages: its path, and the member that holds it. */
+int pages_each(struct cli *cli, const char *list, const char *member, account_function function,
+               void *userdata);
+
+/* What colour a forecast's warning has. */
+enum tint forecast_tint(const char *warning);
+
 /* What colour a state has. */
 enum tint account_tint(const char *state);
 

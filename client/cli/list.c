@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "client/cli/accounts.h"
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
@@ -14,6 +17,20 @@ static void add_moment(struct table *table, const struct tb_value *account, cons
     table_add(table, at >= 0 ? words_moment(at, words_now(), words) : "", TINT_NONE);
 }
 
+/* Only where somebody should think of it. */
+static void add_forecast(struct table *table, const struct tb_value *forecast)
+{
+    char words[WORDS_SIZE];
+    char cell[WORDS_SIZE + 8] = "";
+    const char *warning = tb_value_text(tb_value_member(forecast, "warning"), "none");
+    int64_t at = tb_value_integer(tb_value_member(forecast, "dies_at"), TB_DEFAULT);
+    int64_t now = words_now();
+
+    if (at > now && strcmp(warning, "none") != 0)
+        (void)snprintf(cell, sizeof cell, "dies %s", words_moment(at, now, words));
+    table_add(table, cell, forecast_tint(warning));
+}
+
 static bool add_row(const struct tb_value *account, void *userdata)
 {
     struct table *table = userdata;
@@ -24,16 +41,17 @@ static bool add_row(const struct tb_value *account, void *userdata)
     add_moment(table, account, "expires_at");
     add_moment(table, account, "next_refresh_at");
     table_add(table, tb_value_text(tb_value_member(account, "identity"), ""), TINT_NONE);
+    add_forecast(table, tb_value_member(account, "forecast"));
     return !table->failed;
 }
 
 static void add_headings(struct table *table)
 {
-    static const char *const headings[] = { "ACCOUNT", "STATE", "TOKEN ENDS", "REFRESH",
-                                            "IDENTITY" };
+    static const char *const headings[] = { "ACCOUNT", "STATE",    "TOKEN ENDS",
+                                            "REFRESH", "IDENTITY", "" };
 
     table->columns = table->flexible = sizeof headings / sizeof *headings;
-    table->flexible--;
+    table->flexible -= 2;
     for (size_t i = 0; i < table->columns; i++)
         table_add(table, headings[i], TINT_NONE);
 }

@@ -273,7 +273,7 @@ static int run(struct cli *cli)
         return r;
     login.interrupt_fd = interrupt_take();
     tb_set_interrupt(cli->broker, login.interrupt_fd);
-    if (!*text_of(tb_reply_value(reply), "start_url"))
+    if (cli->arguments.paste || !*text_of(tb_reply_value(reply), "start_url"))
         return paste(&login, tb_reply_value(reply));
     announce(&login, tb_reply_value(reply));
     return follow(&login);

@@ -15,6 +15,7 @@ struct arguments {
     const char *scope;
     const char *fingerprint;
     const char *format;
+    const char *jsonl;
     const char *params[PARAMS_MAX]; /* "name=value" */
     size_t param_count;
     int64_t min_ttl; /* seconds, or TB_DEFAULT */
@@ -26,7 +27,9 @@ struct arguments {
     bool paste;
     bool no_browser;
     bool yes;
+    bool system;
     bool access_token;
+    bool verify;
 };
 
 enum option_kind {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "back/authority.h"
 #include "back/exchange.h"
 #include "back/lanes.h"
 #include "back/questions.h"
@@ -24,6 +25,7 @@ struct back {
     struct keeper keeper;
     struct settings *settings;
     struct mailbox *inbox;
+    struct mailbox *pulses;
     struct loop_source *letters;
     struct loop_source *clock_timer;
     struct loop_source *stop_timer;
@@ -56,6 +58,7 @@ static void take_settings(struct back *back, struct message *letter)
         return;
     settings_free(back->settings);
     back->settings = steal(letter->settings);
+    authority_configure(back->keeper.authority, back->settings);
     int r = lanes_configure(back->keeper.lanes, back->settings);
     if (r != 0)
         log_error("some providers keep their old configuration: %s", strerror(-r));
@@ -67,6 +70,10 @@ static void take_letter(struct back *back, struct message *letter)
     case NEW_SETTINGS:
         take_settings(back, letter);
         message_free(letter);
+        break;
+    case PULSE:
+        if (!back->pulses || mailbox_send(back->pulses, letter) != 0)
+            message_free(letter);
         break;
     case STOP:
         begin_stop(back);
@@ -124,6 +131,8 @@ static int build_rooms(struct back *back)
         r = lanes_new(keeper, back->settings, &keeper->lanes);
     if (r == 0)
         r = revocations_new(keeper, &keeper->revocations);
+    if (r == 0)
+        r = authority_new(keeper, back->settings, &keeper->authority);
     return r;
 }
 
@@ -154,6 +163,7 @@ static void tear_down(struct back *back)
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
+    authority_free(keeper->authority);
     revocations_free(keeper->revocations);
     exchanges_free(keeper->exchanges);
     lanes_free(keeper->lanes);
@@ -169,6 +179,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
         return -ENOMEM;
     back->settings = options->settings;
     back->inbox = options->inbox;
+    back->pulses = options->pulses;
     back->keeper = (struct keeper){
         .store = options->store,
         .key = options->key,

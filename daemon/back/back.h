@@ -18,6 +18,7 @@ struct back_options {
     struct mailbox *inbox;     /* the back's own; the caller's */
     struct mailbox *front;     /* the front's; the caller's */
     struct mailbox *main;      /* the main thread's, for events; the caller's */
+    struct mailbox *pulses;    /* where PULSE letters go back to; the caller's */
 };
 
 /* Returns 0 or -errno; complaint says why. */

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "back/judgement.h"
+#include "back/held.h"
+#include "back/job.h"
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
@@ -12,104 +13,11 @@
 #include "base/log.h"
 #include "oauth/lifetime.h"
 
-enum job_result {
-    JOB_NOT_FOUND = STORE_NOT_FOUND,
-    JOB_OWNED = 50,
-    JOB_NOT_CURRENT,
-    JOB_REJECTED_BEFORE
-};
-
-struct job {
-    struct keeper *keeper;
-    struct message *question;
-    struct account_row row;    /* as it was written */
-    struct account_name owner; /* with JOB_OWNED */
-    void (*tell)(struct job *job);
-};
-
-static void free_job(struct job *job)
+/* NULL: it is not configured any more. */
+static const struct provider *provider_of(const struct job *job)
 {
-    message_free(job->question);
-    account_row_release(&job->row);
-    free(job);
-}
-
-static struct failure job_failure(const struct job *job, int result)
-{
-    char name[ACCOUNT_TEXT_SIZE];
-    account_text(&job->question->account, name);
-    if (result == JOB_NOT_FOUND)
-        return failure_make(WIRE_UNKNOWN_ACCOUNT, 0, "there is no account %s", name);
-    if (result == JOB_OWNED)
-        return failure_make(WIRE_BAD_REQUEST, 0, "account %s/%s holds this refresh token already",
-                            job->owner.provider, job->owner.label);
-    if (result > 0)
-        return failure_make(WIRE_INTERNAL, 0,
-                            "what the store holds of %s is damaged, or sealed with another key: "
-                            "restore a backup, or log it out and in again",
-                            name);
-    return failure_make(WIRE_BUSY, 1, "the broker's store refuses writes (%s): %s is unchanged",
-                        store_message(job->keeper->store), name);
-}
-
-static void answer_empty(struct job *job)
-{
-    struct message *answer = message_new(ANSWER);
-    if (answer)
-        keeper_answer(job->keeper, job->question->id, answer);
-    else
-        mailbox_unreserve(job->keeper->front);
-}
-
-static void answer_row(struct job *job)
-{
-    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
-    struct account_row *rows = calloc(1, sizeof *rows);
-    if (!answer || !rows) {
-        free(rows);
-        mailbox_unreserve(job->keeper->front);
-        return;
-    }
-    rows[0] = job->row;
-    job->row = (struct account_row){ 0 };
-    answer->rows = rows;
-    answer->row_count = 1;
-    keeper_answer(job->keeper, job->question->id, steal(answer));
-}
-
-static void job_done(void *userdata, int result)
-{
-    struct job *job = userdata;
-    if (result == 0 || result == JOB_NOT_CURRENT || result == JOB_REJECTED_BEFORE) {
-        job->tell(job);
-    } else {
-        const struct failure failure = job_failure(job, result);
-        keeper_refuse(job->keeper, job->question->id, &failure);
-    }
-    free_job(job);
-}
-
-static void begin(struct keeper *keeper, struct message *question, commit_apply apply,
-                  void (*tell)(struct job *job))
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (!job) {
-        const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
-        keeper_refuse(keeper, question->id, &failure);
-        message_free(question);
-        return;
-    }
-    *job = (struct job){ .keeper = keeper, .question = question, .tell = tell };
-    int r = commits_add(keeper->commits, COMMIT_MAY, apply, job_done, job);
-    if (r != 0)
-        job_done(job, r);
-}
-
-static void set_row(struct job *job, struct account_row *row)
-{
-    account_row_release(&job->row);
-    job->row = *row;
-    *row = (struct account_row){ 0 };
+    struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
+    return lane ? lane_setup(lane)->provider : NULL;
 }
 
 /* The API said 401 to this access token: it is never served again. */
@@ -130,47 +38,25 @@ static int apply_reject(void *userdata, struct store *store)
     if (row.rejected)
         return JOB_REJECTED_BEFORE; /* saying it again does not hurry the refresh */
     row.rejected = true;
-    if (row.has_refresh_token && row.state != ACCOUNT_CONSENT_REQUIRED)
+    if (!account_needs_consent(&row, provider_of(job)))
         row.refresh_at = clock_now();
     r = store_put_facts(store, &row);
     if (r == 0)
-        set_row(job, &row);
+        job_set_row(job, &row);
     return r;
-}
-
-static void pump_provider(struct job *job)
-{
-    struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
-    if (lane)
-        lane_pump(lane);
 }
 
 static void tell_rejected(struct job *job)
 {
     if (job->row.generation > 0)
         keeper_notify(job->keeper, &job->question->account, job->row.generation, NULL);
-    answer_empty(job);
-    pump_provider(job);
+    job_answer_empty(job);
+    job_pump_provider(job);
 }
 
 void change_reject(struct keeper *keeper, struct message *question)
 {
-    begin(keeper, question, apply_reject, tell_rejected);
-}
-
-static int find_other_owner(struct job *job, struct store *store)
-{
-    const struct secret *token = job->question->import->refresh_token;
-    char fingerprint[FINGERPRINT_SIZE];
-    if (!token)
-        return 0;
-    int r = store_token_owner(store, job->question->account.provider,
-                              secret_fingerprint(token, fingerprint), &job->owner);
-    if (r == STORE_NOT_FOUND)
-        return 0;
-    if (r == 0 && !account_name_equal(&job->owner, &job->question->account))
-        return JOB_OWNED;
-    return r;
+    job_begin(keeper, question, apply_reject, tell_rejected);
 }
 
 /* An imported refresh token is not spent before someone asks, or its idle limit comes near. */
@@ -203,7 +89,7 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->lifetime_ms = 0;
     row->expires_at = 0;
     row->refresh_at = first_refresh(provider, import);
-    row->refresh_token_expires_at = 0;
+    row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
     row->refusals = REFUSAL_NONE;
     row->refused_at = row->suspect_since = 0;
     row->failures = 0;
@@ -222,7 +108,7 @@ static int write_imported(struct job *job, struct store *store, struct account_r
         r = store_put_token_owner(store, &row->name,
                                   token ? secret_fingerprint(token, fingerprint) : NULL);
     if (r == 0)
-        set_row(job, row);
+        job_set_row(job, row);
     return r;
 }
 
@@ -234,7 +120,8 @@ static int apply_import(void *userdata, struct store *store)
     const struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
     if (!lane)
         return JOB_NOT_FOUND;
-    int r = find_other_owner(job, store);
+    int r = job_find_other_owner(job, store, &job->question->account,
+                                 job->question->import->refresh_token);
     if (r != 0)
         return r;
     r = store_read(store, &job->question->account, &row);
@@ -252,8 +139,8 @@ static void tell_imported(struct job *job)
     char name[ACCOUNT_TEXT_SIZE];
     log_info("%s: imported", account_text(&job->question->account, name));
     keeper_notify(job->keeper, &job->question->account, job->row.generation, NULL);
-    answer_row(job);
-    pump_provider(job);
+    job_answer_row(job);
+    job_pump_provider(job);
 }
 
 void change_import(struct keeper *keeper, struct message *question)
@@ -265,7 +152,7 @@ void change_import(struct keeper *keeper, struct message *question)
         message_free(question);
         return;
     }
-    begin(keeper, question, apply_import, tell_imported);
+    job_begin(keeper, question, apply_import, tell_imported);
 }
 
 static int apply_forget(void *userdata, struct store *store)
@@ -278,6 +165,9 @@ static int apply_forget(void *userdata, struct store *store)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
         r = revocation_write(job->keeper, store, &row.name, &grant);
+    const int held = held_revoke(job->keeper, store, &job->question->account);
+    if (held < 0)
+        return held;
     /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
     return r == 0 || r == VAULT_BROKEN || r == STORE_FOREIGN
                ? store_delete(store, &job->question->account)
@@ -289,14 +179,14 @@ static void tell_forgotten(struct job *job)
     char name[ACCOUNT_TEXT_SIZE];
     log_info("%s: forgotten", account_text(&job->question->account, name));
     keeper_notify(job->keeper, &job->question->account, UINT64_MAX, NULL);
-    answer_empty(job);
+    job_answer_empty(job);
     revocations_pump(job->keeper->revocations);
     (void)store_checkpoint(job->keeper->store); /* its sealed tokens leave the disk now */
 }
 
 void change_forget(struct keeper *keeper, struct message *question)
 {
-    begin(keeper, question, apply_forget, tell_forgotten);
+    job_begin(keeper, question, apply_forget, tell_forgotten);
 }
 
 static int apply_retry(void *userdata, struct store *store)
@@ -306,7 +196,7 @@ static int apply_retry(void *userdata, struct store *store)
     int r = store_read(store, &job->question->account, &row);
     if (r != 0)
         return r;
-    if (row.has_refresh_token) {
+    if (account_is_renewable(&row, provider_of(job))) {
         row.state = ACCOUNT_ACTIVE;
         row.refusals = REFUSAL_NONE;
         row.refused_at = row.suspect_since = 0;
@@ -321,7 +211,7 @@ static void tell_retried(struct job *job)
     struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
     if (lane)
         lane_retry(lane);
-    answer_empty(job);
+    job_answer_empty(job);
 }
 
 static void retry_providers(struct keeper *keeper, const struct message *question)
@@ -341,7 +231,7 @@ static void retry_providers(struct keeper *keeper, const struct message *questio
 void change_retry(struct keeper *keeper, struct message *question)
 {
     if (question->account.label[0]) {
-        begin(keeper, question, apply_retry, tell_retried);
+        job_begin(keeper, question, apply_retry, tell_retried);
         return;
     }
     retry_providers(keeper, question);

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "back/client_call.h"
 #include "back/exchange_write.h"
 #include "back/lanes.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "oauth/token_request.h"
 
 struct exchange {
     struct exchange *next;
@@ -145,7 +145,10 @@ static void durable(void *userdata, int result)
         return;
     }
     if (result == 0) {
-        log_info("%s: consent is stored, generation %llu", name,
+        log_info("%s: consent is %s, generation %llu", name,
+                 exchange->write.consent->outcome == CONSENT_IDENTITY_MISMATCH
+                     ? "another identity's and held"
+                     : "stored",
                  (unsigned long long)exchange->write.row.generation);
         tell_front(exchange);
         return;
@@ -157,7 +160,7 @@ static void durable(void *userdata, int result)
 static int apply(void *userdata, struct store *store)
 {
     struct exchange *exchange = userdata;
-    return exchange_write_apply(&exchange->write, exchange->keeper->key, store);
+    return exchange_write_apply(&exchange->write, exchange->keeper, store);
 }
 
 static void store_reply(struct exchange *exchange)
@@ -248,25 +251,16 @@ static int send_code(struct exchange *exchange)
 {
     const struct setup *setup = exchange->write.setup;
     const struct exchange_request *asked = exchange->question->exchange;
+    CLEANUP(cleanup_secret) struct secret *proof = NULL;
     struct token_request request = { 0 };
-    int r = token_request_code(setup->provider, setup->client_secret, asked->code,
-                               asked->redirect_uri, asked->verifier, &request);
+    int r = client_proof(setup, &proof);
+    if (r == 0)
+        r = token_request_code(setup->provider, proof, asked->code, asked->redirect_uri,
+                               asked->verifier, &request);
     if (r != 0)
         return r;
-    const struct http_request http = {
-        .method = "POST",
-        .url = buffer_text(&request.url),
-        .content_type = request.content_type,
-        .body = buffer_text(&request.body),
-        .body_length = request.body.length,
-        .authorization = buffer_text(&request.authorization),
-        .ca_file = setup->provider->ca_file,
-        .proxy = setup->provider->proxy,
-    };
     exchange->write.sent_at = clock_now();
-    r = http_send(exchange->keeper->http, &http, replied, exchange, &exchange->transfer);
-    token_request_release(&request);
-    return r;
+    return client_send(exchange->keeper, setup, &request, replied, exchange, &exchange->transfer);
 }
 
 static void resolved(void *userdata, const struct failure *why)

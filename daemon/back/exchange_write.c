@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "back/held.h"
 #include "base/clock.h"
 
 static int copy_text(const char *from, char **ret)
@@ -111,19 +112,6 @@ static int describe(struct exchange_write *write, const struct account_row *row,
     return r;
 }
 
-static int hold(struct exchange_write *write, const struct seal_key *key, struct store *store,
-                const struct account_row *row, const struct grant *grant)
-{
-    struct kept_row kept = { .kind = KEPT_HELD_CONSENT,
-                             .name = row->name,
-                             .created_at = clock_now() };
-    int r = vault_close_kept(key, &kept, grant);
-    if (r == 0)
-        r = store_keep(store, &kept);
-    kept_row_release(&kept);
-    return r == 0 ? describe(write, row, CONSENT_IDENTITY_MISMATCH) : r;
-}
-
 static int fill_row(const struct exchange_write *write, struct account_row *row,
                     const struct grant *grant)
 {
@@ -147,6 +135,17 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
     row->last_error = row->last_error_description = NULL;
     row->last_error_at = 0;
     return r;
+}
+
+/* The facts are those of a new account's row, so that the grant can become the account's later. */
+static int hold(struct exchange_write *write, struct keeper *keeper, struct store *store,
+                const struct account_row *row, const struct grant *grant)
+{
+    CLEANUP(cleanup_account_row) struct account_row facts = { .name = row->name };
+    int r = fill_row(write, &facts, grant);
+    if (r == 0)
+        r = held_put(keeper, store, &facts, grant);
+    return r == 0 ? describe(write, row, CONSENT_IDENTITY_MISMATCH) : r;
 }
 
 static int write_row(struct exchange_write *write, const struct seal_key *key, struct store *store,
@@ -173,9 +172,9 @@ static int write_row(struct exchange_write *write, const struct seal_key *key, s
 }
 
 /* Returns 0, EXCHANGE_OWNED or -errno. */
-static int write_consent(struct exchange_write *write, const struct seal_key *key,
-                         struct store *store)
+static int write_consent(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
+    const struct seal_key *key = keeper->key;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     const char *identity = write->reply.grant.identity;
@@ -191,7 +190,7 @@ static int write_consent(struct exchange_write *write, const struct seal_key *ke
     const bool other = identity && row.identity && strcmp(identity, row.identity) != 0;
     r = build_grant(write, key, other ? NULL : &row, &grant);
     if (r == 0 && other)
-        r = hold(write, key, store, &row, &grant);
+        r = hold(write, keeper, store, &row, &grant);
     else if (r == 0)
         r = write_row(write, key, store, &row, &grant);
     if (r != 0)
@@ -222,11 +221,10 @@ static int keep_unreadable(const struct exchange_write *write, const struct seal
     return r;
 }
 
-int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
-                         struct store *store)
+int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
-    int r = keep_unreadable(write, key, store);
-    return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, key, store);
+    int r = keep_unreadable(write, keeper->key, store);
+    return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, keeper, store);
 }
 
 void exchange_write_release(struct exchange_write *write)

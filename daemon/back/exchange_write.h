@@ -28,8 +28,7 @@ bool exchange_write_grants(const struct exchange_write *write);
 
 /* In a transaction; may run again. A reply that does not grant is only kept, where it is
  * unreadable. Returns 0, EXCHANGE_OWNED or -errno. */
-int exchange_write_apply(struct exchange_write *write, const struct seal_key *key,
-                         struct store *store);
+int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, struct store *store);
 
 /* Frees what it holds; question stays the caller's. */
 void exchange_write_release(struct exchange_write *write);

@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "back/client_call.h"
 #include "back/flight_outcome.h"
 #include "back/lane.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
-#include "oauth/token_request.h"
 
 struct waiter {
     struct waiter *next;
@@ -361,31 +361,30 @@ static void replied(void *userdata, const struct http_reply *http)
         durable(flight, r);
 }
 
+static int write_request(const struct outcome *outcome, struct token_request *ret)
+{
+    const struct provider *provider = outcome->setup->provider;
+    CLEANUP(cleanup_secret) struct secret *proof = NULL;
+    int r = client_proof(outcome->setup, &proof);
+    if (r != 0)
+        return r;
+    if (provider->grant == GRANT_CLIENT_CREDENTIALS)
+        return token_request_client_credentials(provider, proof, ret);
+    return token_request_refresh(provider, proof, outcome->spent, ret);
+}
+
 static int send_request(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
-    const struct provider *provider = outcome->setup->provider;
     struct token_request request = { 0 };
-    int r =
-        token_request_refresh(provider, outcome->setup->client_secret, outcome->spent, &request);
+    int r = write_request(outcome, &request);
     if (r != 0)
         return r;
-    const struct http_request http = {
-        .method = "POST",
-        .url = buffer_text(&request.url),
-        .content_type = request.content_type,
-        .body = buffer_text(&request.body),
-        .body_length = request.body.length,
-        .authorization = buffer_text(&request.authorization),
-        .ca_file = provider->ca_file,
-        .proxy = provider->proxy,
-    };
     outcome->sent_at = clock_now();
-    if (provider->refresh_kills_access)
+    if (outcome->setup->provider->refresh_kills_access)
         keeper_notify(flight->keeper, &flight->name, outcome->generation, NULL);
-    r = http_send(flight->keeper->http, &http, replied, flight, &flight->transfer);
-    token_request_release(&request);
-    return r;
+    return client_send(flight->keeper, outcome->setup, &request, replied, flight,
+                       &flight->transfer);
 }
 
 /* It cannot even be sent: the row has to know, or it would be due again at once. */

@@ -32,6 +32,8 @@ int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *
     r = vault_open(keeper->key, &outcome->row, &outcome->grant);
     if (r != 0)
         return r;
+    if (setup->provider->grant == GRANT_CLIENT_CREDENTIALS)
+        return 0;
     outcome->circumstances.has_predecessor = outcome->grant.predecessor != NULL;
     outcome->spent = token_to_send(&outcome->row, &outcome->grant);
     return outcome->spent ? 0 : -ENOKEY;
@@ -46,6 +48,16 @@ static void set_error(struct outcome *outcome, enum verdict verdict, const char 
     (void)snprintf(reply->description, sizeof reply->description, "%s", description);
 }
 
+/* Such a grant stands on the client's credentials alone. So a refresh token that came with it (RFC
+ * 6749 4.4.3 advises against one) is of no use, and no refusal is one account's own. */
+static void judge_client_credentials(struct token_reply *reply)
+{
+    reply->grant.refresh_token = secret_free(reply->grant.refresh_token);
+    reply->rescued_refresh_token = secret_free(reply->rescued_refresh_token);
+    if (reply->verdict == VERDICT_ACCOUNT_REFUSED)
+        reply->verdict = VERDICT_PROVIDER_REFUSED;
+}
+
 /* A connection that broke after a whole reply may have brought the only copy of a new token. */
 static int judge_answer(struct outcome *outcome, const struct http_reply *http)
 {
@@ -57,6 +69,8 @@ static int judge_answer(struct outcome *outcome, const struct http_reply *http)
         .truncated = http->truncated,
     };
     int r = token_reply_judge(outcome->setup->provider, &answer, &outcome->reply);
+    if (r == 0 && outcome->setup->provider->grant == GRANT_CLIENT_CREDENTIALS)
+        judge_client_credentials(&outcome->reply);
     if (r == 0 && outcome->reply.unreadable)
         buffer_append(&outcome->unreadable, http->body, http->length);
     return r;

@@ -12,7 +12,8 @@ struct outcome {
     struct setup *setup; /* a reference */
     struct circumstances circumstances;
     struct grant grant;         /* as it was at the start */
-    const struct secret *spent; /* the refresh token that was sent, within grant */
+    const struct secret *spent; /* the refresh token that was sent, within grant; NULL: none, as
+                                   the grant is client_credentials */
     uint64_t generation;        /* of the token at the start */
     int64_t created_at;         /* of the account */
     int64_t sent_at;
@@ -24,8 +25,9 @@ struct outcome {
     struct issued_token *issued; /* set when the reply granted and was written */
 };
 
-/* Reads the account and picks the token to send. Returns 0, STORE_NOT_FOUND, OUTCOME_UNREADABLE
- * (its row is damaged), VAULT_BROKEN, -ENOKEY (it has no refresh token) or -errno. */
+/* Reads the account and picks the token to send, if any is needed. Returns 0, STORE_NOT_FOUND,
+ * OUTCOME_UNREADABLE (its row is damaged), VAULT_BROKEN, -ENOKEY (it has no refresh token) or
+ * -errno. */
 int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
                   const struct account_name *name);
 

@@ -48,9 +48,39 @@ static int64_t refresh_token_end(const struct account_row *row, const struct tok
     return row->refresh_token_expires_at;
 }
 
+/* An end that comes nearer with each reply is the same end; one that moves out begins a new life.
+ */
+static void set_refresh_token_end(struct account_row *row, int64_t end, int64_t now)
+{
+    enum { ROUNDING_MS = 60 * 1000 };
+    const bool begins = row->refresh_token_expires_at == 0 || row->refresh_token_life_ms == 0 ||
+                        end > row->refresh_token_expires_at + ROUNDING_MS;
+    if (end == 0)
+        row->refresh_token_life_ms = 0;
+    else if (begins && end != row->refresh_token_expires_at)
+        row->refresh_token_life_ms = end - now;
+    row->refresh_token_expires_at = end;
+}
+
+static bool needs_nobody(const struct provider *provider)
+{
+    return provider && provider->grant == GRANT_CLIENT_CREDENTIALS;
+}
+
+bool account_is_renewable(const struct account_row *row, const struct provider *provider)
+{
+    return row->has_refresh_token || needs_nobody(provider);
+}
+
+bool account_needs_consent(const struct account_row *row, const struct provider *provider)
+{
+    return !needs_nobody(provider) &&
+           (row->state == ACCOUNT_CONSENT_REQUIRED || !row->has_refresh_token);
+}
+
 static int64_t next_refresh(const struct account_row *row, const struct circumstances *c)
 {
-    if (!row->has_refresh_token)
+    if (!account_is_renewable(row, c->provider))
         return 0;
     return earlier(lifetime_refresh_at(row->refreshed_at, row->lifetime_ms, c->random),
                    lifetime_keepalive_at(c->provider, row->refreshed_at));
@@ -68,7 +98,7 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
     row->refreshed_at = sent_at;
     row->lifetime_ms = grant->lifetime_ms;
     row->expires_at = sent_at + grant->lifetime_ms;
-    row->refresh_token_expires_at = refresh_token_end(row, grant, c);
+    set_refresh_token_end(row, refresh_token_end(row, grant, c), c->now);
     if (grant->refresh_token)
         row->has_refresh_token = true;
     forget_troubles(row);
@@ -114,7 +144,7 @@ void judge_suspect(struct account_row *row, const struct circumstances *c)
     if (row->suspect_since == 0)
         row->suspect_since = c->now;
     const int64_t given_up_at = later(row->expires_at, row->suspect_since) + SUSPECT_GIVEN_UP_MS;
-    if (c->now >= given_up_at && !c->provider_paused) {
+    if (c->now >= given_up_at && !c->provider_paused && !needs_nobody(c->provider)) {
         row->state = ACCOUNT_CONSENT_REQUIRED;
         row->refresh_at = c->now + SUSPECT_PROBE_MS;
         return;

@@ -40,6 +40,12 @@ enum next_step {
     STEP_PREDECESSOR, /* the predecessor, now */
 };
 
+/* Whether a new token can be had at all without importing one; and whether a person has to consent
+ * before. An account whose grant is client_credentials needs neither a refresh token nor a person.
+ * provider NULL: it is not configured any more. */
+bool account_is_renewable(const struct account_row *row, const struct provider *provider);
+bool account_needs_consent(const struct account_row *row, const struct provider *provider);
+
 /* A new token, asked for at sent_at: the row's facts follow it; its generation grows by one. Takes
  * nothing over from grant but copies. Returns 0 or -ENOMEM. */
 int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
@@ -56,7 +62,8 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c);
  * verdict; while the provider is paused no verdict falls. */
 enum next_step judge_refused(struct account_row *row, const struct circumstances *c);
 
-/* An odd refusal of this account, which may pass. */
+/* An odd refusal of this account, which may pass; that of an account which needs no person is never
+ * given up. */
 void judge_suspect(struct account_row *row, const struct circumstances *c);
 
 /* Our set-up at the provider was refused. False: for this account alone, as others have succeeded

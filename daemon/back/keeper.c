@@ -44,7 +44,8 @@ void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SI
 {
     const struct provider *provider = setup->provider;
     const char *const words[] = { provider->client_id, provider->token_endpoint,
-                                  provider->refresh_endpoint, provider->issuer };
+                                  provider->refresh_endpoint, provider->issuer,
+                                  provider->client_key_id };
     char secret[FINGERPRINT_SIZE] = "";
     if (setup->client_secret)
         secret_fingerprint(setup->client_secret, secret);

@@ -15,6 +15,7 @@
 struct lanes;
 struct exchanges;
 struct revocations;
+struct authority;
 
 struct keeper {
     struct loop *loop;
@@ -27,6 +28,7 @@ struct keeper {
     struct lanes *lanes;
     struct exchanges *exchanges;
     struct revocations *revocations;
+    struct authority *authority;
     bool stopping; /* nothing new is sent to a provider */
 };
 

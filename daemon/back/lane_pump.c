@@ -1,5 +1,7 @@
 #include "back/lane_private.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 void lane_pump_soon(struct lane *lane)
@@ -46,9 +48,29 @@ static struct flight *next_due(struct lane *lane)
     return NULL;
 }
 
+static bool take_name(void *userdata, const struct account_row *row)
+{
+    *(struct account_name *)userdata = row->name;
+    return false;
+}
+
+/* Without refresh tokens any account will do: all stand on the same credentials. */
+static int find_canary(const struct lane *lane, struct account_name *ret)
+{
+    const struct provider *provider = lane->setup->provider;
+    struct account_name first = { "", "" };
+    if (provider->grant != GRANT_CLIENT_CREDENTIALS)
+        return store_canary(lane->keeper->store, provider->name, ret);
+    memcpy(first.provider, provider->name, sizeof first.provider);
+    int r = store_list(lane->keeper->store, &first, 1, take_name, ret);
+    if (r == 0 && strcmp(ret->provider, provider->name) != 0)
+        r = STORE_NOT_FOUND;
+    return r;
+}
+
 static struct flight *canary(struct lane *lane)
 {
-    struct account_name name;
+    struct account_name name = { "", "" };
     struct flight *flight = NULL;
     /* Every other probe is another account's: the one that succeeded last may be the broken one. */
     if (lane->pause.row.probes % 2 == 1) {
@@ -56,7 +78,7 @@ static struct flight *canary(struct lane *lane)
         if (flight)
             return flight;
     }
-    if (store_canary(lane->keeper->store, lane->setup->provider->name, &name) != 0)
+    if (find_canary(lane, &name) != 0)
         return NULL;
     if (lane_find_flight(lane, &name))
         return NULL;

@@ -79,6 +79,12 @@ struct lane *lanes_find(const struct lanes *lanes, const char *provider)
     return lane && !lane_removed(lane) ? lane : NULL;
 }
 
+bool lanes_fly(const struct lanes *lanes, const struct account_name *name)
+{
+    struct lane *lane = find_any(lanes, name->provider);
+    return lane && lane_flies(lane, name);
+}
+
 struct lane *lanes_at(const struct lanes *lanes, size_t index)
 {
     for (size_t i = 0; i < lanes->count; i++)

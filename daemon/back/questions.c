@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "back/exchange.h"
+#include "back/first_token.h"
+#include "back/judgement.h"
 #include "back/lanes.h"
 #include "back/vault.h"
 #include "base/clock.h"
@@ -34,27 +36,41 @@ static void refuse_memory(struct keeper *keeper, uint64_t id)
     keeper_refuse(keeper, id, &failure);
 }
 
+/* NULL is fine. */
+static bool needs_no_login(struct lane *lane)
+{
+    return lane && lane_setup(lane)->provider->grant == GRANT_CLIENT_CREDENTIALS;
+}
+
 static void refuse_unknown(struct keeper *keeper, const struct message *question)
 {
     char name[ACCOUNT_TEXT_SIZE];
     account_text(&question->account, name);
-    const bool configured = lanes_find(keeper->lanes, question->account.provider) != NULL;
+    struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
     const struct failure failure =
-        configured ? failure_make(WIRE_UNKNOWN_ACCOUNT, 0,
-                                  "there is no account %s: run `tokenbroker login %s`", name, name)
-                   : failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
-                                  question->account.provider);
+        lane ? failure_make(WIRE_UNKNOWN_ACCOUNT, 0,
+                            "there is no account %s: run `tokenbroker %s %s`", name,
+                            needs_no_login(lane) ? "token" : "login", name)
+             : failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
+                            question->account.provider);
     keeper_refuse(keeper, question->id, &failure);
+}
+
+/* result: store_read()'s, or 0 for an account whose provider is not configured any more. */
+static void refuse_read(struct keeper *keeper, const struct message *question, int result)
+{
+    if (result == STORE_NOT_FOUND || result == 0)
+        refuse_unknown(keeper, question);
+    else
+        refuse_store(keeper, question->id);
 }
 
 /* Reads the asked account; on any problem the question is answered and false comes back. */
 static bool read_row(struct keeper *keeper, const struct message *question, struct account_row *ret)
 {
     int r = store_read(keeper->store, &question->account, ret);
-    if (r == STORE_NOT_FOUND)
-        refuse_unknown(keeper, question);
-    else if (r != 0)
-        refuse_store(keeper, question->id);
+    if (r != 0)
+        refuse_read(keeper, question, r);
     return r == 0;
 }
 
@@ -136,7 +152,7 @@ static void demand_refresh(struct keeper *keeper, const struct message *question
         refuse_unknown(keeper, question);
         return;
     }
-    if (row->state == ACCOUNT_CONSENT_REQUIRED || !row->has_refresh_token)
+    if (account_needs_consent(row, lane_setup(lane)->provider))
         failure = failure_consent_required(row);
     else if (lane_flies(lane, &question->account) || !tried_just_now(row, &failure)) {
         lane_demand(lane, &question->account, question->id, with_rows);
@@ -150,10 +166,13 @@ static void ask_token(struct keeper *keeper, struct message *question)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int64_t min_ttl_ms = 0;
     struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
-    if (!read_row(keeper, question, &row))
+    int r = store_read(keeper->store, &question->account, &row);
+    if (r == STORE_NOT_FOUND && needs_no_login(lane)) {
+        first_token_begin(keeper, &question->account, question->id);
         return;
-    if (!lane) {
-        refuse_unknown(keeper, question);
+    }
+    if (r != 0 || !lane) {
+        refuse_read(keeper, question, r);
         return;
     }
     if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
@@ -214,7 +233,8 @@ static void ask_accounts(struct keeper *keeper, struct message *question)
         return;
     }
     const struct account_name *after = question->account.provider[0] ? &question->account : NULL;
-    int r = store_list(keeper->store, after, limit, collect_row, &collector);
+    int r = (question->kind == ASK_HELD ? store_list_held : store_list)(keeper->store, after, limit,
+                                                                        collect_row, &collector);
     answer->rows = collector.rows;
     answer->row_count = collector.count;
     if (r != 0)
@@ -364,8 +384,9 @@ static const struct {
     [ASK_REJECT] = { change_reject, true },    [ASK_IMPORT] = { change_import, true },
     [ASK_FORGET] = { change_forget, true },    [ASK_RETRY] = { change_retry, true },
     [ASK_EXCHANGE] = { exchange_begin, true }, [ASK_PROVIDER] = { ask_provider, false },
-    [ASK_AUDIT] = { ask_audit, false },        [ASK_HEALTH] = { ask_health, false },
-    [TELL_AUDIT] = { change_audit, true },
+    [ASK_HELD] = { ask_accounts, false },      [ASK_DECIDE] = { change_decide, true },
+    [ASK_RENAME] = { change_rename, true },    [ASK_AUDIT] = { ask_audit, false },
+    [ASK_HEALTH] = { ask_health, false },      [TELL_AUDIT] = { change_audit, true },
 };
 
 void question_take(struct keeper *keeper, struct message *question)

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 
+#include "back/client_call.h"
 #include "back/lanes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
-#include "oauth/token_request.h"
 
 /* One at a time: nobody waits for it. */
 struct revocations {
@@ -153,25 +153,16 @@ static void replied(void *userdata, const struct http_reply *reply)
 
 static int send_token(struct revocations *revocations, const struct secret *token, const char *hint)
 {
-    const struct provider *provider = revocations->setup->provider;
+    const struct setup *setup = revocations->setup;
+    CLEANUP(cleanup_secret) struct secret *proof = NULL;
     struct token_request request = { 0 };
-    int r =
-        token_request_revoke(provider, revocations->setup->client_secret, token, hint, &request);
+    int r = client_proof(setup, &proof);
+    if (r == 0)
+        r = token_request_revoke(setup->provider, proof, token, hint, &request);
     if (r != 0)
         return r;
-    const struct http_request http = {
-        .method = "POST",
-        .url = buffer_text(&request.url),
-        .content_type = request.content_type,
-        .body = buffer_text(&request.body),
-        .body_length = request.body.length,
-        .authorization = buffer_text(&request.authorization),
-        .ca_file = provider->ca_file,
-        .proxy = provider->proxy,
-    };
-    r = http_send(revocations->keeper->http, &http, replied, revocations, &revocations->transfer);
-    token_request_release(&request);
-    return r;
+    return client_send(revocations->keeper, setup, &request, replied, revocations,
+                       &revocations->transfer);
 }
 
 static void send_next(struct revocations *revocations)

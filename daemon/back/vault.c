@@ -122,6 +122,13 @@ static void kept_context(char out[static CONTEXT_MAX], const struct kept_row *ro
     (void)snprintf(out, CONTEXT_MAX, "kept %d %s", (int)row->kind, account_text(&row->name, name));
 }
 
+/* What it was when held consents lay among the kept rows, as kind 0. */
+static void held_context(char out[static CONTEXT_MAX], const struct held_row *row)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    (void)snprintf(out, CONTEXT_MAX, "kept 0 %s", account_text(&row->name, name));
+}
+
 static int open_blob(const struct seal_key *key, const char *context, const void *sealed,
                      size_t length, struct grant *ret)
 {
@@ -176,6 +183,20 @@ int vault_close(const struct seal_key *key, struct account_row *row, const struc
 {
     char context[CONTEXT_MAX];
     row_context(context, row);
+    return close_grant(key, context, grant, &row->sealed, &row->sealed_length);
+}
+
+int vault_open_held(const struct seal_key *key, const struct held_row *row, struct grant *ret)
+{
+    char context[CONTEXT_MAX];
+    held_context(context, row);
+    return open_blob(key, context, row->sealed, row->sealed_length, ret);
+}
+
+int vault_close_held(const struct seal_key *key, struct held_row *row, const struct grant *grant)
+{
+    char context[CONTEXT_MAX];
+    held_context(context, row);
     return close_grant(key, context, grant, &row->sealed, &row->sealed_length);
 }
 

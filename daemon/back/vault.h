@@ -28,7 +28,11 @@ int vault_open(const struct seal_key *key, const struct account_row *row, struct
 /* Seals into row->sealed, replacing what was there. Returns 0 or -errno. */
 int vault_close(const struct seal_key *key, struct account_row *row, const struct grant *grant);
 
-/* The same for a kept row: a held consent, a token to revoke. */
+/* The same for a held consent, bound to the account's name. */
+int vault_open_held(const struct seal_key *key, const struct held_row *row, struct grant *ret);
+int vault_close_held(const struct seal_key *key, struct held_row *row, const struct grant *grant);
+
+/* The same for a kept row: a token to revoke. */
 int vault_open_kept(const struct seal_key *key, const struct kept_row *row, struct grant *ret);
 int vault_close_kept(const struct seal_key *key, struct kept_row *row, const struct grant *grant);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "oauth/forecast.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -45,7 +46,28 @@ static void put_last_error(struct json_writer *writer, const struct account_row 
     json_writer_end(&error);
 }
 
-void account_json_append(struct buffer *out, const struct account_row *row)
+static void put_forecast(struct json_writer *writer, const struct account_row *row,
+                         const struct provider *provider)
+{
+    const struct forecast_facts facts = {
+        .consent_required = row->state == ACCOUNT_CONSENT_REQUIRED,
+        .has_refresh_token = row->has_refresh_token,
+        .created_at = row->created_at,
+        .refreshed_at = row->refreshed_at,
+        .expires_at = row->expires_at,
+        .refresh_token_expires_at = row->refresh_token_expires_at,
+        .refresh_token_life_ms = row->refresh_token_life_ms,
+    };
+    const struct forecast forecast = forecast_of(&facts, provider, clock_now());
+    struct json_writer object = json_put_nested(writer, "forecast", '{');
+    put_time(&object, "dies_at", forecast.dies_at);
+    json_put_string(&object, "reason", forecast_reason_name(forecast.reason));
+    json_put_string(&object, "warning", forecast_warning_name(forecast.warning));
+    json_writer_end(&object);
+}
+
+void account_json_append(struct buffer *out, const struct account_row *row,
+                         const struct provider *provider)
 {
     struct json_writer writer = json_writer_begin(out, '{');
     char text[ACCOUNT_TEXT_SIZE];
@@ -55,6 +77,8 @@ void account_json_append(struct buffer *out, const struct account_row *row)
     json_put_string(&writer, "state", state_name(row->state));
     json_put_string(&writer, "scope", row->scope);
     json_put_string(&writer, "identity", row->identity);
+    if (row->held_at > 0)
+        json_put_string(&writer, "held_identity", row->held_identity ? row->held_identity : "");
     json_put_boolean(&writer, "has_refresh_token", row->has_refresh_token);
     json_put_boolean(&writer, "rejected", row->rejected);
     json_put_integer(&writer, "generation", (int64_t)row->generation);
@@ -63,6 +87,7 @@ void account_json_append(struct buffer *out, const struct account_row *row)
     put_end(&writer, row->expires_at);
     put_time(&writer, "next_refresh_at", row->refresh_at);
     put_time(&writer, "refresh_token_expires_at", row->refresh_token_expires_at);
+    put_forecast(&writer, row, provider);
     put_last_error(&writer, row);
     json_writer_end(&writer);
 }

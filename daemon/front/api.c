@@ -41,10 +41,14 @@ static const struct route routes[] = {
     { WIRE_PATH_RETRY, PATH_EXACT, { { "POST", api_retry, false, { NULL } } } },
     { WIRE_PATH_RETRY "/", PATH_WORD, { { "POST", api_retry, false, { NULL } } } },
     { WIRE_PATH_RETRY "/", PATH_ACCOUNT, { { "POST", api_retry, false, { NULL } } } },
+    { WIRE_PATH_HELD, PATH_EXACT, { { "GET", api_held, false, { "after", "limit" } } } },
+    { WIRE_PATH_HELD "/", PATH_ACCOUNT, { { "POST", api_decide, true, { NULL } } } },
+    { WIRE_PATH_RENAME, PATH_ACCOUNT, { { "POST", api_rename, true, { NULL } } } },
     { WIRE_PATH_AUDIT,
       PATH_EXACT,
       { { "GET", api_audit, false, { "account", "before", "limit" } } } },
     { WIRE_PATH_HEALTH, PATH_EXACT, { { "GET", api_health, false, { NULL } } } },
+    { WIRE_PATH_AUTHORITY, PATH_EXACT, { { "GET", api_authority, false, { NULL } } } },
 };
 
 /* A refusal or failure as it goes out. */

@@ -40,6 +40,11 @@ void api_refuse(struct web_request *web, enum wire_error error, const char *acco
  * whether or not the account exists), counts it in the audit, and returns false. */
 bool api_allowed(const struct api_request *request, enum may may);
 
+/* For api_allowed(): whoever may do anything at all. */
+#define MAY_ANYTHING                                                                               \
+    ((enum may)(MAY_TOKEN | MAY_REJECT | MAY_LIST | MAY_LOGIN | MAY_LINK | MAY_IMPORT |            \
+                MAY_LOGOUT | MAY_MONITOR | MAY_ADMIN))
+
 /* The same for what is about all accounts of a provider, or of all providers (""): a rule must
  * cover them all. */
 bool api_allowed_whole(const struct api_request *request, const char *provider, enum may may);
@@ -54,7 +59,11 @@ void api_refresh(const struct api_request *request);
 void api_reject(const struct api_request *request);
 void api_retry(const struct api_request *request);
 void api_audit(const struct api_request *request);
+void api_held(const struct api_request *request);   /* api_held.c: GET /v1/held */
+void api_decide(const struct api_request *request); /* POST /v1/held/… */
+void api_rename(const struct api_request *request);
 void api_health(const struct api_request *request);
+void api_authority(const struct api_request *request);
 void api_login(const struct api_request *request);        /* api_login.c: POST /v1/login/… */
 void api_login_follow(const struct api_request *request); /* GET /v1/logins/… */
 void api_login_finish(const struct api_request *request); /* POST /v1/logins/… */

@@ -156,7 +156,9 @@ void api_answer_account(const struct api_request *request, const struct message 
         api_refuse(request->web, WIRE_INTERNAL, NULL, "the store told of no account");
         return;
     }
-    account_json_append(&body, &answer->rows[0]);
+    const struct account_row *row = &answer->rows[0];
+    account_json_append(&body, row,
+                        settings_provider(request->context->settings, row->name.provider));
     api_answer(request->web, &body);
 }
 

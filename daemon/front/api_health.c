@@ -5,10 +5,6 @@
 
 enum { MS_PER_S = 1000, HEALTH_WAIT_MS = 2 * 1000 };
 
-#define MAY_ANYTHING                                                                               \
-    ((enum may)(MAY_TOKEN | MAY_REJECT | MAY_LIST | MAY_LOGIN | MAY_LINK | MAY_IMPORT |            \
-                MAY_LOGOUT | MAY_MONITOR | MAY_ADMIN))
-
 static bool may_see_providers(const struct api_request *request)
 {
     const struct context *context = request->context;

@@ -153,8 +153,11 @@ static bool check_grant(const struct api_request *request, const struct provider
     if (provider->grant == GRANT_AUTHORIZATION_CODE && provider->redirect_uri)
         return true;
     refuse(request, WIRE_BAD_REQUEST,
-           "this provider does not use a login in the browser: its grant is not "
-           "authorization_code");
+           provider->grant == GRANT_CLIENT_CREDENTIALS
+               ? "this provider needs no login, since its grant is client_credentials: ask for "
+                 "a token"
+               : "this provider does not use a login in the browser: its grant is not "
+                 "authorization_code");
     return false;
 }
 
@@ -168,9 +171,9 @@ static bool settle_mode(const struct api_request *request, struct starting *star
     if (starting->mode == LOGIN_PASTE || reach == CALLBACK_OURS)
         return true;
     struct complaint complaint;
-    complain(&complaint, "the redirect URI %s %s: use mode \"paste\"", provider->redirect_uri,
-             reach == CALLBACK_NEEDS_TLS ? "needs https, which the callback does not serve yet"
-                                         : "is no callback address of this broker");
+    complain(&complaint,
+             "the redirect URI %s is no callback address of this broker: use mode \"paste\"",
+             provider->redirect_uri);
     refuse(request, WIRE_BAD_REQUEST, complaint.text);
     return false;
 }

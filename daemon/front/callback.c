@@ -20,11 +20,16 @@ static const char *socket_address(const struct callback_socket *socket)
 
 /* --- what is held --- */
 
-static bool listener_has(const struct callback_listener *listener, bool ipv6, uint16_t port)
+static bool listens_on(const struct callback_listener *listener, bool ipv6)
 {
-    if (listener->https || listener->port != port)
-        return false;
     return listener->both_families || strcmp(listener->address, ipv6 ? "::1" : "127.0.0.1") == 0;
+}
+
+static bool listener_has(const struct callback_listener *listener,
+                         const struct callback_socket *socket)
+{
+    return listener->https == socket->https && listener->port == socket->port &&
+           listens_on(listener, socket->ipv6);
 }
 
 /* A refused bind of ::1 on a machine without IPv6 leaves nothing that another could hold. */
@@ -42,9 +47,18 @@ static void note_failure(struct callback_socket *socket, int error, const struct
     socket->problem = problem;
 }
 
+/* True when it waits for its certificate, which will have it bound. */
+static bool waits_for_certificate(struct callback_socket *socket)
+{
+    if (!socket->https || web_tls_ready(socket->callback->tls))
+        return false;
+    complain(&socket->problem, "%s", callback_tls_problem(socket->callback));
+    return true;
+}
+
 static void socket_bind(struct callback_socket *socket)
 {
-    if (socket->server)
+    if (socket->server || waits_for_certificate(socket))
         return;
     struct complaint why = { "" };
     int fd = web_listen_tcp(socket_address(socket), socket->port, &why);
@@ -57,10 +71,11 @@ static void socket_bind(struct callback_socket *socket)
     }
     struct web_options options = {
         .listen_fd = fd,
-        .connections_max = CALLBACK_CONNECTIONS_MAX,
+        .connections_max = socket->https ? CALLBACK_TLS_CONNECTIONS_MAX : CALLBACK_CONNECTIONS_MAX,
         .request_deadline_s = CALLBACK_REQUEST_DEADLINE_S,
         .idle_s = CALLBACK_IDLE_S,
         .require_host = true,
+        .tls = socket->https ? socket->callback->tls : NULL,
     };
     int r = web_server_new(socket->callback->context->loop, &options, callback_handle, socket,
                            &socket->server);
@@ -88,7 +103,7 @@ static const struct complaint *listener_problem(const struct callback *callback,
     for (size_t i = 0; i < callback->socket_count; i++) {
         const struct callback_socket *socket = &callback->sockets[i];
         bool done = socket->server || (socket->family_missing && listener->both_families);
-        if (listener_has(listener, socket->ipv6, socket->port) && !done)
+        if (listener_has(listener, socket) && !done)
             return &socket->problem;
     }
     return NULL;
@@ -165,13 +180,18 @@ static void on_timer(void *userdata)
 
 /* --- making --- */
 
-static void add_socket(struct callback *callback, bool ipv6, uint16_t port)
+static void add_socket(struct callback *callback, const struct callback_listener *listener,
+                       bool ipv6)
 {
+    struct callback_socket socket = {
+        .callback = callback, .ipv6 = ipv6, .https = listener->https, .port = listener->port
+    };
+    if (!listens_on(listener, ipv6))
+        return;
     for (size_t i = 0; i < callback->socket_count; i++)
-        if (callback->sockets[i].ipv6 == ipv6 && callback->sockets[i].port == port)
+        if (listener_has(listener, &callback->sockets[i]) && callback->sockets[i].ipv6 == ipv6)
             return;
-    callback->sockets[callback->socket_count++] =
-        (struct callback_socket){ .callback = callback, .ipv6 = ipv6, .port = port };
+    callback->sockets[callback->socket_count++] = socket;
 }
 
 static int copy_listeners(struct callback *callback, const struct settings *settings)
@@ -186,11 +206,8 @@ static int copy_listeners(struct callback *callback, const struct settings *sett
     memcpy(callback->listeners, settings->listeners, count * sizeof *callback->listeners);
     callback->listener_count = count;
     for (size_t i = 0; i < count; i++) {
-        const struct callback_listener *listener = &callback->listeners[i];
-        if (listener_has(listener, false, listener->port))
-            add_socket(callback, false, listener->port);
-        if (listener_has(listener, true, listener->port))
-            add_socket(callback, true, listener->port);
+        add_socket(callback, &callback->listeners[i], false);
+        add_socket(callback, &callback->listeners[i], true);
     }
     return 0;
 }
@@ -205,7 +222,9 @@ int callback_new(struct context *context, bool system_service, struct callback *
     tzset(); /* reads the zone's file now, and not while a page with a time is made */
     callback->context = context;
     callback->system_service = system_service;
-    int r = copy_listeners(callback, context->settings);
+    int r = web_tls_new(&callback->tls);
+    if (r == 0)
+        r = copy_listeners(callback, context->settings);
     if (r < 0)
         return r;
     r = loop_add_timer(context->loop, on_timer, callback, &callback->timer);
@@ -222,6 +241,8 @@ struct callback *callback_free(struct callback *callback)
         return NULL;
     unbind_all(callback);
     loop_source_free(callback->timer);
+    web_tls_free(callback->tls);
+    free(callback->authority);
     free(callback->sockets);
     free(callback->listeners);
     free(callback);
@@ -253,22 +274,19 @@ static const struct callback_listener *find_listener(const struct callback *call
 
 enum callback_reach callback_reach(const struct callback *callback, const char *redirect_uri)
 {
-    const struct callback_listener *listener = find_listener(callback, redirect_uri);
-    if (!listener)
-        return CALLBACK_ELSEWHERE;
-    return listener->https ? CALLBACK_NEEDS_TLS : CALLBACK_OURS;
+    return find_listener(callback, redirect_uri) ? CALLBACK_OURS : CALLBACK_ELSEWHERE;
 }
 
 int callback_hold(struct callback *callback, const char *redirect_uri, struct complaint *complaint)
 {
     const struct callback_listener *listener = find_listener(callback, redirect_uri);
-    if (!listener || listener->https) {
+    if (!listener) {
         complain(complaint, "no listener of the callback leads to %s", redirect_uri);
         return CALLBACK_NOT_HELD;
     }
     for (size_t i = 0; i < callback->socket_count; i++) {
         struct callback_socket *socket = &callback->sockets[i];
-        if (listener_has(listener, socket->ipv6, socket->port))
+        if (listener_has(listener, socket))
             socket_bind(socket);
     }
     const struct complaint *problem = listener_problem(callback, listener);
@@ -287,17 +305,18 @@ static void put_listener(const struct callback *callback, const struct callback_
     url_append_origin(&listen, &url);
 
     const struct complaint *problem = listener_problem(callback, listener);
-    bool bound = !listener->https && !problem;
+    bool bound = !problem;
+    const char *tls_problem = listener->https ? callback_tls_problem(callback) : NULL;
     struct json_writer entry = json_put_nested(array, NULL, '{');
     json_put_string(&entry, "listen", buffer_text(&listen));
     json_put_boolean(&entry, "bound", bound);
-    if (listener->https)
-        json_put_string(&entry, "problem", "https callbacks are not served yet");
+    if (tls_problem)
+        json_put_string(&entry, "problem", tls_problem);
     else if (problem && problem->text[0])
         json_put_string(&entry, "problem", problem->text);
-    for (size_t i = 0; bound && i < callback->socket_count; i++) {
+    for (size_t i = 0; bound && !tls_problem && i < callback->socket_count; i++) {
         const struct callback_socket *socket = &callback->sockets[i];
-        if (socket->family_missing && listener_has(listener, socket->ipv6, socket->port))
+        if (socket->family_missing && listener_has(listener, socket))
             json_put_string(&entry, "problem", socket->problem.text);
     }
     json_writer_end(&entry);

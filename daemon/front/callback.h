@@ -15,10 +15,12 @@
 
 #include "base/json.h"
 #include "front/context.h"
+#include "messages.h"
 
 enum {
     CALLBACK_RETRY_MS = 15 * 1000, /* between tries to bind */
     CALLBACK_CONNECTIONS_MAX = 64,
+    CALLBACK_TLS_CONNECTIONS_MAX = 16, /* all of them could begin a handshake in one turn */
     CALLBACK_REQUEST_DEADLINE_S = 10,
     CALLBACK_IDLE_S = 30,
     CALLBACK_WAIT_MS = 60 * 1000, /* a browser waits so long for the exchange */
@@ -35,6 +37,15 @@ struct callback *callback_free(struct callback *callback);
  * a reload. Letting go happens at the loop's next turn, never within the call. */
 void callback_update(struct callback *callback);
 
+/* What the https listeners serve from now on, and its authority: what the CERTIFICATE letter holds
+ * of both. Until the first one they are not bound. The letter stays the caller's. */
+void callback_take_certificate(struct callback *callback, struct message *letter);
+
+/* The authority of our own https listeners as PEM, owned by the callback, with its facts; NULL when
+ * there is none. */
+const char *callback_authority(const struct callback *callback,
+                               const struct certificate_facts **ret_facts);
+
 /* The state of each listener as a JSON array, for health: it begins and ends the array "callback"
  * of writer. */
 void callback_put_health(const struct callback *callback, struct json_writer *writer);
@@ -42,7 +53,6 @@ void callback_put_health(const struct callback *callback, struct json_writer *wr
 enum callback_reach {
     CALLBACK_OURS,
     CALLBACK_ELSEWHERE, /* no listener of ours: only paste can finish a login there */
-    CALLBACK_NEEDS_TLS, /* a listener of ours, but https, which is not served yet */
 };
 
 /* Where a redirect URI leads. */

@@ -6,7 +6,7 @@
 
 #include "oauth/url.h"
 
-enum { PORT_HTTP = 80 };
+enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
 
 /* The spellings of a loopback host in a Host header, and which address each may arrive at. */
 struct spelling {
@@ -21,18 +21,26 @@ static const struct spelling spellings[] = {
     { "[::1]", "::1", false, true },
 };
 
-static bool header_says(const char *host, const char *name, uint16_t port)
+static uint16_t default_port(const struct callback_socket *socket)
 {
-    char text[CALLBACK_ORIGIN_MAX];
-    snprintf(text, sizeof text, "%s:%u", name, (unsigned)port);
-    return strcasecmp(host, text) == 0 || (port == PORT_HTTP && strcasecmp(host, name) == 0);
+    return socket->https ? PORT_HTTPS : PORT_HTTP;
 }
 
-static bool listener_spells(const struct callback *callback, const char *name, uint16_t port)
+static bool header_says(const struct callback_socket *socket, const char *host, const char *name)
 {
+    char text[CALLBACK_ORIGIN_MAX];
+    snprintf(text, sizeof text, "%s:%u", name, (unsigned)socket->port);
+    return strcasecmp(host, text) == 0 ||
+           (socket->port == default_port(socket) && strcasecmp(host, name) == 0);
+}
+
+static bool listener_spells(const struct callback_socket *socket, const char *name)
+{
+    const struct callback *callback = socket->callback;
     for (size_t i = 0; i < callback->listener_count; i++) {
         const struct callback_listener *listener = &callback->listeners[i];
-        if (!listener->https && listener->port == port && strcmp(listener->address, name) == 0)
+        if (listener->https == socket->https && listener->port == socket->port &&
+            strcmp(listener->address, name) == 0)
             return true;
     }
     return false;
@@ -40,16 +48,16 @@ static bool listener_spells(const struct callback *callback, const char *name, u
 
 /* A redirect URI may name 127.0.0.1 where the listener is called localhost: it is held all the
  * same. */
-static bool redirect_spells(const struct callback *callback, const char *name, uint16_t port)
+static bool redirect_spells(const struct callback_socket *socket, const char *name)
 {
-    if (!listener_spells(callback, "localhost", port))
+    if (!listener_spells(socket, "localhost"))
         return false;
-    const struct settings *settings = callback->context->settings;
+    const struct settings *settings = socket->callback->context->settings;
     for (size_t i = 0; i < settings->provider_count; i++) {
         const char *redirect = settings->providers[i]->redirect_uri;
         struct url url;
-        if (redirect && url_parse(redirect, &url) && !url.https && url.port == port &&
-            strcmp(url.host, name) == 0)
+        if (redirect && url_parse(redirect, &url) && url.https == socket->https &&
+            url.port == socket->port && strcmp(url.host, name) == 0)
             return true;
     }
     return false;
@@ -62,15 +70,15 @@ bool callback_origin(const struct callback_socket *socket, const char *host,
         const struct spelling *spelling = &spellings[i];
         const char *name = spelling->in_url;
         if (!(socket->ipv6 ? spelling->ipv6 : spelling->ipv4) ||
-            !header_says(host, spelling->in_header, socket->port))
+            !header_says(socket, host, spelling->in_header))
             continue;
-        if (!listener_spells(socket->callback, name, socket->port) &&
-            !redirect_spells(socket->callback, name, socket->port))
+        if (!listener_spells(socket, name) && !redirect_spells(socket, name))
             return false;
-        if (socket->port == PORT_HTTP)
-            snprintf(out, CALLBACK_ORIGIN_MAX, "http://%s", spelling->in_header);
+        const char *scheme = socket->https ? "https" : "http";
+        if (socket->port == default_port(socket))
+            snprintf(out, CALLBACK_ORIGIN_MAX, "%s://%s", scheme, spelling->in_header);
         else
-            snprintf(out, CALLBACK_ORIGIN_MAX, "http://%s:%u", spelling->in_header,
+            snprintf(out, CALLBACK_ORIGIN_MAX, "%s://%s:%u", scheme, spelling->in_header,
                      (unsigned)socket->port);
         return true;
     }

@@ -10,6 +10,7 @@
 struct callback_socket {
     struct callback *callback;
     bool ipv6; /* ::1, else 127.0.0.1 */
+    bool https;
     uint16_t port;
     struct web_server *server; /* NULL: not bound */
     bool family_missing;       /* this machine has no ::1 */
@@ -23,10 +24,17 @@ struct callback {
     size_t listener_count;
     struct callback_socket *sockets;
     size_t socket_count;
-    struct loop_source *timer; /* letting go, or the next try to bind */
+    struct loop_source *timer;   /* letting go, or the next try to bind */
+    struct web_tls *tls;         /* of all https sockets */
+    int64_t certificate_until_s; /* wall clock */
+    char *authority;             /* PEM; NULL: none */
+    struct certificate_facts authority_facts;
 };
 
 enum { CALLBACK_ORIGIN_MAX = 64 };
+
+/* callback_tls.c: why https is not served well just now; NULL when it is. */
+const char *callback_tls_problem(const struct callback *callback);
 
 /* callback_host.c */
 

@@ -88,15 +88,16 @@ static size_t cookie_path_length(const char *path)
     return length;
 }
 
-static void put_cookie(struct buffer *out, const char *name, const struct secret *value,
-                       const char *path)
+static void put_cookie(struct buffer *out, const struct login *login, const char *name,
+                       const struct secret *value, const char *path)
 {
     buffer_append_text(out, name);
     buffer_append_char(out, '=');
     buffer_append_text(out, secret_reveal(value));
     buffer_append_text(out, "; Path=");
     buffer_append(out, path, cookie_path_length(path));
-    buffer_append_format(out, "; Max-Age=%d; HttpOnly; SameSite=Lax", COOKIE_LIFETIME_S);
+    buffer_append_format(out, "; Max-Age=%d; HttpOnly; SameSite=Lax%s", COOKIE_LIFETIME_S,
+                         login_is_https(login) ? "; Secure" : "");
 }
 
 static void send_to_provider(struct web_request *request, const struct login *login)
@@ -105,8 +106,8 @@ static void send_to_provider(struct web_request *request, const struct login *lo
     CLEANUP(cleanup_buffer) struct buffer browser = BUFFER_WITH_MAXIMUM(COOKIE_LINE_MAX);
     char name[sizeof COOKIE_LOGIN_PREFIX + LOGIN_TAG_SIZE];
     snprintf(name, sizeof name, COOKIE_LOGIN_PREFIX "%s", login->tag);
-    put_cookie(&own, name, login->cookie, login->redirect_path);
-    put_cookie(&browser, COOKIE_BROWSER, login->browser, PATH_START);
+    put_cookie(&own, login, name, login->cookie, login->redirect_path);
+    put_cookie(&browser, login, login_browser_cookie(login), login->browser, PATH_START);
     if (own.failed || browser.failed) {
         answer_notice(request, PAGE_BUSY);
         return;

@@ -75,6 +75,9 @@ static void handle_letter(struct front *front, struct message *letter)
         if (front->pulses && mailbox_send(front->pulses, letter) == 0)
             return;
         break;
+    case CERTIFICATE:
+        callback_take_certificate(front->context.callback, letter);
+        break;
     case STOP:
         begin_stop(front);
         break;
@@ -164,6 +167,8 @@ int front_new(const struct front_options *options, struct front **ret, struct co
 
 int front_run(struct front *front)
 {
+    /* What was sent before the start comes before any request. */
+    letters_wait(front, mailbox_fd(front->inbox), EPOLLIN);
     return loop_run(front->context.loop);
 }
 

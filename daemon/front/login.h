@@ -38,6 +38,7 @@ enum {
  * /start/, by which the browser is known again when it opens this or another login. */
 #define COOKIE_LOGIN_PREFIX "tb_login_"
 #define COOKIE_BROWSER "tb_browser"
+#define COOKIE_BROWSER_HTTPS "__Secure-tb_browser" /* cookies know no ports: not to be mixed up */
 enum { LOGIN_TAG_SIZE = 16 + 1 };
 
 enum login_status {
@@ -204,6 +205,12 @@ enum login_opening login_open(struct logins *logins, const char *origin, const c
 
 /* True when the header ("a=b; c=d", may be NULL) holds the name with the secret's value. */
 bool cookies_hold(const char *cookies, const char *name, const struct secret *value);
+
+/* True when it goes through an https address, where cookies are Secure. */
+bool login_is_https(const struct login *login);
+
+/* The name of the cookie by which the login's browser is known again. */
+const char *login_browser_cookie(const struct login *login);
 
 /* True when the header holds the cookie that the login gave its browser. */
 bool login_cookie_fits(const struct login *login, const char *cookies);

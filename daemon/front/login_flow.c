@@ -166,6 +166,16 @@ bool cookies_hold(const char *cookies, const char *name, const struct secret *va
     return false;
 }
 
+bool login_is_https(const struct login *login)
+{
+    return strncmp(login->redirect_target, "https:", strlen("https:")) == 0;
+}
+
+const char *login_browser_cookie(const struct login *login)
+{
+    return login_is_https(login) ? COOKIE_BROWSER_HTTPS : COOKIE_BROWSER;
+}
+
 bool login_cookie_fits(const struct login *login, const char *cookies)
 {
     char name[sizeof COOKIE_LOGIN_PREFIX + LOGIN_TAG_SIZE] = COOKIE_LOGIN_PREFIX;
@@ -188,17 +198,19 @@ static struct login *find_start(const struct logins *logins, const char *origin,
 }
 
 /* Only a value that we gave out ourselves counts: nobody else can choose it for a browser. */
-static const struct secret *known_browser(const struct logins *logins, const char *cookies)
+static const struct secret *known_browser(const struct logins *logins, const char *cookie,
+                                          const char *cookies)
 {
     for (struct login *login = logins_newest(logins); login; login = login->next)
-        if (login->browser && cookies_hold(cookies, COOKIE_BROWSER, login->browser))
+        if (login->browser && strcmp(login_browser_cookie(login), cookie) == 0 &&
+            cookies_hold(cookies, cookie, login->browser))
             return login->browser;
     return NULL;
 }
 
 static int take_browser(struct logins *logins, struct login *login, const char *cookies)
 {
-    const struct secret *browser = known_browser(logins, cookies);
+    const struct secret *browser = known_browser(logins, login_browser_cookie(login), cookies);
     if (browser)
         return secret_copy(browser, &login->browser);
     return secret_random(LOGIN_RANDOM_BYTES, &login->browser);
@@ -230,7 +242,7 @@ enum login_opening login_open(struct logins *logins, const char *origin, const c
         return OPENING_UNKNOWN;
     *ret = login;
     if (login->browser) {
-        if (!cookies_hold(cookies, COOKIE_BROWSER, login->browser))
+        if (!cookies_hold(cookies, login_browser_cookie(login), login->browser))
             return OPENING_ELSEWHERE;
         return login->status == LOGIN_PENDING ? OPENING_GRANTED : OPENING_OVER;
     }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/secret.h"
 #include "io/loop.h"
 
 enum {
@@ -40,7 +41,10 @@ struct http_request {
     const char *accept;        /* NULL: application/json */
     const char *ca_file;       /* NULL: the system's bundle */
     const char *proxy;         /* NULL: none, whatever the environment says; never for http */
-    int timeout_ms;            /* of the whole; 0: HTTP_WHOLE_TIMEOUT_MS */
+    /* In PEM: a certificate, those that lead to it, its key (RFC 8705); NULL: none. A connection
+     * that one identity has made serves no other, nor a request without one. */
+    const struct secret *client_identity;
+    int timeout_ms; /* of the whole; 0: HTTP_WHOLE_TIMEOUT_MS */
 };
 
 /* With HTTP_NO_ANSWER, status (0: none), content_type and body are what had come until then: a

@@ -157,6 +157,22 @@ static CURLcode set_places(const struct http_transfer *transfer, const struct ht
     return CURLE_OK;
 }
 
+/* libcurl's copy is wiped by its allocator. One text for both: each reader takes what it is for. */
+static CURLcode set_identity(CURL *easy, const struct secret *identity)
+{
+    if (!identity)
+        return CURLE_OK;
+
+    /* libcurl takes a pointer to bytes that it only copies. */
+    struct curl_blob blob = {
+        .data = (void *)(uintptr_t)secret_reveal(identity),
+        .len = secret_length(identity),
+        .flags = CURL_BLOB_COPY,
+    };
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &blob);
+    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &blob) : code;
+}
+
 /* Callbacks and pointers to what the transfer owns: setting these cannot fail. */
 static void set_callbacks(struct http_transfer *transfer)
 {
@@ -255,6 +271,8 @@ static int set_up_easy(struct http_transfer *transfer, const struct http_request
         code = curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, transfer->plain ? 0L : 1L);
     if (code == CURLE_OK)
         code = set_places(transfer, request);
+    if (code == CURLE_OK)
+        code = set_identity(transfer->easy, request->client_identity);
     if (code != CURLE_OK)
         return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
     set_callbacks(transfer);

@@ -12,6 +12,7 @@ void account_row_release(struct account_row *row)
     free(row->last_error_description);
     free(row->scope);
     free(row->identity);
+    free(row->held_identity);
     free(row->sealed);
     *row = (struct account_row){ 0 };
 }
@@ -43,6 +44,7 @@ int account_row_copy(const struct account_row *from, struct account_row *ret)
     copied &= copy_text(from->last_error_description, &copy.last_error_description);
     copied &= copy_text(from->scope, &copy.scope);
     copied &= copy_text(from->identity, &copy.identity);
+    copied &= copy_text(from->held_identity, &copy.held_identity);
     copied &= copy_bytes(from->sealed, from->sealed_length, &copy.sealed);
     if (!copied) {
         account_row_release(&copy);
@@ -51,6 +53,17 @@ int account_row_copy(const struct account_row *from, struct account_row *ret)
 
     *ret = copy;
     return 0;
+}
+
+void held_row_release(struct held_row *row)
+{
+    if (!row)
+        return;
+
+    free(row->scope);
+    free(row->identity);
+    free(row->sealed);
+    *row = (struct held_row){ 0 };
 }
 
 void kept_row_release(struct kept_row *row)

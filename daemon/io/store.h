@@ -57,6 +57,7 @@ struct account_row {
     int64_t expires_at;               /* 0: no end */
     int64_t refresh_at;               /* next refresh or retry; 0: none planned */
     int64_t refresh_token_expires_at; /* 0: not known */
+    int64_t refresh_token_life_ms;    /* when that end was last set further out; 0: not known */
 
     enum refusal_step refusals;
     int64_t refused_at; /* first refusal of the current refresh token */
@@ -68,6 +69,10 @@ struct account_row {
 
     char *scope;
     char *identity;
+
+    /* Of a consent for another identity that is held; only read, see struct held_row. */
+    int64_t held_at;     /* 0: none is */
+    char *held_identity; /* NULL also where it is not known */
 
     void *sealed; /* the tokens; see back/vault */
     size_t sealed_length;
@@ -87,10 +92,29 @@ struct pause_row {
     char credentials[64]; /* fingerprint of what was configured then */
 };
 
-/* A grant for another identity than the account's, held until someone decides (state is the
- * caller's business); or a reply that could not be read, kept for a person to look at; or a token
- * still to be revoked. All are sealed. */
-enum kept_kind { KEPT_HELD_CONSENT, KEPT_UNREADABLE_REPLY, KEPT_REVOCATION };
+/* A grant for another identity than the account's, held until someone decides: at most one for each
+ * account, and gone with it. The facts are those that the account's row would take over. */
+struct held_row {
+    struct account_name name;
+    int64_t created_at;
+    int64_t refreshed_at;
+    int64_t lifetime_ms;
+    int64_t expires_at;
+    int64_t refresh_at;
+    int64_t refresh_token_expires_at;
+    int64_t refresh_token_life_ms;
+    char *scope;
+    char *identity;
+    void *sealed;
+    size_t sealed_length;
+};
+
+/* Frees what a row owns. */
+void held_row_release(struct held_row *row);
+
+/* A reply that could not be read, kept for a person to look at; or a token still to be revoked.
+ * Both are sealed. The numbers are in the store; 0 was a held consent once. */
+enum kept_kind { KEPT_UNREADABLE_REPLY = 1, KEPT_REVOCATION };
 
 struct kept_row {
     int64_t id; /* given by store_keep() */
@@ -149,7 +173,7 @@ int store_read(struct store *store, const struct account_name *name, struct acco
 int store_put(struct store *store, const struct account_row *row);
 /* Inserts or replaces everything but the sealed bytes, which stay as they are. */
 int store_put_facts(struct store *store, const struct account_row *row);
-/* The owner of its refresh token goes with it; what is kept for it stays. */
+/* The owner of its refresh token and what is held for it go with it; what is kept for it stays. */
 int store_delete(struct store *store, const struct account_name *name);
 
 /* Called for each row until it returns false. The row is the store's. Inside it, the function that
@@ -176,6 +200,15 @@ int store_canary(struct store *store, const char *provider, struct account_name 
 /* STORE_NOT_FOUND for a provider that was never paused. */
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);
 int store_put_pause(struct store *store, const struct pause_row *row);
+
+/* The consent that is held for an account, of which there must be a row: put replaces it. Release
+ * what was read with held_row_release(). STORE_NOT_FOUND: none is held. */
+int store_put_held(struct store *store, const struct held_row *row);
+int store_read_held(struct store *store, const struct account_name *name, struct held_row *ret);
+int store_drop_held(struct store *store, const struct account_name *name);
+/* store_list() of those accounts alone for which one is held. */
+int store_list_held(struct store *store, const struct account_name *after, size_t limit,
+                    store_each_account each, void *userdata);
 
 /* Of each kind the oldest rows beyond KEPT_ROWS_MAX go. */
 int store_keep(struct store *store, const struct kept_row *row);
@@ -209,4 +242,9 @@ DEFINE_CLEANUP(struct store *, store, store_close)
 static inline void cleanup_account_row(struct account_row *row)
 {
     account_row_release(row);
+}
+
+static inline void cleanup_held_row(struct held_row *row)
+{
+    held_row_release(row);
 }

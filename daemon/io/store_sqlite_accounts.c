@@ -16,8 +16,11 @@ enum {
     REFUSAL_STEPS = REFUSAL_PREDECESSOR + 1,
 };
 
-/* The sealed bytes are last, so that the facts alone are this table without its last row. */
+/* What is only read comes first. The sealed bytes are last, so that the facts alone are this table
+ * without its last row. */
 static const struct field account_fields[] = {
+    FIELD(account_row, NUMBER, held_at),
+    FIELD(account_row, TEXT, held_identity),
     FIELD_ARRAY(account_row, name.provider),
     FIELD_ARRAY(account_row, name.label),
     FIELD(account_row, COUNTER, generation),
@@ -39,12 +42,14 @@ static const struct field account_fields[] = {
     FIELD(account_row, NUMBER, last_error_at),
     FIELD(account_row, TEXT, scope),
     FIELD(account_row, TEXT, identity),
+    FIELD(account_row, NUMBER, refresh_token_life_ms),
     FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
 };
 
 enum {
     ACCOUNT_FIELDS = sizeof account_fields / sizeof account_fields[0],
     ACCOUNT_FACT_FIELDS = ACCOUNT_FIELDS - 1,
+    ACCOUNT_READ_ONLY = 2,
 };
 
 int store_read(struct store *store, const struct account_name *name, struct account_row *ret)
@@ -71,7 +76,8 @@ static int put_account(struct store *store, enum store_statement which, size_t f
 
     int r = store_writing(store, which, &statement);
     if (r == 0)
-        r = store_bind_row(store, statement, 1, account_fields, fields, row);
+        r = store_bind_row(store, statement, 1, account_fields + ACCOUNT_READ_ONLY,
+                           fields - ACCOUNT_READ_ONLY, row);
     return r < 0 ? r : store_write(store, statement);
 }
 
@@ -85,9 +91,8 @@ int store_put_facts(struct store *store, const struct account_row *row)
     return put_account(store, STATEMENT_PUT_ACCOUNT_FACTS, ACCOUNT_FACT_FIELDS, row);
 }
 
-/* Runs a statement that writes and takes an account's name alone. */
-static int write_by_name(struct store *store, enum store_statement which,
-                         const struct account_name *name)
+int store_write_by_name(struct store *store, enum store_statement which,
+                        const struct account_name *name)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
@@ -99,7 +104,7 @@ static int write_by_name(struct store *store, enum store_statement which,
 
 int store_delete(struct store *store, const struct account_name *name)
 {
-    int r = write_by_name(store, STATEMENT_DELETE_ACCOUNT, name);
+    int r = store_write_by_name(store, STATEMENT_DELETE_ACCOUNT, name);
     if (r < 0)
         return r;
     return sqlite3_changes(store->db) > 0 ? 0 : STORE_NOT_FOUND;
@@ -126,18 +131,30 @@ static int each_account(struct store *store, sqlite3_stmt *statement, enum damag
     }
 }
 
-int store_list(struct store *store, const struct account_name *after, size_t limit,
-               store_each_account each, void *userdata)
+static int list(struct store *store, enum store_statement which, const struct account_name *after,
+                size_t limit, store_each_account each, void *userdata)
 {
     static const struct account_name before_all = { "", "" };
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-    int r = store_reading(store, STATEMENT_LIST_ACCOUNTS, &statement);
+    int r = store_reading(store, which, &statement);
     if (r == 0)
         r = store_bind_account(store, statement, 1, after ? after : &before_all);
     if (r == 0)
         r = store_bind_limit(store, statement, 3, limit);
     return r < 0 ? r : each_account(store, statement, DAMAGED_FAILS, each, userdata);
+}
+
+int store_list(struct store *store, const struct account_name *after, size_t limit,
+               store_each_account each, void *userdata)
+{
+    return list(store, STATEMENT_LIST_ACCOUNTS, after, limit, each, userdata);
+}
+
+int store_list_held(struct store *store, const struct account_name *after, size_t limit,
+                    store_each_account each, void *userdata)
+{
+    return list(store, STATEMENT_LIST_HELD, after, limit, each, userdata);
 }
 
 int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
@@ -221,7 +238,7 @@ int store_put_token_owner(struct store *store, const struct account_name *name,
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
     if (!fingerprint)
-        return write_by_name(store, STATEMENT_DROP_OWNER, name);
+        return store_write_by_name(store, STATEMENT_DROP_OWNER, name);
 
     int r = store_writing(store, STATEMENT_PUT_OWNER, &statement);
     if (r == 0)

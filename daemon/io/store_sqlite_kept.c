@@ -1,4 +1,4 @@
-/* Sealed things that wait: held consents, unreadable replies, revocations. */
+/* Sealed things that wait: unreadable replies, revocations. */
 
 #include <errno.h>
 

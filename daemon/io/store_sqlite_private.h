@@ -31,6 +31,7 @@ enum store_statement {
     STATEMENT_PUT_ACCOUNT_FACTS,
     STATEMENT_DELETE_ACCOUNT,
     STATEMENT_LIST_ACCOUNTS,
+    STATEMENT_LIST_HELD,
     STATEMENT_DUE_ACCOUNTS,
     STATEMENT_NEXT_DUE,
     STATEMENT_CANARY,
@@ -40,6 +41,9 @@ enum store_statement {
     STATEMENT_GET_OWNER,
     STATEMENT_GET_PAUSE,
     STATEMENT_PUT_PAUSE,
+    STATEMENT_PUT_HELD,
+    STATEMENT_READ_HELD,
+    STATEMENT_DROP_HELD,
     STATEMENT_KEEP,
     STATEMENT_TRIM_KEPT,
     STATEMENT_EACH_KEPT,
@@ -142,6 +146,10 @@ int store_bind_row(struct store *store, sqlite3_stmt *statement, int first,
  * live until its next step. Returns 0, or -EIO when the file holds what the store never wrote. */
 int store_read_row(struct store *store, sqlite3_stmt *statement, const struct field *fields,
                    size_t count, void *row);
+
+/* Runs a statement that writes and takes an account's name alone. */
+int store_write_by_name(struct store *store, enum store_statement which,
+                        const struct account_name *name);
 
 /* Opening, step by step: 0, enum store_problem, or -errno, with a complaint. */
 

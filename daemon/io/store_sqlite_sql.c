@@ -6,10 +6,11 @@
 #define ACCOUNT_FACTS                                                                              \
     "provider, label, generation, state, has_refresh_token, rejected, created_at, refreshed_at,"   \
     " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
-    " suspect_since, failures, last_error, last_error_description, last_error_at, scope, identity"
+    " suspect_since, failures, last_error, last_error_description, last_error_at, scope,"          \
+    " identity, refresh_token_life_ms"
 #define ACCOUNT_FACTS_VALUES                                                                       \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
-    " ?21"
+    " ?21, ?22"
 #define ACCOUNT_FACTS_REPLACE                                                                      \
     "generation = excluded.generation, state = excluded.state,"                                    \
     " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
@@ -22,8 +23,18 @@
     " last_error = excluded.last_error,"                                                           \
     " last_error_description = excluded.last_error_description,"                                   \
     " last_error_at = excluded.last_error_at, scope = excluded.scope,"                             \
-    " identity = excluded.identity"
+    " identity = excluded.identity, refresh_token_life_ms = excluded.refresh_token_life_ms"
 
+/* What is held for the account, read with its row. */
+#define HELD_OF_ACCOUNT(column)                                                                    \
+    "(SELECT " column " FROM held"                                                                 \
+    " WHERE held.provider = accounts.provider AND held.label = accounts.label)"
+#define ACCOUNT_READ                                                                               \
+    HELD_OF_ACCOUNT("created_at") ", " HELD_OF_ACCOUNT("identity") ", " ACCOUNT_FACTS
+
+#define HELD_COLUMNS                                                                               \
+    "provider, label, created_at, refreshed_at, lifetime_ms, expires_at, refresh_at,"              \
+    " refresh_token_expires_at, refresh_token_life_ms, scope, identity, sealed"
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
@@ -36,21 +47,27 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_PUT_FACT] = "INSERT INTO facts (name, value) VALUES (?1, ?2)"
                            " ON CONFLICT DO UPDATE SET value = excluded.value",
 
-    [STATEMENT_READ_ACCOUNT] = "SELECT " ACCOUNT_FACTS ", sealed FROM accounts"
+    [STATEMENT_READ_ACCOUNT] = "SELECT " ACCOUNT_READ ", sealed FROM accounts"
                                " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_PUT_ACCOUNT] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
-        " VALUES (" ACCOUNT_FACTS_VALUES ", ?22) ON CONFLICT (provider, label) DO UPDATE SET"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?23) ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
     [STATEMENT_PUT_ACCOUNT_FACTS] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ")"
         " VALUES (" ACCOUNT_FACTS_VALUES ") ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE,
     [STATEMENT_DELETE_ACCOUNT] = "DELETE FROM accounts WHERE provider = ?1 AND label = ?2",
-    [STATEMENT_LIST_ACCOUNTS] = "SELECT " ACCOUNT_FACTS " FROM accounts"
+    [STATEMENT_LIST_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
                                 " WHERE (provider, label) > (?1, ?2)"
                                 " ORDER BY provider, label LIMIT ?3",
-    [STATEMENT_DUE_ACCOUNTS] = "SELECT " ACCOUNT_FACTS " FROM accounts"
+    [STATEMENT_LIST_HELD] =
+        "SELECT " ACCOUNT_READ
+        " FROM (SELECT provider AS held_provider, label AS held_label FROM held)"
+        " CROSS JOIN accounts ON provider = held_provider AND label = held_label"
+        " WHERE (held_provider, held_label) > (?1, ?2)"
+        " ORDER BY held_provider, held_label LIMIT ?3",
+    [STATEMENT_DUE_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
                                " WHERE provider = ?1 AND refresh_at > 0 AND refresh_at <= ?2"
                                " ORDER BY refresh_at LIMIT ?3",
     [STATEMENT_NEXT_DUE] = "SELECT refresh_at FROM accounts"
@@ -76,6 +93,12 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " ON CONFLICT DO UPDATE SET paused_since = excluded.paused_since,"
         " probe_at = excluded.probe_at, probes = excluded.probes, reason = excluded.reason,"
         " credentials = excluded.credentials",
+
+    [STATEMENT_PUT_HELD] = "INSERT OR REPLACE INTO held (" HELD_COLUMNS ")"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [STATEMENT_READ_HELD] = "SELECT " HELD_COLUMNS " FROM held"
+                            " WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_DROP_HELD] = "DELETE FROM held WHERE provider = ?1 AND label = ?2",
 
     [STATEMENT_KEEP] = "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_TRIM_KEPT] = "DELETE FROM kept WHERE id IN"

@@ -13,11 +13,21 @@ void web_run_soon(struct web_server *server)
         (void)loop_idle_set(server->run_again);
 }
 
+/* The library gives no userdata to what looks certificates up; each thread runs one at a time. */
+static _Thread_local const struct web_server *running;
+
+const struct web_server *web_running(void)
+{
+    return running;
+}
+
 static void run(struct web_server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
+    running = server;
     (void)MHD_run(server->daemon);
+    running = NULL;
     /* The library has no time-outs of its own here: the answer is "now" or "none". */
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         web_run_soon(server);
@@ -228,17 +238,21 @@ static int start_daemon(struct web_server *server)
         FLAGS = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
                 MHD_USE_SUPPRESS_DATE_NO_CLOCK
     };
+    const unsigned tls = server->options.tls ? MHD_USE_TLS : 0;
+    struct MHD_OptionItem tls_options[WEB_TLS_OPTIONS];
+    web_tls_options(&server->options, tls_options);
     /* A duplicate: whether the library closes the descriptor when it fails depends on where. */
     int listen_fd = fcntl(server->options.listen_fd, F_DUPFD_CLOEXEC, 0);
     if (listen_fd < 0)
         return -errno;
 
     server->daemon = MHD_start_daemon(
-        FLAGS, 0, NULL, NULL, on_call, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        FLAGS | tls, 0, NULL, NULL, on_call, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, server->options.connections_max,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_POOL_SIZE, MHD_OPTION_URI_LOG_CALLBACK,
         on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY, tls_options,
+        MHD_OPTION_END);
     if (!server->daemon)
         return -ENOMEM;
 

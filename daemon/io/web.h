@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/secret.h"
 #include "io/loop.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 
 struct web_server;
 struct web_request;
+struct web_tls;
 
 struct web_options {
     int listen_fd; /* listening stream socket, Unix or TCP; taken over on success */
@@ -36,6 +38,7 @@ struct web_options {
     bool require_host;           /* exactly one Host header, for TCP listeners; the handler checks
                                     its value. A Unix socket's clients may leave it out. */
     bool reject_malformed_json;  /* the refusals above as the socket API's JSON, else plain text */
+    struct web_tls *tls;         /* not NULL: https with this; must outlive the server */
 };
 
 /* Called once for each whole request. It must be answered with web_answer(), at once or later from
@@ -49,6 +52,23 @@ int web_server_new(struct loop *loop, const struct web_options *options, web_han
 /* Ends every connection (the callbacks of web_on_gone() run) and frees. Not to be called from
  * within a handler. NULL is fine; returns NULL. */
 struct web_server *web_server_free(struct web_server *server);
+
+/*
+ * The certificate of https servers (TLS 1.2 or better); several may share one. It belongs to the
+ * thread of its servers. A handshake counts as part of the first request: it has the connection's
+ * deadline. Returns 0 or -ENOMEM.
+ */
+int web_tls_new(struct web_tls **ret);
+
+/* Takes copies of a PEM chain, the server's own first, and its PEM key: for every handshake from
+ * now on. That both are sound is the caller's business. Returns 0 or -errno. */
+int web_tls_set(struct web_tls *tls, const char *chain, const struct secret *key);
+
+/* False until the first web_tls_set(): every handshake fails. */
+bool web_tls_ready(const struct web_tls *tls);
+
+/* After its servers. NULL is fine; returns NULL. */
+struct web_tls *web_tls_free(struct web_tls *tls);
 
 /* Everything below is owned by the request and lives until it is answered. */
 const char *web_method(const struct web_request *request);
@@ -108,3 +128,4 @@ int web_listen_unix(const char *path, unsigned mode, struct complaint *complaint
 int web_listen_tcp(const char *address, uint16_t port, struct complaint *complaint);
 
 DEFINE_CLEANUP(struct web_server *, web_server, web_server_free)
+DEFINE_CLEANUP(struct web_tls *, web_tls, web_tls_free)

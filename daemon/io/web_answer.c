@@ -109,7 +109,10 @@ static enum MHD_Result send_farewell(struct web_request *request, const struct w
                           "Connection: close\r\n\r\n%s",
                           answer->status, answer->content_type, answer->length, answer->body);
 
-    (void)send(request->connection->fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (request->connection->server->options.tls)
+        web_tls_send(request, text, (size_t)length);
+    else
+        (void)send(request->connection->fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
     return MHD_NO;
 }
 

@@ -20,6 +20,7 @@ enum {
     WEB_RECORD_SIZE = 64,
     /* Of a chunked body that is too large, read in order to answer 413 and not just hang up. */
     WEB_SWALLOW_MAX = 256 * 1024,
+    WEB_TLS_OPTIONS = 3,
 };
 
 /* Why a request is refused before the handler sees it. */
@@ -135,6 +136,15 @@ void web_make_answer(struct web_request *request, const struct web_answer *answe
 enum MHD_Result web_queue_answer(struct web_request *request);
 /* Answers and has the connection closed. */
 enum MHD_Result web_refuse(struct web_request *request, enum web_refusal refusal);
+
+/* web_tls.c: the library's options for TLS; none for a server without it. */
+void web_tls_options(const struct web_options *options,
+                     struct MHD_OptionItem items[static WEB_TLS_OPTIONS]);
+/* Sends past the library, once and without waiting. */
+void web_tls_send(struct web_request *request, const char *text, size_t length);
+
+/* web.c: the server whose connections the library looks at just now; NULL: none. */
+const struct web_server *web_running(void);
 
 /* web.c: has the library look at its connections soon, never from within the caller. */
 void web_run_soon(struct web_server *server);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "main/certificate.h"
 #include "main/hooks.h"
 #include "main/opening.h"
 #include "main/threads.h"
@@ -41,9 +42,11 @@ static int fail(const struct complaint *complaint)
     return EXIT_FAILURE;
 }
 
-/* Both settings from one reading of the files. */
+/* Both settings from one reading of the files; and the callback's certificate, where files of the
+ * configuration hold it. */
 static int load_settings(const struct places *places, struct settings **ret_front,
-                         struct settings **ret_back, struct complaint *complaint)
+                         struct settings **ret_back, struct message **ret_certificate,
+                         struct complaint *complaint)
 {
     CLEANUP(cleanup_settings_text) struct settings_text *text = NULL;
     CLEANUP(cleanup_settings) struct settings *front = NULL;
@@ -56,6 +59,8 @@ static int load_settings(const struct places *places, struct settings **ret_fron
         r = refuse_unsupported(front, complaint);
     if (r == 0)
         r = settings_parse(text, &where, true, &back, complaint);
+    if (r == 0)
+        r = certificate_read(front, ret_certificate, complaint);
     if (r != 0)
         return r;
     *ret_front = steal(front);
@@ -68,15 +73,16 @@ static void reload(struct daemon *daemon)
     struct complaint complaint = { "" };
     struct settings *front = NULL;
     struct settings *back = NULL;
+    struct message *certificate = NULL;
     (void)sd_notify(0, "RELOADING=1");
-    if (load_settings(&daemon->places, &front, &back, &complaint) != 0)
+    if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
     else if (hooks_configure(daemon->hooks, front->on_event) != 0 ||
-             threads_reload(daemon->threads, front, back) != 0)
+             threads_reload(daemon->threads, front, back, certificate) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
         log_info("the configuration was read anew; listeners, key and folders need a restart");
-    (void)sd_notify(0, "READY=1");
+    watchdog_ready_when_settled(daemon->watchdog);
 }
 
 static void got_signal(void *userdata, int signal)
@@ -148,7 +154,8 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
                       struct complaint *complaint)
 {
     const struct places *places = &daemon->places;
-    int r = load_settings(places, &parts->for_front, &parts->for_back, complaint);
+    int r =
+        load_settings(places, &parts->for_front, &parts->for_back, &parts->certificate, complaint);
     if (r == 0)
         r = open_store(places, &parts->store, complaint);
     if (r == 0)
@@ -167,6 +174,7 @@ static void close_parts(struct thread_parts *parts)
     settings_free(parts->for_back);
     seal_key_free(parts->key);
     store_close(parts->store);
+    message_free(parts->certificate);
     cleanup_fd(&parts->api_fd);
 }
 
@@ -219,8 +227,10 @@ static int check_config(const struct places *places)
     struct complaint complaint = { "" };
     CLEANUP(cleanup_settings) struct settings *front = NULL;
     CLEANUP(cleanup_settings) struct settings *back = NULL;
+    CLEANUP(cleanup_message) struct message *certificate = NULL;
     bool locked = false;
-    if (secret_start(&locked) != 0 || load_settings(places, &front, &back, &complaint) != 0) {
+    if (secret_start(&locked) != 0 ||
+        load_settings(places, &front, &back, &certificate, &complaint) != 0) {
         (void)fprintf(stderr, "%s\n", complaint.text);
         return EXIT_FAILURE;
     }

@@ -78,7 +78,8 @@ static int make_rooms(struct threads *threads, const struct thread_parts *parts,
                                        .settings = parts->for_back,
                                        .inbox = threads->to_back,
                                        .front = threads->to_front,
-                                       .main = parts->events };
+                                       .main = parts->events,
+                                       .pulses = parts->pulses };
     const struct front_options front = { .api_fd = parts->api_fd,
                                          .settings = parts->for_front,
                                          .inbox = threads->to_front,
@@ -104,7 +105,16 @@ static int start_both(struct threads *threads)
     return 0;
 }
 
-int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
+/* Takes the letter over. */
+static int send_certificate(struct threads *threads, struct message *letter)
+{
+    if (!letter || mailbox_send(threads->to_front, letter) == 0)
+        return 0;
+    message_free(letter);
+    return -EAGAIN;
+}
+
+int threads_start(struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
                   struct threads **ret, struct complaint *complaint)
 {
     struct threads *threads = calloc(1, sizeof *threads);
@@ -115,6 +125,8 @@ int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata
     int r = make_mailboxes(threads);
     if (r == 0)
         r = make_rooms(threads, parts, complaint);
+    if (r == 0)
+        r = send_certificate(threads, steal(parts->certificate));
     if (r == 0) {
         r = start_both(threads);
         if (r != 0)
@@ -128,12 +140,16 @@ int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata
     return 0;
 }
 
-int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back)
+int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back,
+                   struct message *certificate)
 {
     CLEANUP(cleanup_settings) struct settings *front_settings = for_front;
     CLEANUP(cleanup_settings) struct settings *back_settings = for_back;
     CLEANUP(cleanup_message) struct message *front_letter = message_new(NEW_SETTINGS);
     CLEANUP(cleanup_message) struct message *back_letter = message_new(NEW_SETTINGS);
+    int r = send_certificate(threads, certificate);
+    if (r != 0)
+        return r;
     if (!front_letter || !back_letter)
         return -ENOMEM;
     if (mailbox_reserve(threads->to_front) != 0)
@@ -149,11 +165,26 @@ int threads_reload(struct threads *threads, struct settings *for_front, struct s
     return 0;
 }
 
-void threads_ask_pulse(struct threads *threads)
+static bool send_pulse(struct mailbox *mailbox, uint64_t id)
 {
     struct message *pulse = message_new(PULSE);
-    if (pulse && mailbox_send(threads->to_front, pulse) != 0)
-        message_free(pulse);
+    if (!pulse)
+        return false;
+    pulse->id = id;
+    if (mailbox_send(mailbox, pulse) == 0)
+        return true;
+    message_free(pulse);
+    return false;
+}
+
+void threads_ask_pulse(struct threads *threads)
+{
+    (void)send_pulse(threads->to_front, 0); /* none comes back then, which is an answer too */
+}
+
+int threads_ask_both(struct threads *threads, uint64_t id)
+{
+    return send_pulse(threads->to_front, id) + send_pulse(threads->to_back, id);
 }
 
 int threads_stop(struct threads *threads)

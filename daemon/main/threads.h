@@ -2,9 +2,12 @@
 
 /* The two threads and the mailboxes between them. */
 
+#include <stdint.h>
+
 #include "base/mailbox.h"
 #include "io/seal.h"
 #include "io/store.h"
+#include "messages.h"
 #include "settings/settings.h"
 
 struct threads;
@@ -17,22 +20,29 @@ struct thread_parts {
     struct seal_key *key;
     struct settings *for_front; /* without secrets */
     struct settings *for_back;
-    struct mailbox *events; /* to the main thread; the caller's */
-    struct mailbox *pulses; /* likewise, for threads_ask_pulse() */
+    struct message *certificate; /* of the callback; NULL: the configuration names none. It is
+                                    taken over (NULL then) also on failure */
+    struct mailbox *events;      /* to the main thread; the caller's */
+    struct mailbox *pulses;      /* likewise, for threads_ask_pulse() */
 };
 
 /* ended is called on a thread that is about to end by itself, which it should not; it must be safe
  * to call from any thread. Returns 0 or -errno. */
-int threads_start(const struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
+int threads_start(struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
                   struct threads **ret, struct complaint *complaint);
 
-/* Hands both their new settings; takes them over. Returns 0, or -EAGAIN when a mailbox is full
- * (neither has them then). */
-int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back);
+/* Hands both their new settings, and the front its certificate (NULL: as before); takes them over.
+ * Returns 0, or -EAGAIN when a mailbox is full (neither has the settings then). */
+int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back,
+                   struct message *certificate);
 
-/* Asks the front for a sign of life: a PULSE letter comes back through parts->pulses. The back is
- * not asked: a disk that hangs must not end a daemon that answers. */
+/* Asks the front for a sign of life: a PULSE letter with id 0 comes back through parts->pulses. The
+ * back is not asked: a disk that hangs must not end a daemon that answers. */
 void threads_ask_pulse(struct threads *threads);
+
+/* Asks both: a PULSE with this id comes back from each when it has handled all letters before.
+ * Returns how many will come, at most 2. */
+int threads_ask_both(struct threads *threads, uint64_t id);
 
 /* Stops the front, then the back, waits for both, and frees. Returns the first error of either, or
  * 0. */

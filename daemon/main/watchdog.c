@@ -6,7 +6,7 @@
 
 #include "messages.h"
 
-enum { ASKS_IN_AN_INTERVAL = 3, PULSES_WAITING_MAX = 4 };
+enum { ASKS_IN_AN_INTERVAL = 3, PULSES_WAITING_MAX = 16 };
 
 struct watchdog {
     struct mailbox *pulses;
@@ -14,6 +14,8 @@ struct watchdog {
     struct loop_source *timer;
     struct threads *threads;
     int64_t ask_every_ms; /* 0: nobody watches */
+    uint64_t reload;      /* the latest one */
+    int unsettled;        /* threads that have not come to it */
 };
 
 static void ask(void *userdata)
@@ -28,10 +30,22 @@ static void pulse_came(void *userdata, int fd, uint32_t events)
     struct watchdog *watchdog = userdata;
     (void)fd;
     (void)events;
-    for (void *letter = mailbox_take(watchdog->pulses); letter;
-         letter = mailbox_take(watchdog->pulses))
+    for (struct message *letter = mailbox_take(watchdog->pulses); letter;
+         letter = mailbox_take(watchdog->pulses)) {
+        if (letter->id == 0)
+            (void)sd_notify(0, "WATCHDOG=1");
+        else if (letter->id == watchdog->reload && --watchdog->unsettled == 0)
+            (void)sd_notify(0, "READY=1");
         message_free(letter);
-    (void)sd_notify(0, "WATCHDOG=1");
+    }
+}
+
+void watchdog_ready_when_settled(struct watchdog *watchdog)
+{
+    watchdog->reload++;
+    watchdog->unsettled = threads_ask_both(watchdog->threads, watchdog->reload);
+    if (watchdog->unsettled == 0)
+        (void)sd_notify(0, "READY=1");
 }
 
 int watchdog_new(struct loop *loop, struct watchdog **ret)

@@ -1,6 +1,7 @@
 #pragma once
 
-/* systemd's watchdog, fed only while the thread that answers gives signs of life. */
+/* What the threads' PULSE letters are for: systemd's watchdog is fed only while the thread that
+ * answers gives signs of life, and a reload is over when both have come to it. */
 
 #include "base/mailbox.h"
 #include "io/loop.h"
@@ -17,3 +18,6 @@ struct mailbox *watchdog_pulses(struct watchdog *watchdog);
 
 /* Starts asking. */
 void watchdog_start(struct watchdog *watchdog, struct threads *threads);
+
+/* Tells systemd READY=1 when both threads have handled all letters sent so far. */
+void watchdog_ready_when_settled(struct watchdog *watchdog);

@@ -64,6 +64,17 @@ static void put_challenge(struct buffer *out, enum pkce_method method,
     put_text(out, "code_challenge_method", pkce_method_name(method));
 }
 
+/* RFC 8707 2.1; a parameter of that name among the configured or the caller's own replaces them. */
+static void put_resources(struct buffer *out, const struct authorization_request *request)
+{
+    const struct provider *provider = request->provider;
+    if (parameters_find(&provider->authorize_params, "resource") != NULL ||
+        (request->params != NULL && parameters_find(request->params, "resource") != NULL))
+        return;
+    for (size_t i = 0; i < provider->resource.count; i++)
+        put_text(out, "resource", provider->resource.items[i].value);
+}
+
 /* Those of params that are not the protocol's own and that replaced_by (may be NULL) lacks. */
 static void put_params(struct buffer *out, const struct parameters *params,
                        const struct parameters *replaced_by)
@@ -90,6 +101,7 @@ void authorize_append_url(struct buffer *out, const struct authorization_request
     if (scope_holds(scope, "openid"))
         put_secret(out, "nonce", request->nonce);
     put_challenge(out, provider->pkce, request->verifier);
+    put_resources(out, request);
     put_params(out, &provider->authorize_params, request->params);
     put_params(out, request->params, NULL);
 }

@@ -78,13 +78,13 @@ static int check_endpoint(const struct provider *provider, const char *name, con
     return DISCOVERY_INVALID;
 }
 
-/* Copies those endpoints that the configuration does not give itself. */
+/* Copies those endpoints that neither the configuration gives itself nor ret_found has already. */
 static int read_endpoints(struct provider *provider, const struct json *document,
                           char *ret_found[ENDPOINT_COUNT], struct complaint *complaint)
 {
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
         const char *text = json_member_string(document, endpoints[i].name);
-        if (text == NULL || *endpoint_of(provider, i) != NULL)
+        if (text == NULL || *endpoint_of(provider, i) != NULL || ret_found[i] != NULL)
             continue;
         int r = check_endpoint(provider, endpoints[i].name, text, complaint);
         if (r != 0)
@@ -94,6 +94,16 @@ static int read_endpoints(struct provider *provider, const struct json *document
             return -ENOMEM;
     }
     return 0;
+}
+
+/* RFC 8705 5: where a client with a certificate is to come, if that is another place. */
+static int read_aliases(struct provider *provider, const struct json *document,
+                        char *ret_found[ENDPOINT_COUNT], struct complaint *complaint)
+{
+    const struct json *aliases = json_member(document, "mtls_endpoint_aliases");
+    if (provider->client_auth != CLIENT_AUTH_TLS || json_kind(aliases) != JSON_OBJECT)
+        return 0;
+    return read_endpoints(provider, aliases, ret_found, complaint);
 }
 
 static bool is_needed(const struct provider *provider, size_t index)
@@ -135,6 +145,8 @@ static int apply_document(struct provider *provider, const struct json *document
 {
     char *found[ENDPOINT_COUNT] = { NULL };
     int r = check_issuer(provider, document, complaint);
+    if (r == 0)
+        r = read_aliases(provider, document, found, complaint);
     if (r == 0)
         r = read_endpoints(provider, document, found, complaint);
     if (r == 0)

@@ -15,6 +15,8 @@ static const size_t string_offsets[] = {
     STRING(device_authorization_endpoint),
     STRING(redirect_uri),
     STRING(client_id),
+    STRING(client_key_id),
+    STRING(client_certificate),
     STRING(scope),
     STRING(scope_separator),
     STRING(identity),
@@ -39,6 +41,7 @@ static void copy_plain_values(struct provider *to, const struct provider *from)
     *to = *from;
     for (size_t i = 0; i < STRING_COUNT; i++)
         *string_at(to, i) = NULL;
+    to->resource = (struct parameters){ 0 };
     to->authorize_params = (struct parameters){ 0 };
     to->token_params = (struct parameters){ 0 };
     to->refresh_params = (struct parameters){ 0 };
@@ -66,6 +69,7 @@ int provider_copy(const struct provider *provider, struct provider **ret)
         return -ENOMEM;
     copy_plain_values(copy, provider);
     if (copy_strings(copy, provider) < 0 ||
+        parameters_copy(&provider->resource, &copy->resource) < 0 ||
         parameters_copy(&provider->authorize_params, &copy->authorize_params) < 0 ||
         parameters_copy(&provider->token_params, &copy->token_params) < 0 ||
         parameters_copy(&provider->refresh_params, &copy->refresh_params) < 0)
@@ -80,6 +84,7 @@ struct provider *provider_free(struct provider *provider)
         return NULL;
     for (size_t i = 0; i < STRING_COUNT; i++)
         free(*string_at(provider, i));
+    parameters_release(&provider->resource);
     parameters_release(&provider->authorize_params);
     parameters_release(&provider->token_params);
     parameters_release(&provider->refresh_params);

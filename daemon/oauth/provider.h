@@ -63,13 +63,16 @@ struct provider {
 
     char *client_id;
     enum client_auth client_auth;
+    char *client_key_id;      /* CLIENT_AUTH_PRIVATE_KEY_JWT: the key's name at the provider */
+    char *client_certificate; /* CLIENT_AUTH_TLS: where its PEM file lies */
     enum token_request_style token_request;
     enum pkce_method pkce;
     enum state_promise state;
     bool iss_promised; /* authorization_response_iss_parameter_supported (RFC 9207) */
 
-    char *scope;           /* separated by spaces, whatever scope_separator is */
-    char *scope_separator; /* " " or another; always set */
+    char *scope;                /* separated by spaces, whatever scope_separator is */
+    char *scope_separator;      /* " " or another; always set */
+    struct parameters resource; /* RFC 8707; the name of each is "resource" */
     struct parameters authorize_params;
     struct parameters token_params;
     /* Fixed ones. A value of "" for redirect_uri, client_id or client_secret means the provider's
@@ -99,7 +102,9 @@ struct provider {
 /* What only the thread that keeps may hold. */
 struct provider_credentials {
     char provider[PROVIDER_NAME_MAX + 1];
-    struct secret *client_secret; /* NULL when there is none */
+    struct secret *client_secret; /* NULL when there is none. The secret itself; or in PEM the key
+                                     that signs (CLIENT_AUTH_PRIVATE_KEY_JWT), or the certificate
+                                     with its key (CLIENT_AUTH_TLS) */
 };
 
 /* A deep copy. Returns 0 or -ENOMEM. */

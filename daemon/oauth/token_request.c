@@ -71,11 +71,37 @@ static void put_scope(struct writer *writer)
         put_own(writer, "scope", scope.data);
 }
 
+/* Several come as an array in JSON, where a name stands once. */
+static void put_resources_json(struct writer *writer, const struct parameters *resource)
+{
+    struct json_writer list = json_put_nested(&writer->json, "resource", '[');
+    for (size_t i = 0; i < resource->count; i++) {
+        const char *value = resource->items[i].value;
+        writer->wanted += (strlen(value) + 1) * JSON_ESCAPE_MAX;
+        json_put_string(&list, NULL, value);
+    }
+    json_writer_end(&list);
+}
+
+static void put_resources(struct writer *writer)
+{
+    const struct parameters *resource = &writer->provider->resource;
+    if (writer->fixed != NULL && parameters_find(writer->fixed, "resource") != NULL)
+        return;
+    if (writer->style == TOKEN_REQUEST_JSON && resource->count > 1) {
+        put_resources_json(writer, resource);
+        return;
+    }
+    for (size_t i = 0; i < resource->count; i++)
+        put_text(writer, resource->items[i].name, resource->items[i].value);
+}
+
 static bool secret_is_in_parameters(const struct writer *writer)
 {
     const struct parameters *fixed = writer->fixed;
-    return writer->provider->client_auth == CLIENT_AUTH_POST ||
-           (fixed != NULL && parameters_find(fixed, "client_secret") != NULL);
+    enum client_auth client_auth = writer->provider->client_auth;
+    return client_auth == CLIENT_AUTH_POST || (client_auth != CLIENT_AUTH_TLS && fixed != NULL &&
+                                               parameters_find(fixed, "client_secret") != NULL);
 }
 
 /* What client_auth puts among the parameters. */
@@ -215,6 +241,7 @@ int token_request_code(const struct provider *provider, const struct secret *cli
     put_secret(&writer, "code", code);
     put_own(&writer, "redirect_uri", redirect_uri);
     put_secret(&writer, "code_verifier", verifier);
+    put_resources(&writer);
     put_client(&writer);
     put_fixed(&writer, redirect_uri);
     return finish(&writer, &request, ret);
@@ -230,6 +257,7 @@ int token_request_refresh(const struct provider *provider, const struct secret *
     begin(&writer, provider, client_secret, endpoint, &provider->refresh_params, &request);
     put_own(&writer, "grant_type", "refresh_token");
     put_secret(&writer, "refresh_token", refresh_token);
+    put_resources(&writer);
     put_client(&writer);
     put_fixed(&writer, provider->redirect_uri);
     return finish(&writer, &request, ret);
@@ -244,6 +272,7 @@ int token_request_client_credentials(const struct provider *provider,
           &request);
     put_own(&writer, "grant_type", "client_credentials");
     put_scope(&writer);
+    put_resources(&writer);
     put_client(&writer);
     put_fixed(&writer, provider->redirect_uri);
     return finish(&writer, &request, ret);

@@ -2,7 +2,9 @@
 
 /* Requests to the token and revocation endpoints (RFC 6749 4.1.3, 6; RFC 7009), in the provider's
  * dialect. All are POSTs. Where client_auth is CLIENT_AUTH_PRIVATE_KEY_JWT, client_secret is the
- * assertion that was signed for this one request (RFC 7523 2.2); NULL means there is no secret. */
+ * assertion that was signed for this one request (RFC 7523 2.2); where it is CLIENT_AUTH_TLS,
+ * client_secret is never written. NULL means there is no secret. Those for a token hold the
+ * provider's resource indicators (RFC 8707 2.2). */
 
 #include "base/buffer.h"
 #include "base/secret.h"

@@ -152,6 +152,19 @@ static bool sends_secret(enum client_auth auth)
     return auth == CLIENT_AUTH_BASIC || auth == CLIENT_AUTH_BASIC_RAW || auth == CLIENT_AUTH_POST;
 }
 
+/* What the ways of client_auth with a key need. */
+static int check_client_keys(const struct draft *draft)
+{
+    const struct provider *provider = draft->provider;
+    const bool signs = provider->client_auth == CLIENT_AUTH_PRIVATE_KEY_JWT;
+    const bool shows = provider->client_auth == CLIENT_AUTH_TLS;
+    if (signs && given(draft, "client_secret") == NULL)
+        return missing(draft, "client_secret, the private key that signs");
+    if (shows && provider->client_certificate == NULL)
+        return missing(draft, "client_certificate, since client_auth is tls");
+    return 0;
+}
+
 static int check_client_auth(const struct draft *draft)
 {
     const struct provider *provider = draft->provider;
@@ -167,7 +180,7 @@ static int check_client_auth(const struct draft *draft)
     if (provider->client_auth == CLIENT_AUTH_BASIC_RAW && strchr(provider->client_id, ':') != NULL)
         return complain_setting(draft->complaint, given(draft, "client_id"),
                                 "must not hold \":\" where client_auth is basic_raw");
-    return 0;
+    return check_client_keys(draft);
 }
 
 static int check_secret(const struct draft *draft)
@@ -209,7 +222,8 @@ static int check_parameters(const struct draft *draft)
                                     "cannot set %s, which the broker sets", name);
     }
     const char *redirect = parameters_find(&provider->refresh_params, "redirect_uri");
-    if (redirect != NULL && *redirect == '\0' && provider->redirect_uri == NULL)
+    if (redirect != NULL && *redirect == '\0' && provider->redirect_uri == NULL &&
+        provider->grant != GRANT_CLIENT_CREDENTIALS) /* it has nothing to refresh */
         return complain_setting(draft->complaint, given(draft, "refresh_params"),
                                 "asks for a redirect_uri that there is none of");
     return 0;

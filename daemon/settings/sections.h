@@ -52,6 +52,12 @@ enum secret_kind secret_kind_of(const char *source, const char **ret_rest);
 int secret_source_check(const struct config_file *file, const struct setting *setting,
                         struct complaint *complaint);
 
+/* What client_secret becomes where client_auth wants a key: one that signs is looked at, one of a
+ * certificate gets the certificate before it. *secret is NULL where there is no client_secret.
+ * Reads the certificate's file. Returns 0, SETTINGS_INVALID or -ENOMEM. */
+int client_key_finish(const struct provider *provider, const struct section *section,
+                      struct secret **secret, struct complaint *complaint);
+
 /* Runs argv[0] and gives its output; see secret_command.c. problem is a static sentence's rest.
  * Returns 0 or SETTINGS_INVALID. */
 int command_output(char *const argv[], struct buffer *out, const char **ret_problem);

@@ -122,15 +122,19 @@ static int resolve_one(const struct parse *parse, const struct settings_places *
 {
     const struct provider *provider = parse->settings->providers[index];
     struct provider_credentials *credentials = &parse->settings->credentials[index];
+    const struct section *section = text_provider(parse->text, provider->name);
+    const struct setting *setting = provider_setting(parse->text, section, "client_secret");
     char where[COMPLAINT_MAX];
+    int r = 0;
     (void)snprintf(credentials->provider, sizeof credentials->provider, "%s", provider->name);
-    const struct setting *setting =
-        provider_setting(parse->text, text_provider(parse->text, provider->name), "client_secret");
-    if (setting == NULL)
-        return 0;
-    (void)snprintf(where, sizeof where, "%s:%u: client_secret", setting->file, setting->line);
-    return settings_resolve_secret(setting->values[0], places, where, &credentials->client_secret,
-                                   parse->complaint);
+    if (setting != NULL) {
+        (void)snprintf(where, sizeof where, "%s:%u: client_secret", setting->file, setting->line);
+        r = settings_resolve_secret(setting->values[0], places, where, &credentials->client_secret,
+                                    parse->complaint);
+    }
+    return r == 0
+               ? client_key_finish(provider, section, &credentials->client_secret, parse->complaint)
+               : r;
 }
 
 static int resolve_secrets(const struct parse *parse, const struct settings_places *places)

@@ -161,6 +161,33 @@ int take_parameters(const struct key *key, const struct setting *setting, void *
     return r;
 }
 
+/* RFC 8707 2: an absolute URI without a fragment (RFC 3986 4.3); it need not be an address. */
+static bool is_absolute_uri(const char *text)
+{
+    size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789+-.");
+    if (!isalpha((unsigned char)text[0]) || text[scheme] != ':' || text[scheme + 1] == '\0')
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~' || strchr("#\"<>\\^`{|}", *c) != NULL)
+            return false;
+    return true;
+}
+
+int take_resources(const struct key *key, const struct setting *setting, void *into,
+                   struct complaint *complaint)
+{
+    int r = 0;
+    for (size_t i = 0; i < setting->count && r == 0; i++) {
+        if (!is_absolute_uri(setting->values[i]))
+            return complain_setting(complaint, setting,
+                                    "wants absolute addresses such as \"https://host/path\" "
+                                    "without \"#\"");
+        r = parameters_add(field(key, into), "resource", setting->values[i]);
+    }
+    return r;
+}
+
 int take_rate_limit(const struct key *key, const struct setting *setting, void *into,
                     struct complaint *complaint)
 {

@@ -2,10 +2,11 @@
 # Debian's packages that building and testing need; sourced by the other scripts.
 
 packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev
-  libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libsodium-dev libconfuse-dev"
+  libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libsodium-dev libconfuse-dev libgnutls28-dev"
 packages_demo="$packages_build curl"
 packages_test="$packages_build curl libcmocka-dev python3-pytest python3-pytest-xdist python3-jsonschema
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
+  libnss3-tools ca-certificates
   nodejs util-linux man-db"
 
 # Node.js packages that bring npm along conflict with Debian's own npm.

@@ -1,50 +1,103 @@
 """The callback over https, for providers that accept no other redirect URI."""
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
 
 import pytest
 
-from harness.logins import log_in
+from harness import browser as browsers
+from harness import https
+from harness.logins import log_in, start, wait_ended
+from harness.other_user import as_user
 from harness.person import Person
 from harness.raw import get
 
 ACCOUNT = "zenegy/acme"
+STRANGER = 12345
+
+needs_browser = pytest.mark.skipif(browsers.missing() != "", reason=browsers.missing())
+needs_certutil = pytest.mark.skipif(not shutil.which("certutil"), reason="needs libnss3-tools")
 
 
-@pytest.fixture
-def certificate(folder):
-    """A certificate for localhost that is its own authority: (certificate, key)."""
-    pair = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-keyout", pair[1], "-out", pair[0], "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
-    return pair
-
-
-@pytest.fixture
-def served(daemon, emulator, certificate):
-    """A started daemon with Zenegy as it really is: the redirect must be https."""
+def configure(daemon, emulator, **callback):
+    """Zenegy as it really is: the redirect must be https."""
     provider = emulator("zenegy")
-    daemon.config.callback = {"listen": [f"https://localhost:{daemon.port}"],
-                              "certificate": [str(path) for path in certificate]}
+    daemon.config.callback = {"listen": [f"https://localhost:{daemon.port}"], **callback}
     redirect = f"https://localhost:{daemon.port}/callback/zenegy"
-    daemon.with_provider("zenegy", provider, redirect_uri=redirect).start()
-    reply = daemon.api.login(ACCOUNT)
-    if reply.status == 400 and "does not serve yet" in reply.text:
-        pytest.skip("this daemon's callback does not serve https yet")
+    daemon.with_provider("zenegy", provider, redirect_uri=redirect)
     return provider
 
 
-def test_login_over_https(served, api, certificate):
-    person = Person(ssl.create_default_context(cafile=certificate[0]))
+@pytest.fixture
+def served(daemon, emulator):
+    """A started daemon with a certificate of its own authority."""
+    provider = configure(daemon, emulator)
+    daemon.start()
+    return provider
+
+
+@pytest.fixture
+def authority(served, api, folder):
+    path = folder / "authority.pem"
+    path.write_text(api.authority().ok()["certificate"], encoding="utf-8")
+    return path
+
+
+# ---------------------------------------------------------------------------------------- logins
+
+
+def check_login(api, served, context):
+    person = Person(context)
     login, page = log_in(api, person, ACCOUNT)
     assert (login["status"], page.status) == ("done", 200)
     assert person.hops[0].startswith("https://localhost:")
     assert all(cookie.secure for cookie in person.cookies)
     assert served.call(api.token(ACCOUNT).ok())[0] == 200
+    return person
+
+
+def test_login_over_https(served, api, authority):
+    person = check_login(api, served, https.trust(authority))
+    assert {cookie.name[:9] for cookie in person.cookies} == {"tb_login_", "__Secure-"}
+
+
+def test_the_same_browser_may_open_it_again(served, api, authority):
+    person, other = Person(https.trust(authority)), Person(https.trust(authority))
+    link = start(api, ACCOUNT)["start_url"]
+    assert person.fetch(link).status == 303
+    assert person.fetch(link).status == 303
+    assert other.fetch(link).status == 409
+
+
+def test_http_and_https_side_by_side(daemon, emulator, plain, folder):
+    provider = configure(daemon, emulator)
+    second = browsers.free_port()
+    daemon.config.callback["listen"].append(f"http://127.0.0.1:{second}")
+    daemon.with_provider("plain", plain, redirect_uri=f"http://127.0.0.1:{second}/callback/plain")
+    daemon.start()
+    path = folder / "authority.pem"
+    path.write_text(daemon.api.authority().ok()["certificate"], encoding="utf-8")
+    check_login(daemon.api, provider, https.trust(path))
+    login, page = log_in(daemon.api, Person(), "plain/acme")
+    assert (login["status"], page.status) == ("done", 200)
+    # The https login's redirect is not served without TLS.
+    assert get(second, "/callback/zenegy?code=x&state=y").status == 404
+
+
+def test_health(served, daemon, api):
+    start(api, ACCOUNT)
+    [listener] = api.health().ok()["callback"]
+    assert listener == {"listen": f"https://localhost:{daemon.port}", "bound": True}
+
+
+def test_hosts(served, daemon, api, authority):
+    start(api, ACCOUNT)
+    person = Person(https.trust(authority))
+    assert person.fetch(f"https://localhost:{daemon.port}/x").status == 404
+    assert person.fetch(f"https://127.0.0.1:{daemon.port}/x").status == 421
 
 
 def test_plain_http_on_the_https_port(served, daemon, api):
@@ -67,3 +120,231 @@ def test_old_tls_is_refused(served, daemon, api, version):
     with socket.create_connection(("127.0.0.1", daemon.port)) as plain:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             context.wrap_socket(plain, server_hostname="localhost")
+
+
+# ----------------------------------------------------------------------------------- the authority
+
+
+def test_authority(served, daemon, api, folder, schema, authority):
+    facts = api.authority().ok()
+    text = subprocess.run(["openssl", "x509", "-in", authority, "-noout", "-fingerprint", "-sha256",
+                           "-ext", "nameConstraints"], check=True, capture_output=True, text=True)
+    assert facts["fingerprint"] == text.stdout.split("=")[1].split()[0].replace(":", "").lower()
+    assert "critical" in text.stdout and "DNS:localhost" in text.stdout
+    # It is kept, sealed.
+    daemon.restart()
+    assert api.authority().ok() == facts
+    for path in daemon.state.iterdir():
+        assert b"PRIVATE KEY" not in path.read_bytes()
+    stranger = as_user(type(api), STRANGER)(api.socket_path, schema)
+    os.chmod(folder, 0o755)
+    os.chmod(daemon.socket, 0o666)
+    assert stranger.authority().status == 403
+    assert api.request("GET", "/v1/authority?x=1").status == 400
+    assert api.request("POST", "/v1/authority").status == 405
+
+
+def test_no_authority(broker, api, cli):
+    assert api.authority().error == "not_found"
+    done = cli.run("trust", "status")
+    assert done.returncode == 1 and "no certificate authority" in done.stderr
+
+
+# ------------------------------------------------------------------------- certificates from files
+
+
+@pytest.fixture
+def pair(folder):
+    return https.self_signed(folder)
+
+
+def test_login_with_files(daemon, emulator, api, pair):
+    provider = configure(daemon, emulator, certificate=[str(path) for path in pair])
+    daemon.start()
+    check_login(api, provider, https.trust(pair[0]))
+    assert api.authority().error == "not_found"
+
+
+def test_renewed_files_are_picked_up(daemon, emulator, api, folder, pair):
+    configure(daemon, emulator, certificate=[str(path) for path in pair])
+    daemon.start()
+    link = start(api, ACCOUNT)["start_url"]
+    before = https.served(daemon.port, https.trust(pair[0]))
+    for new, old in zip(https.self_signed(folder, "new"), pair):
+        new.replace(old)
+    assert https.served(daemon.port, ssl._create_unverified_context()) == before
+    daemon.reload()
+    assert https.served(daemon.port, https.trust(pair[0])) != before
+    # The login that was under way goes on.
+    assert Person(https.trust(pair[0])).fetch(link).status == 303
+
+
+@pytest.mark.parametrize("fault, says", [
+    ("missing", "cert.pem"), ("other key", "does not belong"), ("no key", "no PEM key"),
+    ("open key", "chmod 600"), ("no certificate", "no PEM certificate")])
+def test_bad_files(daemon, emulator, api, folder, pair, fault, says):
+    """Refused at the start; at a reload the old ones stay."""
+    configure(daemon, emulator, certificate=[str(path) for path in pair])
+    daemon.start()
+    start(api, ACCOUNT)
+    before = https.served(daemon.port, https.trust(pair[0]))
+    good = folder / "good.pem"
+    shutil.copy(pair[0], good)
+    if fault == "missing":
+        pair[0].unlink()
+    elif fault == "other key":
+        shutil.copy(https.self_signed(folder, "other")[1], pair[1])
+    elif fault == "no key":
+        pair[1].write_text("no key\n", encoding="utf-8")
+    elif fault == "open key":
+        pair[1].chmod(0o644)
+    else:
+        pair[0].write_text("nothing\n", encoding="utf-8")
+    daemon.reload()
+    daemon.wait_log("the configuration stays as it was: callback certificate")
+    assert https.served(daemon.port, https.trust(good)) == before
+    daemon.stop()
+    assert says in daemon.refuses_to_start()
+
+
+# ----------------------------------------------------------------------------------- who trusts it
+
+
+@needs_certutil
+def test_trust_and_undo(served, folder, cli, api):
+    profile = folder / ".mozilla" / "firefox" / "abc.default"
+    profile.mkdir(parents=True)
+    subprocess.run(["certutil", "-N", "--empty-password", "-d", f"sql:{profile}"], check=True)
+    (folder / ".mozilla" / "firefox" / "Crash Reports").mkdir()
+    places = [f"sql:{folder}/.pki/nssdb", f"sql:{profile}"]
+    fingerprint = api.authority().ok()["fingerprint"]
+
+    def names(place):
+        return subprocess.run(["certutil", "-L", "-d", place], check=True, capture_output=True,
+                              text=True).stdout
+
+    assert cli.run("trust", "status").returncode == 1
+    asked = cli.run("trust", "install", stdin=subprocess.DEVNULL)
+    assert asked.returncode == 1 and "--yes" in asked.stderr and fingerprint in asked.stderr
+    assert not (folder / ".pki").exists()
+
+    done = cli.run("trust", "install", "--yes")
+    assert done.returncode == 0 and str(profile) in done.stderr, done.stderr
+    assert all(fingerprint in names(place) and "C,," in names(place) for place in places)
+    assert cli.run("trust", "status").returncode == 0
+    assert "already" in cli.run("trust", "install", "--yes").stderr
+
+    other = "0" * 64
+    assert "nowhere" in cli.run("trust", "remove", "--yes", "--fingerprint", other).stderr
+    assert cli.run("trust", "remove", "--yes").returncode == 0
+    assert not any(fingerprint in names(place) for place in places)
+    assert "nowhere" in cli.run("trust", "remove", "--yes").stderr
+
+
+def test_certutil_is_missing(served, cli, folder):
+    done = cli.run("trust", "install", "--yes", environment={"PATH": str(folder)})
+    assert done.returncode == 1 and "libnss3-tools" in done.stderr
+    assert not (folder / ".pki").exists()
+
+
+def test_export(served, api, cli):
+    assert cli.run("trust", "export").stdout == api.authority().ok()["certificate"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("update-ca-certificates"),
+                    reason="needs root and ca-certificates")
+def test_system_store(served, daemon, folder, cli, authority):
+    """In a mount namespace with copies of the system's folders: the machine keeps its own."""
+    for name, place in (("etc", "/etc/ssl/certs"), ("local", "/usr/local/share/ca-certificates")):
+        shutil.copytree(place, folder / name, symlinks=True)
+    trust = f"{cli_path()} --socket {daemon.socket} trust"
+    script = f"""set -e
+        mount --bind {folder}/etc /etc/ssl/certs
+        mount --bind {folder}/local /usr/local/share/ca-certificates
+        {trust} install --system --yes
+        {trust} status --system
+        {leaf_check(daemon)}
+        {trust} remove --system --yes
+        ! {trust} status --system
+        ! {leaf_check(daemon)}"""
+    start(daemon.api, ACCOUNT)
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True,
+                          check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list((folder / "local").glob("tokenbroker-*"))
+
+
+def cli_path():
+    from harness.binaries import command  # pylint: disable=import-outside-toplevel
+    return command()
+
+
+def leaf_check(daemon):
+    return f"curl -sS -o /dev/null https://localhost:{daemon.port}/x"
+
+
+# -------------------------------------------------------------------------------- a real browser
+
+
+@pytest.fixture
+def browse(folder):
+    """Makes browsers with the home in which `trust install` works."""
+    made = []
+
+    def make(**more):
+        made.append(browsers.Browser(home=folder, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@needs_browser
+@needs_certutil
+def test_chromium(served, daemon, api, cli, browse):
+    """No flag that has it overlook certificates: it refuses, trusts, and refuses again."""
+    started = start(api, ACCOUNT)
+    address = f"https://localhost:{daemon.port}/x"
+    unknown = "ERR_CERT_AUTHORITY_INVALID"
+    assert browse().refusal(address) == unknown
+
+    assert cli.run("trust", "install", "--yes").returncode == 0
+    browser = browse()
+    browser.open(started["start_url"])
+    browser.click("button[value=allow]")
+    browser.wait_address("/done/")
+    assert browser.address.startswith(f"https://localhost:{daemon.port}/done/")
+    assert "is connected" in browser.text()
+    assert wait_ended(api, started["login_id"])["status"] == "done"
+    # A new certificate of the same authority: nothing has to be trusted anew.
+    daemon.restart()
+    start(api, ACCOUNT)
+    assert browser.refusal(address) == "" and browser.title == "Nothing here"
+
+    assert cli.run("trust", "remove", "--yes").returncode == 0
+    assert browse().refusal(address) == unknown
+
+
+@needs_browser
+@needs_certutil
+def test_the_authority_vouches_for_nobody_else(folder, browse):
+    other = "other.example"
+    certificates = folder / "certificates"
+    certificates.mkdir()
+    authority, pairs = https.issue(certificates, "localhost", other)
+    database = folder / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    for arguments in (["-N", "--empty-password"],
+                      ["-A", "-t", "C,,", "-n", "authority", "-i", str(authority)]):
+        subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
+    servers = [https.Server(pair) for pair in pairs]
+    try:
+        browser = browse(names=[other])
+        assert browser.refusal(f"https://localhost:{servers[0].port}/") == ""
+        assert browser.text() == "hello"
+        refused = browser.refusal(f"https://{other}:{servers[1].port}/")
+        assert refused == "ERR_CERT_INVALID"
+    finally:
+        for server in servers:
+            server.close()

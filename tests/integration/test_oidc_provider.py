@@ -16,7 +16,7 @@ from harness.logins import start, wait_ended
 
 pytestmark = pytest.mark.skipif(bool(oidc.missing()), reason=oidc.missing())
 real_browser = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing())
-each_client = pytest.mark.parametrize("client", ["basic", "post"])
+each_client = pytest.mark.parametrize("client", ["basic", "post", "signed"])
 
 LIFETIME = 6
 
@@ -25,10 +25,13 @@ LIFETIME = 6
 def server(folder, daemon):
     """The real server, and a started daemon that knows it by its issuer alone."""
     one = oidc.OidcProvider(folder, daemon.redirect_uri("CLIENT"), LIFETIME)
-    for client in ("basic", "post"):
-        daemon.config.providers[client] = {
-            "issuer": one.url, "client_id": client, "client_secret": oidc.SECRET,
-            "client_auth": client, "scope": "openid offline_access",
+    proofs = {"basic": {"client_auth": "basic", "client_secret": oidc.SECRET},
+              "post": {"client_auth": "post", "client_secret": oidc.SECRET},
+              "signed": {"client_auth": "private_key_jwt", "client_key_id": "key-1",
+                         "client_secret": f"file:{one.client_key}"}}
+    for client, proof in proofs.items():
+        daemon.config.providers[client] = proof | {
+            "issuer": one.url, "client_id": client, "scope": "openid offline_access",
             "authorize_params": ["prompt=consent"], "identity": "id_token.sub"}
     daemon.start()
     yield one

@@ -1,15 +1,15 @@
 // A certified OpenID provider with everything strict: PKCE, rotation with reuse detection, no
 // tolerance of clocks. Prints {"url": …} as its first line; appends its events to a ledger.
 //
-//   node server.mjs LEDGER KEY.pem REDIRECT_URI ACCESS_TOKEN_SECONDS
+//   node server.mjs LEDGER KEY.pem REDIRECT_URI ACCESS_TOKEN_SECONDS CLIENT_PUBLIC_KEY.pem
 
-import { createHash, createPrivateKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { Provider } from "oidc-provider";
 
-const [ledgerFile, keyFile, redirectUri, lifetime] = process.argv.slice(2);
+const [ledgerFile, keyFile, redirectUri, lifetime, clientKeyFile] = process.argv.slice(2);
 
 const SECRET = "a secret/with+signs%20and=more";
 
@@ -18,19 +18,31 @@ const fingerprint = (text) => createHash("sha256").update(text).digest("base64ur
 const write = (event, facts) =>
   appendFileSync(ledgerFile, JSON.stringify({ at: Date.now() / 1000, event, ...facts }) + "\n");
 
-const client = (id, method) => ({
+const client = (id, method, proof = { client_secret: SECRET }) => ({
   client_id: id,
-  client_secret: SECRET,
+  ...proof,
   redirect_uris: [redirectUri.replace("CLIENT", id)],
   token_endpoint_auth_method: method,
   grant_types: ["authorization_code", "refresh_token"],
   response_types: ["code"],
 });
 
+function signingKey() {
+  const key = createPublicKey(readFileSync(clientKeyFile)).export({ format: "jwk" });
+  return {
+    jwks: { keys: [{ ...key, kid: "key-1", use: "sig", alg: "ES256" }] },
+    token_endpoint_auth_signing_alg: "ES256",
+  };
+}
+
 function configuration() {
   const key = createPrivateKey(readFileSync(keyFile));
   return {
-    clients: [client("basic", "client_secret_basic"), client("post", "client_secret_post")],
+    clients: [
+      client("basic", "client_secret_basic"),
+      client("post", "client_secret_post"),
+      client("signed", "private_key_jwt", signingKey()),
+    ],
     clockTolerance: 0,
     cookies: { keys: [fingerprint(readFileSync(keyFile))] },
     features: { devInteractions: { enabled: true }, revocation: { enabled: true } },

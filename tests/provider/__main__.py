@@ -20,6 +20,7 @@ def parse_arguments(arguments=None):
     parser.add_argument("--ledger", required=True)
     parser.add_argument("--fsync", action="store_true", help="each line of the ledger is durable")
     parser.add_argument("--certificate", help="PEM with key: serve https")
+    parser.add_argument("--client-ca", help="PEM: ask clients for a certificate of this authority")
     return parser.parse_args(arguments)
 
 
@@ -31,6 +32,9 @@ def make_server(arguments):
     if arguments.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(arguments.certificate)
+        if arguments.client_ca:
+            context.load_verify_locations(arguments.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
         server.socket = context.wrap_socket(server.socket, server_side=True,
                                             do_handshake_on_connect=False)
         server.scheme = "https"

@@ -146,10 +146,11 @@ class Authority:
             successor = self._successor(token, known)
             return self._issue("refresh", known.grant, successor, previous, facts)
 
-    def system_access(self):
+    def clients_own(self, event, scope):
+        """A token of the client itself, for no person; without a refresh token."""
         with self._lock:
-            grant = self.new_grant("system", "system", "")
-            return self._issue("system_access", grant, None, "", {"user": "system"})
+            grant = self.new_grant("system", "system", scope)
+            return self._issue(event, grant, None, "", {"user": "system"})
 
     def refuse(self, event, refusal, **facts):
         """Notes a refusal that was decided before the token was looked at."""

@@ -5,6 +5,9 @@ import binascii
 from urllib.parse import unquote_plus
 
 from .authority import Refused
+from .client_keys import check_assertion, check_certificate
+
+_KEYS = {"private_key_jwt": check_assertion, "tls": check_certificate}
 
 
 def _basic(header):
@@ -31,8 +34,17 @@ def _offers(dialect, header, parameters):
         yield parameters.get("client_id", ""), parameters["client_secret"]
 
 
-def check_client(dialect, header, parameters):
+def check_client(dialect, shown, parameters):
     """Raises Refused where the client is not ours or not shown in the provider's way."""
+    if dialect.client_auth[0] in _KEYS:
+        if parameters.get("client_id") != dialect.client_id:
+            raise Refused("invalid_client", "client_id missing or wrong", 401)
+        _KEYS[dialect.client_auth[0]](dialect, shown, parameters)
+        return
+    _check_secret(dialect, shown.authorization, parameters)
+
+
+def _check_secret(dialect, header, parameters):
     ours = (dialect.client_id, dialect.client_secret)
     if ours not in _offers(dialect, header, parameters):
         raise Refused("invalid_client", "client credentials missing or wrong", 401)

@@ -30,12 +30,13 @@ class Dialect:
     revocation_path: str = "/oauth/revoke"
 
     # The client and its request to the token endpoint.
-    client_auth: tuple = ("post",)  # any of these is enough: basic, basic_raw, post
+    # Any of these is enough: basic, basic_raw, post; or one alone: private_key_jwt, tls.
+    client_auth: tuple = ("post",)
     both_at_exchange: bool = False  # the code exchange wants the credentials in the body as well
     parameters_in: tuple = ("form",)  # any of form, query, json
     secret_in_url_refused: bool = False
     refresh_needs_redirect_uri: bool = False
-    system_access: bool = False  # grant_type=system_access
+    clients_own_grant: str = ""  # client_credentials (RFC 6749 4.4), system_access
 
     # The consent.
     https_redirect: bool = False
@@ -77,6 +78,11 @@ class Dialect:
     client_id: str = "client-id"
     client_secret: str = "client secret/+%"
     redirect_uris: tuple = field(default=())
+    client_key: str = ""  # the file of its public key
+    assertion_alg: str = "RS256"
+    assertion_kid: str = "key-1"
+    assertion_for: str = "token_endpoint"  # or issuer
+    certificate_name: str = "client-id"
 
 
 ZENHR = Dialect(
@@ -147,7 +153,7 @@ GUSTO = Dialect(
     parameters_in=("form", "json"),
     secret_in_url_refused=True,
     refresh_needs_redirect_uri=True,
-    system_access=True,
+    clients_own_grant="system_access",
     token_type="bearer",
     lifetime=2 * HOUR,
     fields=("scope", "company_uuid"),
@@ -204,6 +210,7 @@ VARIANTS = {
         "iss": {"iss": True},
         "no-expires-in": {"expires_in": "absent"},
         "family": {"kill_family_on_reuse": True},
+        "clients-own": {"clients_own_grant": "client_credentials"},
     },
 }
 

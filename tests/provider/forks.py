@@ -20,6 +20,7 @@ def _end_with(pipe):
 
 
 def _child(arguments, pipe):
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # it waits for its own children
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     server = make_server(parse_arguments(arguments))
     line = json.dumps({"url": server.issuer, "pid": os.getpid()}) + "\n"

@@ -5,7 +5,8 @@ PATHS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-
 
 def document(dialect, issuer):
     methods = {"basic": "client_secret_basic", "basic_raw": "client_secret_basic",
-               "post": "client_secret_post"}
+               "post": "client_secret_post", "private_key_jwt": "private_key_jwt",
+               "tls": "tls_client_auth"}
     members = {
         "issuer": issuer,
         "authorization_endpoint": issuer + dialect.authorize_path,

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from . import consent, control, faults, metadata, pages, token_endpoint, tokens
 from .authority import Authority, Refused
+from .client_keys import Shown
 
 BODY_MAX = 256 * 1024
 LISTEN_QUEUE = 1024
@@ -136,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_token(self, parameters, after):
         authority = self.server.authority
         try:
-            members = token_endpoint.answer(authority, self.headers["Authorization"], parameters)
+            members = token_endpoint.answer(authority, self._shown(), parameters)
         except Refused as refusal:
             body = {"error": refusal.error, "error_description": refusal.why}
             return self._send_json(refusal.status, body)
@@ -147,8 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._fault("revoke", None) == "over":
             return
         try:
-            token_endpoint.revoke(self.server.authority, self.headers["Authorization"],
-                                  self._body_members())
+            token_endpoint.revoke(self.server.authority, self._shown(), self._body_members())
             self._send(200, "text/plain", "")
         except Refused as refusal:
             self._send_json(refusal.status, {"error": refusal.error})
@@ -181,6 +181,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send_json(400, {"error": repr(error)})
 
     # Helpers
+
+    def _shown(self):
+        audience = self.server.issuer
+        if self.dialect.assertion_for == "token_endpoint":
+            audience += self.dialect.token_path
+        certificate = getattr(self.connection, "getpeercert", dict)() or {}
+        return Shown(self.headers["Authorization"], audience, certificate)
 
     def _body_members(self):
         if self.headers.get_content_type() == "application/json":

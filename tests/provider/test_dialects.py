@@ -192,3 +192,13 @@ def test_metadata_and_revocation(client):
     headers = {"Authorization": one._basic()}
     assert send(metadata["revocation_endpoint"], body, headers)[0] == 200
     assert one.refresh(reply["refresh_token"])[0] == 400
+
+
+def test_clients_own_grant(client):
+    """RFC 6749 4.4: without a refresh token; other grant types of that kind are not known."""
+    one = client("plain", "clients-own")
+    reply = json.loads(one.token({"grant_type": "client_credentials", "scope": "a"})[1])
+    assert "refresh_token" not in reply and reply["scope"] == "a"
+    assert one.whoami(reply["access_token"])[0] == 200
+    assert one.token({"grant_type": "system_access"})[0] == 400
+    assert client("plain").token({"grant_type": "client_credentials"})[0] == 400

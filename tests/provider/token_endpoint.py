@@ -18,12 +18,12 @@ def collect_parameters(dialect, content_type, body, query):
     return parameters
 
 
-def answer(authority, authorization, parameters):
+def answer(authority, shown, parameters):
     """The members of a successful reply; raises Refused. Every refusal stands in the ledger."""
     dialect = authority.dialect
-    event = {"authorization_code": "exchange"}.get(parameters.get("grant_type"), "refresh")
+    event = _EVENTS.get(parameters.get("grant_type"), "refresh")
     try:
-        check_client(dialect, authorization, parameters)
+        check_client(dialect, shown, parameters)
         _check_parameters(dialect, parameters)
     except Refused as refusal:
         token = parameters.get("refresh_token", "")
@@ -34,15 +34,19 @@ def answer(authority, authorization, parameters):
     return _GRANTS[parameters["grant_type"]](authority, parameters)
 
 
-def revoke(authority, authorization, parameters):
-    check_client(authority.dialect, authorization, parameters)
+def revoke(authority, shown, parameters):
+    check_client(authority.dialect, shown, parameters)
     authority.revoke_token(parameters.get("token", ""))
+
+
+_EVENTS = {"authorization_code": "exchange", "system_access": "system_access",
+           "client_credentials": "client_credentials"}
 
 
 def _check_parameters(dialect, parameters):
     kind = parameters.get("grant_type")
     needed = {"authorization_code": ["code", "redirect_uri"], "refresh_token": ["refresh_token"]}
-    if kind == "system_access" and dialect.system_access:
+    if kind in _CLIENTS_OWN and kind == dialect.clients_own_grant:
         return
     if kind not in needed:
         raise Refused("unsupported_grant_type", f"grant_type {kind}")
@@ -59,5 +63,8 @@ _GRANTS = {
     "authorization_code": lambda authority, p: authority.exchange(
         p["code"], p["redirect_uri"], p.get("code_verifier", "")),
     "refresh_token": lambda authority, p: authority.refresh(p["refresh_token"]),
-    "system_access": lambda authority, p: authority.system_access(),
+    "system_access": lambda authority, p: authority.clients_own("system_access", ""),
+    "client_credentials": lambda authority, p: authority.clients_own(
+        "client_credentials", p.get("scope", "")),
 }
+_CLIENTS_OWN = ("system_access", "client_credentials")

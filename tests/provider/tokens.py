@@ -72,6 +72,7 @@ def reply_members(dialect, grant, access_token, refresh_token):
         "company_uuid": lambda: company_id(grant.company),
         "accountIds": lambda: [],
         "userId": lambda: user_id(grant.user),
+        "refresh_token_expires_in": lambda: int(dialect.refresh_lifetime),
         "jti": lambda: base64.b64encode(secrets.token_bytes(20)).decode(),
     }
     members.update((name, others[name]()) for name in dialect.fields)

@@ -1,7 +1,8 @@
 # Completion of tokenbroker(1) for bash.
 
-_tokenbroker_commands='login token exec list status refresh reject import logout retry health audit
-    help version'
+_tokenbroker_commands='login token exec list status refresh reject import held
+    accept discard rename forecast logout retry trust
+    health audit help version'
 
 # The options of a command.
 _tokenbroker_options()
@@ -11,10 +12,11 @@ _tokenbroker_options()
     token) echo --min-ttl --wait --format --json ;;
     exec) echo --min-ttl --wait ;;
     reject) echo --fingerprint --json ;;
-    import) echo --access-token --scope --json ;;
+    import) echo --access-token --scope --jsonl --verify --json ;;
     logout) echo --yes --json ;;
+    trust) echo --system --yes --fingerprint --json ;;
     audit) echo --limit --json ;;
-    list | status | refresh | retry | health) echo --json ;;
+    held | accept | discard | rename | forecast | list | status | refresh | retry | health) echo --json ;;
     esac
     echo --socket --help
 }
@@ -43,7 +45,7 @@ _tokenbroker()
         esac
     done
     case $before in
-    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --socket | --jsonl) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'plain json header curl env' -- "$word") && return ;;
     --min-ttl | --wait | --scope | --param | --fingerprint | --limit) return ;;
     esac
@@ -52,7 +54,8 @@ _tokenbroker()
     : | :*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_options "$command")" -- "$word") ;;
-    list:* | health:* | version:*) ;;
+    list:* | held:* | forecast:* | health:* | version:*) ;;
+    trust:*) mapfile -t COMPREPLY < <(compgen -W 'install remove status export' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_accounts)" -- "$word") ;;
     esac
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +18,7 @@ WAIT = 15  # seconds that an element or an address is waited for
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the WebDriver standard gives it
 _FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-          "--window-size=1000,800",
-          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"]
+          "--window-size=1000,800"]
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -29,10 +29,12 @@ def missing():
 
 
 class Browser:
-    """A new profile in a new home; close() leaves nothing behind."""
+    """A new profile in a new home; close() leaves nothing behind. home: one that is kept, with
+    what it trusts. names: others than localhost that lead to this computer."""
 
-    def __init__(self):
-        self._home = tempfile.mkdtemp(prefix="tb-browser-")
+    def __init__(self, home=None, names=()):
+        self._folder = tempfile.mkdtemp(prefix="tb-browser-")
+        self._home = str(home or self._folder)
         port = free_port()
         self._driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"],
@@ -42,7 +44,10 @@ class Browser:
             if "started successfully" in line:
                 break
         self._url = f"http://127.0.0.1:{port}"
-        flags = [*_FLAGS, f"--user-data-dir={self._home}/profile"]
+        rules = ", ".join([*(f"MAP {name} 127.0.0.1" for name in names), "MAP * ~NOTFOUND",
+                           "EXCLUDE localhost", "EXCLUDE 127.0.0.1"])
+        flags = [*_FLAGS, f"--user-data-dir={self._folder}/profile",
+                 f"--host-resolver-rules={rules}"]
         wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": flags}}
         made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._url += "/session/" + made["sessionId"]
@@ -55,10 +60,17 @@ class Browser:
             self._driver.terminate()
             self._driver.wait()
             self._driver.stdout.close()
-            shutil.rmtree(self._home, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def open(self, url):
         self._call("POST", "/url", {"url": url})
+
+    def refusal(self, url):
+        """Why the browser warns of the page's certificate, such as "ERR_CERT_AUTHORITY_INVALID"; ""
+        when it shows the page."""
+        self.open(url)
+        warning = re.search(r"NET::(ERR_CERT_\w+)", self.text())
+        return warning[1] if warning else ""
 
     @property
     def address(self):

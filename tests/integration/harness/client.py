@@ -121,6 +121,15 @@ class Api:
     def forget(self, account):
         return self.request("DELETE", f"/v1/accounts/{account}")
 
+    def held(self, **query):
+        return self.request("GET", _target("/v1/held", query))
+
+    def decide(self, account, decision):
+        return self.request("POST", f"/v1/held/{account}", {"decision": decision})
+
+    def rename(self, account, new_name):
+        return self.request("POST", f"/v1/rename/{account}", {"account": new_name})
+
     def audit(self, **query):
         return self.request("GET", _target("/v1/audit", query))
 
@@ -134,6 +143,9 @@ class Api:
 
     def health(self):
         return self.request("GET", "/v1/health")
+
+    def authority(self):
+        return self.request("GET", "/v1/authority")
 
     def wait_health(self, status, timeout=15):
         """The health's members once its status is so."""

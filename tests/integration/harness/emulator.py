@@ -41,12 +41,15 @@ class _Forks:
 class Emulator:
     """Starts at once; `ledger` is its book, the other methods are orders to it."""
 
-    def __init__(self, folder, name, *variants):
+    def __init__(self, folder, name, *variants, keys=None):
+        """keys (harness/keys.py): it speaks https, and asks clients for a certificate."""
         self.dialect = dialect(name, *variants)
+        self._open = keys.opener.open if keys else _direct.open
         self._redirect_uris = []
         path = Path(folder) / f"{name}-ledger.jsonl"
         self.url, pid = _Forks.start(
-            ["--dialect", name, "--variant", ",".join(variants), "--ledger", str(path)])
+            ["--dialect", name, "--variant", ",".join(variants), "--ledger", str(path),
+             *(keys.server_arguments if keys else ())])
         self._pidfd = os.pidfd_open(pid)
         self.ledger = Ledger(path, self._order)
 
@@ -92,7 +95,7 @@ class Emulator:
         body = json.dumps({"op": op, **details}).encode()
         request = urllib.request.Request(self.url + "/_control", body,
                                          {"Content-Type": "application/json"})
-        with _direct.open(request, timeout=CONTROL_TIMEOUT) as reply:
+        with self._open(request, timeout=CONTROL_TIMEOUT) as reply:
             return json.load(reply)
 
     # Its API, as a client uses it
@@ -109,7 +112,7 @@ class Emulator:
         else:
             url += "?" + urllib.parse.urlencode({present["name"]: present["value"]})
         try:
-            with _direct.open(urllib.request.Request(url, headers=headers), timeout=10) as reply:
+            with self._open(urllib.request.Request(url, headers=headers), timeout=10) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -13,10 +13,10 @@ def emulators(folder):
     """A function that makes emulated providers; they end with the context."""
     made = []
 
-    def make(name="plain", *variants):
+    def make(name="plain", *variants, **more):
         place = folder / f"provider{len(made)}"
         place.mkdir()
-        made.append(Emulator(place, name, *variants))
+        made.append(Emulator(place, name, *variants, **more))
         return made[-1]
 
     try:

@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from .keys import make_key
+
 FOLDER = Path(__file__).resolve().parents[2] / "oidc"
 SECRET = "a secret/with+signs%20and=more"
 
@@ -18,7 +20,8 @@ def missing():
 
 
 class OidcProvider:
-    """Clients `basic` and `post`; redirect_uri holds CLIENT where the client's name comes."""
+    """Clients `basic`, `post` and `signed`, which signs with the key in the file client_key;
+    redirect_uri holds CLIENT where the client's name comes."""
 
     def __init__(self, folder, redirect_uri, lifetime):
         self.ledger_path = folder / "oidc-ledger.jsonl"
@@ -28,8 +31,10 @@ class OidcProvider:
         subprocess.run(
             ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
              "-out", key], check=True, capture_output=True)
+        self.client_key, public_key = make_key(folder, "ES256", "oidc-client")
         self._process = subprocess.Popen(
-            ["node", "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime)], cwd=FOLDER,
+            ["node", "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime), public_key],
+            cwd=FOLDER,
             stdout=subprocess.PIPE, stderr=self._log, text=True)
         self.url = json.loads(self._process.stdout.readline())["url"]
 

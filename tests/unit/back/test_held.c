@@ -24,12 +24,12 @@ static int set_up_other(void **state)
                                .access_token = "at-secret-1",
                                .lifetime_ms = HOUR,
                                .identity = "one" });
-    server_script(stage->server, (struct canned){ .match = "code-secret-2",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("two", "2") });
-    server_script(stage->server, (struct canned){ .match = "code-secret-3",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("three", "3") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-2", .status = 200, .body = GRANT_OF("two", "2") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-3", .status = 200, .body = GRANT_OF("three", "3") });
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     start(stage);
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
@@ -145,9 +145,9 @@ static void what_another_account_holds_is_not_revoked(void **state)
 static void the_first_identity_again_leaves_it(void **state)
 {
     struct stage *stage = *state;
-    server_script(stage->server, (struct canned){ .match = "code-secret-4",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("one", "4") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-4", .status = 200, .body = GRANT_OF("one", "4") });
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-4", NULL));
     CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
     assert_string_equal(row.identity, "one");
@@ -158,16 +158,15 @@ static void the_first_identity_again_leaves_it(void **state)
 static void nothing_is_accepted_while_a_refresh_flies(void **state)
 {
     struct stage *stage = *state;
-    server_script(stage->server, (struct canned){ .match = "rt-secret-1",
-                                                  .status = 200,
-                                                  .body = GRANT_PLAIN,
-                                                  .held = true });
-    const uint64_t refresh = ask(stage, ASK_REFRESH, "a");
+    server_script(stage->server,
+                  (struct canned){
+                      .match = "rt-secret-1", .status = 200, .body = GRANT_PLAIN, .held = true });
+    expect_ok(stage, ask_reject(stage, "a", "at-secret-1")); /* so it is refreshed */
     assert_true(server_wait(stage->server, "rt-secret-1", 1));
     CLEANUP(cleanup_message) struct message *busy = decide(stage, "a", true);
     assert_int_equal(busy->failure.error, WIRE_BUSY);
     server_release(stage->server);
-    expect_ok(stage, refresh);
+    await_generation(stage, "a", 2);
     CLEANUP(cleanup_message) struct message *came = decide(stage, "a", true);
     assert_false(came->failed);
     assert_int_equal(came->rows[0].generation, 3);

@@ -37,6 +37,32 @@ static int start_secrets(void **state)
     return secret_start(&locked);
 }
 
+/* So that a forecast knows how much of the life is left. */
+static void a_life_begins_when_its_end_moves_out(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct token_grant grant = { .lifetime_ms = HOUR };
+    const struct {
+        int64_t now, told, end, life;
+    } rows[] = {
+        { start, 10 * HOUR, start + 10 * HOUR, 10 * HOUR },
+        { start + HOUR, 9 * HOUR, start + 10 * HOUR, 10 * HOUR }, /* it counts down */
+        { start + 2 * HOUR, 8 * HOUR + SECOND, start + 10 * HOUR + SECOND, 10 * HOUR },
+        { start + 3 * HOUR, 5 * HOUR, start + 8 * HOUR, 10 * HOUR },
+        { start + 4 * HOUR, 10 * HOUR, start + 14 * HOUR, 10 * HOUR }, /* it slides */
+        { start + 5 * HOUR, 20 * HOUR, start + 25 * HOUR, 20 * HOUR },
+        { start + 6 * HOUR, 0, start + 25 * HOUR, 20 * HOUR }, /* nothing was said */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct circumstances c = at(rows[i].now);
+        grant.refresh_token_lifetime_ms = rows[i].told;
+        assert_int_equal(judge_granted(&row, &grant, rows[i].now, &c), 0);
+        assert_int_equal(row.refresh_token_expires_at, rows[i].end);
+        assert_int_equal(row.refresh_token_life_ms, rows[i].life);
+    }
+}
+
 static void a_grant_moves_the_row_on(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -73,6 +99,55 @@ static void without_a_refresh_token_nothing_is_planned(void **state)
     row.has_refresh_token = false;
     assert_int_equal(judge_granted(&row, &grant, start, &c), 0);
     assert_int_equal(row.refresh_at, 0);
+}
+
+/* Where the grant is the client's own, no refresh token is needed, and no person. */
+static void who_needs_a_person(void **state)
+{
+    static const struct {
+        enum grant_type grant;
+        enum account_state state;
+        bool has_refresh_token;
+        bool renewable, needs_consent;
+    } rows[] = {
+        { GRANT_AUTHORIZATION_CODE, ACCOUNT_ACTIVE, true, true, false },
+        { GRANT_AUTHORIZATION_CODE, ACCOUNT_SUSPECT, true, true, false },
+        { GRANT_AUTHORIZATION_CODE, ACCOUNT_CONSENT_REQUIRED, true, true, true },
+        { GRANT_AUTHORIZATION_CODE, ACCOUNT_ACTIVE, false, false, true },
+        { GRANT_STATIC, ACCOUNT_ACTIVE, false, false, true },
+        { GRANT_CLIENT_CREDENTIALS, ACCOUNT_ACTIVE, false, true, false },
+        { GRANT_CLIENT_CREDENTIALS, ACCOUNT_CONSENT_REQUIRED, false, true, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+        const struct provider asked = { .name = "acme", .grant = rows[i].grant };
+        row.state = rows[i].state;
+        row.has_refresh_token = rows[i].has_refresh_token;
+        assert_int_equal(account_is_renewable(&row, &asked), rows[i].renewable);
+        assert_int_equal(account_needs_consent(&row, &asked), rows[i].needs_consent);
+        assert_int_equal(account_is_renewable(&row, NULL), rows[i].has_refresh_token);
+    }
+}
+
+static void the_clients_own_account_is_never_given_up(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct provider own = { .name = "acme", .grant = GRANT_CLIENT_CREDENTIALS };
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    struct circumstances c = at(start);
+    (void)state;
+    c.provider = &own;
+    row.has_refresh_token = false;
+    assert_int_equal(judge_granted(&row, &grant, start, &c), 0);
+    assert_true(row.refresh_at > start && row.refresh_at < row.expires_at);
+    for (int i = 0; i < 30; i++) {
+        c.now = row.refresh_at;
+        judge_suspect(&row, &c);
+        assert_int_equal(row.state, ACCOUNT_SUSPECT);
+        assert_true(row.refresh_at > c.now);
+    }
+    assert_true(c.now > start + INT64_C(48) * HOUR);
 }
 
 static void an_idle_limit_brings_the_refresh_forward(void **state)
@@ -266,8 +341,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_moves_the_row_on),
+        cmocka_unit_test(a_life_begins_when_its_end_moves_out),
         cmocka_unit_test(without_a_refresh_token_nothing_is_planned),
         cmocka_unit_test(an_idle_limit_brings_the_refresh_forward),
+        cmocka_unit_test(who_needs_a_person),
+        cmocka_unit_test(the_clients_own_account_is_never_given_up),
         cmocka_unit_test(a_refused_token_is_sent_once_more_then_its_predecessor),
         cmocka_unit_test(without_a_predecessor_two_refusals_are_enough),
         cmocka_unit_test(no_verdict_falls_while_the_provider_is_paused),

@@ -78,7 +78,8 @@ static void it_moves_to_another_provider(void **state)
     CLEANUP(cleanup_message) struct message *came = rename_to(stage, "a", "other", "a");
     assert_false(came->failed);
     expect_token(stage, ask(stage, ASK_TOKEN, "other/a"), "at-secret-a");
-    expect_ok(stage, ask(stage, ASK_REFRESH, "other/a"));
+    expect_ok(stage, ask_reject(stage, "other/a", "at-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "other/a"), "at-secret-1");
     assert_int_equal(server_count(stage->server, "refresh_token=rt-secret-1"), 1);
 }
 
@@ -121,12 +122,12 @@ static void what_is_in_the_air_is_not_lost(void **state)
     struct stage *stage = *state;
     server_script(stage->server,
                   (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
-    const uint64_t refresh = ask(stage, ASK_REFRESH, "a");
+    expect_ok(stage, ask_reject(stage, "a", "at-secret-a")); /* so it is refreshed */
     assert_true(server_wait(stage->server, "rt-secret-1", 1));
     CLEANUP(cleanup_message) struct message *busy = rename_to(stage, "a", "acme", "b");
     assert_int_equal(busy->failure.error, WIRE_BUSY);
     server_release(stage->server);
-    expect_ok(stage, refresh);
+    await_generation(stage, "a", 2);
     CLEANUP(cleanup_message) struct message *came = rename_to(stage, "a", "acme", "b");
     assert_false(came->failed);
     assert_int_equal(came->rows[0].generation, 3);

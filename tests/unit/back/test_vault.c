@@ -139,12 +139,28 @@ static void kept_rows_have_a_place_of_their_own(void **state)
     struct kept_row row = { .kind = KEPT_REVOCATION, .name = { "acme", "dk" } };
     (void)state;
     assert_int_equal(vault_close_kept(key, &row, &grant), 0);
-    row.kind = KEPT_HELD_CONSENT;
+    row.kind = KEPT_UNREADABLE_REPLY;
     assert_int_equal(vault_open_kept(key, &row, &opened), VAULT_BROKEN);
     row.kind = KEPT_REVOCATION;
     assert_int_equal(vault_open_kept(key, &row, &opened), 0);
     grant_release(&opened);
     kept_row_release(&row);
+}
+
+static void a_held_consent_is_bound_to_its_account(void **state)
+{
+    CLEANUP(cleanup_seal_key) struct seal_key *key = key_of(1);
+    CLEANUP(cleanup_grant) struct grant grant = full_grant();
+    struct grant opened = { 0 };
+    struct held_row row = { .name = { "acme", "dk" } };
+    (void)state;
+    assert_int_equal(vault_close_held(key, &row, &grant), 0);
+    row.name = (struct account_name){ "acme", "se" };
+    assert_int_equal(vault_open_held(key, &row, &opened), VAULT_BROKEN);
+    row.name = (struct account_name){ "acme", "dk" };
+    assert_int_equal(vault_open_held(key, &row, &opened), 0);
+    grant_release(&opened);
+    held_row_release(&row);
 }
 
 int main(void)
@@ -157,6 +173,7 @@ int main(void)
         cmocka_unit_test(changed_bytes_do_not_open),
         cmocka_unit_test(an_issued_token_carries_no_refresh_token),
         cmocka_unit_test(kept_rows_have_a_place_of_their_own),
+        cmocka_unit_test(a_held_consent_is_bound_to_its_account),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }

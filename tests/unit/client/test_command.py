@@ -373,7 +373,7 @@ class Login(Case):
             "login", "zenegy/acme", "--scope", "a b", "--param", "x=y=z", "--param", 'q"=1')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(self.broker.seen[0][2]),
-                         {"mode": "browser", "scope": "a b", "params": {"x": "y=z", 'q"': "1"}})
+                         {"scope": "a b", "params": {"x": "y=z", 'q"': "1"}})
         self.assertIn("    http://localhost:8765/start/n\n", done.stderr)
         self.assertRegex(done.stderr, r"    ssh -L 8765:127\.0\.0\.1:8765 \S+@\S+\n")
         self.assertIn("zenegy/acme: connected, identity 4711, access token ends in 30 min\n",

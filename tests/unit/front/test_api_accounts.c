@@ -15,6 +15,9 @@ static void test_whole_account(void **state)
     row->state = ACCOUNT_SUSPECT;
     row->scope = strdup("read:branch");
     row->identity = strdup("4711");
+    row->held_identity = strdup("4712");
+    row->held_at = 1;
+    row->refresh_token_life_ms = 1000 * 1000;
     row->has_refresh_token = true;
     row->rejected = true;
     row->refreshed_at = clock_now() + 1000;
@@ -28,10 +31,13 @@ static void test_whole_account(void **state)
     assert_string_equal(
         request->answer,
         "{\"account\":\"zenegy/a\",\"provider\":\"zenegy\",\"state\":\"suspect\","
-        "\"scope\":\"read:branch\",\"identity\":\"4711\",\"has_refresh_token\":true,"
+        "\"scope\":\"read:branch\",\"identity\":\"4711\","
+        "\"held_identity\":\"4712\",\"has_refresh_token\":true,"
         "\"rejected\":true,\"generation\":7,\"created_at\":2000,\"refreshed_at\":2001,"
         "\"expires_at\":2090,\"expires_in\":90,\"next_refresh_at\":2060,"
-        "\"refresh_token_expires_at\":2120,\"last_error\":{\"error\":\"invalid_request\","
+        "\"refresh_token_expires_at\":2120,\"forecast\":{\"dies_at\":2120,"
+        "\"reason\":\"absolute\",\"warning\":\"urgent\"},\"last_error\":{\"error\":\"invalid_"
+        "request\","
         "\"error_description\":\"\\\"no\\\"\",\"at\":2002}}");
     free(request);
 }
@@ -45,7 +51,7 @@ static void test_bare_account(void **state)
     assert_string_equal(request->answer,
                         "{\"account\":\"zenegy/a\",\"provider\":\"zenegy\",\"state\":\"active\","
                         "\"has_refresh_token\":false,\"rejected\":false,\"generation\":7,"
-                        "\"created_at\":2000}");
+                        "\"created_at\":2000,\"forecast\":{\"warning\":\"none\"}}");
     free(request);
 }
 

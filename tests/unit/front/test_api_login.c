@@ -168,8 +168,6 @@ static void test_start_where(void **state)
         { "/v1/login/unknown/acme", NULL, 404, "unknown_provider" },
         { "/v1/login/zenpayroll/app", NULL, 400, "authorization_code" },
         { LOGIN, "{\"mode\":\"browser\"}", 400, "no callback address of this broker" },
-        { "/v1/login/secure/a", NULL, 400, "needs https" },
-        { "/v1/login/secure/a", "{\"mode\":\"browser\"}", 400, "needs https" },
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -190,6 +188,11 @@ static void test_start_without_the_port(void **state)
     assert_true(seconds > 0 && seconds < LONG_MAX);
     assert_string_equal(end, "");
     expect_answer(request, 503, "the callback address cannot be held");
+    assert_null(logins_newest(f->context.logins));
+
+    request = fixture_send(f, "POST", "/v1/login/secure/acme", NULL);
+    answer_provider(f, SECURE);
+    expect_answer(request, 503, "there is no certificate for https yet");
     assert_null(logins_newest(f->context.logins));
 
     request = fixture_send(f, "POST", "/v1/login/local/acme", "{\"mode\":\"paste\"}");

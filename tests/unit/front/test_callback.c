@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "front/callback.h"
@@ -98,7 +99,8 @@ static void test_reach(void **state)
         { "http://127.0.0.1:18766/x", CALLBACK_OURS },
         { "http://localhost:18766/x", CALLBACK_ELSEWHERE },
         { "http://[::1]:18766/x", CALLBACK_ELSEWHERE },
-        { "https://localhost:18767/x", CALLBACK_NEEDS_TLS },
+        { "https://localhost:18767/x", CALLBACK_OURS },
+        { "https://127.0.0.1:18767/x", CALLBACK_OURS },
         { "https://localhost:18765/x", CALLBACK_ELSEWHERE },
         { "http://localhost:18767/x", CALLBACK_ELSEWHERE },
         { "http://127.0.0.2:18765/x", CALLBACK_ELSEWHERE },
@@ -121,11 +123,11 @@ static void test_reach(void **state)
         if (callback_reach(f.context.callback, rows[i].uri) != rows[i].reach)
             fail_row(i, rows[i].uri);
     health(f.context.callback, text);
-    assert_string_equal(text,
-                        "{\"callback\":[{\"listen\":\"http://localhost:18765\",\"bound\":false},"
-                        "{\"listen\":\"http://127.0.0.1:18766\",\"bound\":false},"
-                        "{\"listen\":\"https://localhost:18767\",\"bound\":false,"
-                        "\"problem\":\"https callbacks are not served yet\"}]}");
+    assert_string_equal(
+        text, "{\"callback\":[{\"listen\":\"http://localhost:18765\",\"bound\":false},"
+              "{\"listen\":\"http://127.0.0.1:18766\",\"bound\":false},"
+              "{\"listen\":\"https://localhost:18767\",\"bound\":false,"
+              "\"problem\":\"there is no certificate for https yet; the log says why\"}]}");
     fixture_stop(&f);
 }
 
@@ -159,6 +161,51 @@ static void test_localhost(void **state)
     fixture_stop(&f);
 }
 
+static void send_certificate(struct fixture *f, int64_t now_s, bool with_leaf)
+{
+    CLEANUP(cleanup_certified) struct certified *root = NULL;
+    CLEANUP(cleanup_message) struct message *letter = message_new(CERTIFICATE);
+    assert_non_null(letter);
+    assert_int_equal(local_ca_new(now_s, &root), 0);
+    assert_int_equal(certificate_look(root->certificate, &letter->authority_facts), 0);
+    letter->authority = strdup(root->certificate);
+    if (with_leaf)
+        assert_int_equal(local_ca_issue(root, local_ca_names, now_s, &letter->certified), 0);
+    callback_take_certificate(f->context.callback, letter);
+}
+
+/* An https address is bound once there is a certificate, and one that has ended is told of. */
+static void test_certificate(void **state)
+{
+    const int64_t now_s = time(NULL), long_ago_s = now_s - (int64_t)100 * 24 * 60 * 60;
+    const struct certificate_facts *facts = NULL;
+    struct fixture f;
+    struct complaint complaint = { "" };
+    char text[FIXTURE_TEXT_MAX], uri[64];
+    fixture_start(&f, free_port());
+    f.listener.https = true;
+    (void)snprintf(uri, sizeof(uri), "https://127.0.0.1:%u/x", (unsigned)f.port);
+    assert_int_equal(callback_new(&f.context, true, &f.context.callback), 0);
+    assert_null(callback_authority(f.context.callback, &facts));
+    assert_int_equal(callback_hold(f.context.callback, uri, &complaint), CALLBACK_NOT_HELD);
+    assert_non_null(strstr(complaint.text, "no certificate for https yet"));
+
+    send_certificate(&f, now_s, false);
+    assert_non_null(callback_authority(f.context.callback, &facts));
+    assert_int_equal(strlen(facts->fingerprint), CERTIFICATE_FINGERPRINT_SIZE - 1);
+    health(f.context.callback, text);
+    assert_non_null(strstr(text, "\"bound\":false,\"problem\":\"there is no certificate"));
+
+    send_certificate(&f, long_ago_s, true);
+    health(f.context.callback, text);
+    assert_non_null(strstr(text, "\"bound\":true,\"problem\":\"the certificate has expired\""));
+    send_certificate(&f, now_s, true);
+    health(f.context.callback, text);
+    assert_non_null(strstr(text, "\"bound\":true}"));
+    assert_int_equal(callback_hold(f.context.callback, uri, &complaint), 0);
+    fixture_stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_port_is_taken),
         cmocka_unit_test(test_reach),
         cmocka_unit_test(test_localhost),
+        cmocka_unit_test(test_certificate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

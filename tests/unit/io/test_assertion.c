@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "base/json.h"
 #include "../shell.h"
+#include "base/json.h"
 
 enum { TEXT_MAX = 8 * 1024, NOW_S = 1700000000 };
 
@@ -120,9 +120,9 @@ static bool verify(const char *key, bool ecdsa, const char *signed_part, size_t 
     return shell_run(&shell, line);
 }
 
-static const struct assertion plain_assertion = {
-    .client_id = "id \"1\"", .audience = "https://as.example", .issued_at_s = NOW_S
-};
+static const struct assertion plain_assertion = { .client_id = "id \"1\"",
+                                                  .audience = "https://as.example",
+                                                  .issued_at_s = NOW_S };
 
 struct sign_row {
     const char *key;
@@ -249,7 +249,7 @@ static void test_certificates(void **state)
         const char *file;
         bool should_fail;
     } rows[] = {
-        { "both.pem", false },    { "turned.pem", false },     { "chain.pem", false },
+        { "both.pem", false },     { "turned.pem", false },     { "chain.pem", false },
         { "strangers.pem", true }, { "locked-both.pem", true }, { "ec.crt", true },
         { "ec.pem", true },        { "text.pem", true },
     };

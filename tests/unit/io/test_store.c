@@ -310,7 +310,7 @@ static void test_plans(void **state)
         STATEMENT_LIST_ACCOUNTS, STATEMENT_DUE_ACCOUNTS,  STATEMENT_NEXT_DUE,
         STATEMENT_CANARY,        STATEMENT_GET_OWNER,     STATEMENT_GET_PAUSE,
         STATEMENT_EACH_KEPT,     STATEMENT_TRIM_KEPT,     STATEMENT_COUNT_AUDIT,
-        STATEMENT_EACH_AUDIT,    STATEMENT_EACH_AUDIT_OF,
+        STATEMENT_EACH_AUDIT,    STATEMENT_EACH_AUDIT_OF, STATEMENT_LIST_HELD,
     };
     struct fixture *f = *state;
 
@@ -336,6 +336,7 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_due(f->store, "zenegy", INT64_MAX, 10, collect_label, &labels), 0);
     assert_int_equal(store_next_due(f->store, "zenegy", &next), 0);
     assert_int_equal(store_list(f->store, &middle, 10, collect_label, &labels), 0);
+    assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_canary(f->store, "zenegy", &found), 0);
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
     assert_int_equal(store_count(f->store, counts), 0);

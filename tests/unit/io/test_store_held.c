@@ -105,10 +105,12 @@ static void test_it_goes_with_the_account(void **state)
 static bool see_label(void *userdata, const struct account_row *row)
 {
     char *labels = userdata;
+    size_t length = strlen(labels);
 
     assert_true(row->held_at > 0);
     assert_string_equal(row->held_identity, "other");
-    (void)strncat(labels, row->name.label, 1);
+    labels[length] = row->name.label[0];
+    labels[length + 1] = '\0';
     return true;
 }
 

@@ -144,8 +144,8 @@ static void test_kept(void **state)
     assert_int_equal(store_commit(f->store), 0);
     assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 30, 9, see_kept, &due), 0);
     assert_string_equal(due.labels, "ba");
-    assert_int_equal(store_each_kept(f->store, KEPT_UNREADABLE_REPLY, INT64_MAX, 9, see_kept, &other),
-                     0);
+    assert_int_equal(
+        store_each_kept(f->store, KEPT_UNREADABLE_REPLY, INT64_MAX, 9, see_kept, &other), 0);
     assert_string_equal(other.labels, "d");
 
     assert_int_equal(store_begin(f->store), 0);

@@ -153,7 +153,7 @@ static void finds_aliases(void **state)
         enum client_auth client_auth;
         char *configured;
         const char *token_endpoint; /* NULL: refused */
-    } rows[] = {
+    } alias_rows[] = {
         { with_aliases, CLIENT_AUTH_TLS, NULL, "https://mtls.h/token" },
         { with_aliases, CLIENT_AUTH_POST, NULL, "https://h/token" },
         { with_aliases, CLIENT_AUTH_TLS, own, own },
@@ -161,18 +161,20 @@ static void finds_aliases(void **state)
         { with_a_bad_one, CLIENT_AUTH_POST, NULL, "https://h/token" },
         { with_odd_ones, CLIENT_AUTH_TLS, NULL, "https://h/token" },
     };
-    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+    for (size_t i = 0; i < LENGTH_OF(alias_rows); i++) {
         struct complaint complaint = { "" };
         struct provider *provider = calloc(1, sizeof(*provider));
         assert_non_null(provider);
         provider->issuer = strdup("https://h");
-        provider->client_auth = rows[i].client_auth;
-        provider->token_endpoint = rows[i].configured ? strdup(rows[i].configured) : NULL;
-        int r = discovery_apply(provider, rows[i].body, strlen(rows[i].body), &complaint);
-        assert_int_equal(r, rows[i].token_endpoint ? 0 : DISCOVERY_INVALID);
-        assert_text(provider->token_endpoint, rows[i].token_endpoint);
+        provider->client_auth = alias_rows[i].client_auth;
+        provider->token_endpoint =
+            alias_rows[i].configured ? strdup(alias_rows[i].configured) : NULL;
+        int r =
+            discovery_apply(provider, alias_rows[i].body, strlen(alias_rows[i].body), &complaint);
+        assert_int_equal(r, alias_rows[i].token_endpoint ? 0 : DISCOVERY_INVALID);
+        assert_text(provider->token_endpoint, alias_rows[i].token_endpoint);
         assert_text(provider->revocation_endpoint,
-                    rows[i].body == with_aliases ? "https://h/revoke" : NULL);
+                    alias_rows[i].body == with_aliases ? "https://h/revoke" : NULL);
         provider_free(provider);
     }
 }

@@ -15,7 +15,7 @@ static const char *const preparations[] = {
     "openssl req -x509 -key ec.pem -days 2 -subj /CN=client -out ec.crt",
     "cat ec.crt ec.pem > both.pem",
     "cp both.pem open.pem",
-    "printf x > text.pem; : > empty.pem",
+    "printf x > text.pem; : > empty.pem; head -c 40000 /dev/zero | tr '\\0' x > large.crt",
     "chmod 600 *.pem; chmod 644 ec.crt open.pem",
 };
 
@@ -54,7 +54,8 @@ static const struct row rows[] = {
     { SHOWS "'%s/ec.crt' client_secret = 'file:%s/rsa.pem'",
       NO_PAIR ": PEM without a password, client_certificate and client_secret" },
     { SHOWS "'%s/text.pem' client_secret = 'file:%s/ec.pem'", NO_PAIR },
-    { SHOWS "'%s/empty.pem'", "has an empty or too large client_certificate" },
+    { SHOWS "'%s/empty.pem'", NO_PAIR },
+    { SHOWS "'%s/large.crt'", "has a client_certificate" },
     { SHOWS "'%s/missing.pem'", "has a client_certificate of no use" },
     { "client_auth = post client_secret = x", NULL },
     { "grant = static " SIGNS "'file:%s/text.pem'", NULL },
@@ -66,8 +67,7 @@ static struct settings *parse(const char *keys, bool with_secrets, struct compla
     size_t length = 0;
     for (const char *c = keys; *c && length < sizeof filled - sizeof shell.folder; c++) {
         if (c[0] == '%' && c[1] == 's') {
-            length += (size_t)snprintf(filled + length, sizeof filled - length, "%s",
-                                       shell.folder);
+            length += (size_t)snprintf(filled + length, sizeof filled - length, "%s", shell.folder);
             c++;
         } else {
             filled[length++] = *c;

@@ -40,9 +40,6 @@ static const struct provider_row rows[] = {
       NULL },
     { "provider p { client_id = x client_auth = private_key_jwt " ISSUER "}",
       "1: provider \"p\" needs client_secret, the private key that signs" },
-    { "provider p { client_id = x client_auth = post client_secret = s\n client_key_id = k " ISSUER
-      "}",
-      "2: client_key_id is only sent where client_auth is private_key_jwt" },
     { "provider p { client_id = x client_auth = tls client_certificate = '/c.pem' " ISSUER "}",
       NULL },
     { "provider p { client_id = x client_auth = tls client_certificate = '/c.pem' client_secret = "
@@ -52,8 +49,6 @@ static const struct provider_row rows[] = {
       "1: provider \"p\" needs client_certificate, since client_auth is tls" },
     { "provider p { client_id = x client_auth = tls\n client_certificate = 'c.pem' " ISSUER "}",
       "2: client_certificate must be an absolute path" },
-    { "provider p { client_id = x\n client_certificate = '/c.pem' " ISSUER "}",
-      "2: client_certificate is only shown where client_auth is tls" },
     { "provider p { grant = client_credentials client_id = x client_auth = private_key_jwt "
       "client_secret = 'file:/k' " TOKEN "}",
       NULL },
@@ -63,6 +58,9 @@ static const struct provider_row rows[] = {
       "2: issuer must not hold \"?\"" },
     { "provider p { grant = device_code client_id = x " ISSUER "\nrefresh_params = redirect_uri }",
       "2: refresh_params asks for a redirect_uri that there is none of" },
+    { "provider p { grant = client_credentials client_id = x client_secret = s " TOKEN
+      "refresh_params = redirect_uri }",
+      NULL },
     { "provider P {}", "1: provider \"P\" has no valid name: a-z, 0-9 and \"-\", at most 32" },
     { "provider a-provider-with-too-long-a-name-x {}",
       "1: provider \"a-provider-with-too-long-a-name-x\" has no valid name: a-z, 0-9 and \"-\", "

@@ -1,0 +1,260 @@
+#include "client/cli/import_lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/cli/lines.h"
+#include "client/cli/output.h"
+#include "client/decode.h"
+#include "schema/wire.h"
+
+enum {
+    LINE_PATH_SIZE = 256,
+    LINE_BODY_MAX = 256 * 1024,
+    LINE_REPORT_MAX = 64 * 1024,
+    BUSY_TRIES_MAX = 6,
+    BUSY_WAIT_MAX_S = 10,
+};
+
+struct import_run {
+    struct cli *cli;
+    int64_t line;
+    int64_t imported;
+    int64_t refused;
+    int stop; /* not TB_OK: nothing further can be imported */
+};
+
+/* What a line says; texts belong to its document. */
+struct import_line {
+    char account[ACCOUNT_SIZE];
+    const char *refresh_token;
+    const char *access_token;
+    const char *scope;
+};
+
+/* --- reports --- */
+
+static void put_words(struct text *out, const struct import_run *run, const char *account,
+                      const char *result, const char *why)
+{
+    CLEANUP(cleanup_text) struct text raw = TEXT_WITH_MAXIMUM(LINE_REPORT_MAX);
+
+    if (why)
+        text_append_format(&raw, "line %" PRId64 ": ", run->line);
+    text_append_format(&raw, "%s%s%s%s%s", account, *account ? ": " : "", result, why ? ": " : "",
+                       why ? why : "");
+    output_harmless(out, text_string(&raw));
+    text_append_string(out, "\n");
+}
+
+static void put_json(struct text *out, const struct import_run *run, const char *account,
+                     const char *result, const char *why)
+{
+    text_append_format(out, "{\"line\":%" PRId64 ",\"result\":", run->line);
+    text_append_json(out, result);
+    if (*account) {
+        text_append_string(out, ",\"account\":");
+        text_append_json(out, account);
+    }
+    if (why) {
+        text_append_string(out, ",\"why\":");
+        text_append_json(out, why);
+    }
+    text_append_string(out, "}\n");
+}
+
+/* why NULL: it went well. */
+static void report(struct import_run *run, const char *account, const char *result, const char *why)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(LINE_REPORT_MAX);
+
+    (run->cli->arguments.json ? put_json : put_words)(&out, run, account, result, why);
+    int r = output_text(&out);
+    if (r != TB_OK)
+        run->stop = r;
+    *(why ? &run->refused : &run->imported) += 1;
+}
+
+/* --- one line --- */
+
+static const char **place_of(struct import_line *line, const char *name, const char **account)
+{
+    if (strcmp(name, "account") == 0)
+        return account;
+    if (strcmp(name, "refresh_token") == 0)
+        return &line->refresh_token;
+    if (strcmp(name, "access_token") == 0)
+        return &line->access_token;
+    return strcmp(name, "scope") == 0 ? &line->scope : NULL;
+}
+
+/* What is wrong with the line, without a word of it; NULL: nothing. */
+static const char *read_line(const struct tb_value *object, struct import_line *line)
+{
+    const char *account = NULL;
+    const struct tb_value *member = tb_value_first(object);
+
+    if (tb_value_type(object) != TB_OBJECT)
+        return "it is no JSON object";
+    for (; member; member = tb_value_next(member)) {
+        const char **place = place_of(line, tb_value_name(member), &account);
+        if (!place)
+            return "it has a member other than account, refresh_token, access_token, scope";
+        *place = tb_value_text(member, NULL);
+        if (!*place)
+            return "a member is no text";
+    }
+    if (!account || !account_complete(account, line->account))
+        return "it names no account";
+    return !line->refresh_token == !line->access_token
+               ? "it has to hold either refresh_token or access_token"
+               : NULL;
+}
+
+static void put_body(struct text *body, const struct import_line *line)
+{
+    text_append_string(body, line->access_token ? "{\"access_token\":" : "{\"refresh_token\":");
+    text_append_json(body, line->access_token ? line->access_token : line->refresh_token);
+    if (line->scope) {
+        text_append_string(body, ",\"scope\":");
+        text_append_json(body, line->scope);
+    }
+    text_append_string(body, "}");
+}
+
+/* True when the broker only wants us to slow down, after having waited so long. */
+static bool waited(const struct tb_error *error)
+{
+    const bool busy = error->code && (strcmp(error->code, "busy") == 0 ||
+                                      strcmp(error->code, "too_many_requests") == 0);
+    int64_t wait_s = error->retry_after > 0 ? error->retry_after : 1;
+    struct timespec left = { .tv_sec = wait_s < BUSY_WAIT_MAX_S ? wait_s : BUSY_WAIT_MAX_S };
+
+    while (busy && nanosleep(&left, &left) < 0 && errno == EINTR)
+        continue;
+    return busy;
+}
+
+/* One request, again while the broker is busy; the last failure is the caller's. */
+static enum tb_status ask(struct import_run *run, const char *method, const char *path,
+                          const char *body, struct tb_error **ret_error)
+{
+    enum tb_status status = TB_FAILED;
+
+    for (unsigned tries = 1; tries <= BUSY_TRIES_MAX; tries++) {
+        CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+        *ret_error = tb_error_free(*ret_error);
+        status = tb_call(run->cli->broker, method, path, body, &reply, ret_error);
+        if (status == TB_OK || tries == BUSY_TRIES_MAX || !waited(*ret_error))
+            break;
+    }
+    if (status == TB_NO_BROKER)
+        run->stop = cli_failed(*ret_error, NULL);
+    return status;
+}
+
+/* Refreshed once, where that can be; false, and told, when it failed. */
+static bool verified(struct import_run *run, const struct import_line *line)
+{
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
+    char path[LINE_PATH_SIZE];
+
+    if (!run->cli->arguments.verify || line->access_token)
+        return true;
+    (void)snprintf(path, sizeof path, WIRE_PATH_REFRESH "%s", line->account);
+    if (ask(run, "POST", path, NULL, &error) == TB_OK)
+        return true;
+    report(run, line->account, "imported, but its refresh failed", error->message);
+    return false;
+}
+
+static void import_one(struct import_run *run, const struct import_line *line)
+{
+    CLEANUP(cleanup_text) struct text body = TEXT_WITH_MAXIMUM(LINE_BODY_MAX);
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
+    char path[LINE_PATH_SIZE];
+
+    put_body(&body, line);
+    (void)snprintf(path, sizeof path, WIRE_PATH_ACCOUNTS "/%s", line->account);
+    if (body.failed)
+        report(run, line->account, "refused", "it is too long");
+    else if (ask(run, "PUT", path, text_string(&body), &error) != TB_OK)
+        report(run, line->account, "refused", error->message);
+    else if (verified(run, line))
+        report(run, line->account, "imported", NULL);
+}
+
+static void take_line(struct import_run *run, const struct text *text)
+{
+    CLEANUP(cleanup_document) struct document document = { 0 };
+    struct import_line line = { .account = "" };
+    const char *source = text_string(text);
+
+    if (strspn(source, " \t\r") == text->length)
+        return;
+    int r = decode(source, text->length, &document);
+    const char *flaw = r == 0 ? read_line(document.values, &line) : "it is no JSON object";
+    if (flaw)
+        report(run, line.account, "refused", flaw);
+    else
+        import_one(run, &line);
+}
+
+/* --- all of them --- */
+
+static int take_all(struct import_run *run, int fd)
+{
+    CLEANUP(cleanup_lines) struct lines lines = LINES_OF(fd);
+
+    while (run->stop == TB_OK) {
+        int r = lines_next(&lines);
+        run->line++;
+        if (r == 1)
+            take_line(run, &lines.line);
+        else if (r == -EMSGSIZE)
+            report(run, "", "refused", "the line is too long");
+        else if (r == 0)
+            break;
+        else {
+            cli_complain("the file cannot be read further: %s", strerrordesc_np(-r));
+            run->stop = TB_FAILED;
+        }
+    }
+    cli_say("imported %" PRId64 ", refused %" PRId64, run->imported, run->refused);
+    if (run->stop != TB_OK)
+        return run->stop;
+    return run->refused > 0 ? TB_FAILED : TB_OK;
+}
+
+static int open_file(const char *path)
+{
+    int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        cli_complain("%s cannot be read: %s", path, strerrordesc_np(errno));
+    return fd;
+}
+
+int import_lines(struct cli *cli)
+{
+    struct import_run run = { .cli = cli, .stop = TB_OK };
+    int fd = open_file(cli->arguments.jsonl);
+
+    if (fd < 0)
+        return TB_FAILED;
+    if (!cli_broker(cli)) {
+        (void)close(fd);
+        return TB_NO_BROKER;
+    }
+    cli_say("whoever else still holds these refresh tokens must stop using them: from now on the "
+            "broker does, and the use of one may end the others");
+    int r = take_all(&run, fd);
+    (void)close(fd);
+    return r;
+}

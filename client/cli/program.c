@@ -1,0 +1,62 @@
+#include "client/cli/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/cli/output.h"
+
+/* A file without a name, so that the program may be slow to read, or not read at all. */
+static int open_input(const struct text *input)
+{
+    if (!input)
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CLEANUP(cleanup_fd) int fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd < 0 || !output_bytes(fd, text_string(input), input->length) ||
+        lseek(fd, 0, SEEK_SET) < 0)
+        return -1;
+    int opened = fd;
+    fd = -1;
+    return opened;
+}
+
+static int arrange(posix_spawn_file_actions_t *files, int input, bool quiet)
+{
+    int r = posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
+
+    if (r == 0 && quiet)
+        r = posix_spawn_file_actions_addopen(files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    return r ? r : posix_spawn_file_actions_adddup2(files, STDERR_FILENO, STDOUT_FILENO);
+}
+
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return PROGRAM_FAILED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : PROGRAM_FAILED;
+}
+
+int program_run(const char *const *argv, const struct text *input, bool quiet)
+{
+    CLEANUP(cleanup_fd) int fd = open_input(input);
+    posix_spawn_file_actions_t files;
+    pid_t pid = 0;
+
+    if (fd < 0 || posix_spawn_file_actions_init(&files) != 0)
+        return PROGRAM_FAILED;
+    int r = arrange(&files, fd, quiet);
+    if (r == 0)
+        r = posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ);
+    (void)posix_spawn_file_actions_destroy(&files);
+    if (r != 0)
+        return r == ENOENT ? PROGRAM_MISSING : PROGRAM_FAILED;
+    return wait_for(pid);
+}

@@ -1,0 +1,65 @@
+#include "back/client_call.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "io/assertion.h"
+
+/* The audience is the issuer where it is known: an assertion that names an endpoint alone could be
+ * passed on by whoever can make us take that endpoint for another server's. */
+static int sign(const struct setup *setup, struct secret **ret)
+{
+    const struct provider *provider = setup->provider;
+    const struct assertion assertion = {
+        .client_id = provider->client_id,
+        .audience = provider->issuer ? provider->issuer : provider->token_endpoint,
+        .key_id = provider->client_key_id,
+        .issued_at_s = clock_to_wall(clock_now()) / 1000,
+    };
+    int r = setup->client_secret ? assertion_sign(setup->client_secret, &assertion, ret) : -ENOKEY;
+    return r == ASSERTION_BAD_KEY ? -EINVAL : r;
+}
+
+int client_proof(const struct setup *setup, struct secret **ret)
+{
+    struct secret *proof = NULL;
+    int r = 0;
+    switch (setup->provider->client_auth) {
+    case CLIENT_AUTH_PRIVATE_KEY_JWT:
+        r = sign(setup, &proof);
+        break;
+    case CLIENT_AUTH_TLS:
+        break;
+    case CLIENT_AUTH_BASIC:
+    case CLIENT_AUTH_BASIC_RAW:
+    case CLIENT_AUTH_POST:
+    case CLIENT_AUTH_NONE:
+        if (setup->client_secret)
+            r = secret_copy(setup->client_secret, &proof);
+        break;
+    }
+    if (r == 0)
+        *ret = proof;
+    return r;
+}
+
+int client_send(struct keeper *keeper, const struct setup *setup, struct token_request *request,
+                http_done done, void *userdata, struct http_transfer **ret)
+{
+    const struct provider *provider = setup->provider;
+    const bool shows = provider->client_auth == CLIENT_AUTH_TLS;
+    const struct http_request http = {
+        .method = "POST",
+        .url = buffer_text(&request->url),
+        .content_type = request->content_type,
+        .body = buffer_text(&request->body),
+        .body_length = request->body.length,
+        .authorization = buffer_text(&request->authorization),
+        .ca_file = provider->ca_file,
+        .proxy = provider->proxy,
+        .client_identity = shows ? setup->client_secret : NULL,
+    };
+    int r = http_send(keeper->http, &http, done, userdata, ret);
+    token_request_release(request);
+    return r;
+}

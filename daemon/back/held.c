@@ -1,0 +1,218 @@
+#include "back/held.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "back/job.h"
+#include "back/lanes.h"
+#include "back/questions.h"
+#include "back/revoke.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Tokens that nobody will use any more; where an account holds the refresh token they are its. */
+static int revoke_unused(struct keeper *keeper, struct store *store,
+                         const struct account_name *name, const struct grant *grant)
+{
+    struct account_name owner;
+    char fingerprint[FINGERPRINT_SIZE];
+    if (grant->refresh_token) {
+        int r = store_token_owner(store, name->provider,
+                                  secret_fingerprint(grant->refresh_token, fingerprint), &owner);
+        if (r != STORE_NOT_FOUND)
+            return r;
+    }
+    return revocation_write(keeper, store, name, grant);
+}
+
+/* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
+static int revoke_row(struct keeper *keeper, struct store *store, const struct held_row *row)
+{
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    int r = vault_open_held(keeper->key, row, &grant);
+    if (r == 0)
+        r = revoke_unused(keeper, store, &row->name, &grant);
+    return r > 0 ? 0 : r;
+}
+
+int held_revoke(struct keeper *keeper, struct store *store, const struct account_name *name)
+{
+    CLEANUP(cleanup_held_row) struct held_row row = { 0 };
+    int r = store_read_held(store, name, &row);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    if (r == 0)
+        r = revoke_row(keeper, store, &row);
+    if (r < 0)
+        return r;
+    r = store_drop_held(store, name);
+    return r > 0 ? 0 : r;
+}
+
+/* The one that a newer takes the place of. */
+static int revoke_older(struct keeper *keeper, struct store *store, const struct account_row *facts)
+{
+    CLEANUP(cleanup_held_row) struct held_row older = { 0 };
+    int r = store_read_held(store, &facts->name, &older);
+    if (r != 0)
+        return r > 0 ? 0 : r;
+    const bool same =
+        facts->identity && older.identity && strcmp(facts->identity, older.identity) == 0;
+    return same ? 0 : revoke_row(keeper, store, &older);
+}
+
+int held_put(struct keeper *keeper, struct store *store, const struct account_row *facts,
+             const struct grant *grant)
+{
+    struct held_row row = {
+        .name = facts->name,
+        .created_at = clock_now(),
+        .refreshed_at = facts->refreshed_at,
+        .lifetime_ms = facts->lifetime_ms,
+        .expires_at = facts->expires_at,
+        .refresh_at = facts->refresh_at,
+        .refresh_token_expires_at = facts->refresh_token_expires_at,
+        .refresh_token_life_ms = facts->refresh_token_life_ms,
+        .scope = facts->scope, /* borrowed, as the next */
+        .identity = facts->identity,
+    };
+    int r = vault_close_held(keeper->key, &row, grant);
+    if (r == 0)
+        r = revoke_older(keeper, store, facts);
+    if (r == 0)
+        r = store_put_held(store, &row);
+    free(row.sealed);
+    return r;
+}
+
+int held_move(struct keeper *keeper, struct store *store, const struct account_name *from,
+              const struct account_name *to)
+{
+    CLEANUP(cleanup_held_row) struct held_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    int r = store_read_held(store, from, &row);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    if (r == 0)
+        r = vault_open_held(keeper->key, &row, &grant);
+    row.name = *to;
+    if (r == 0)
+        r = vault_close_held(keeper->key, &row, &grant);
+    return r == 0 ? store_put_held(store, &row) : r;
+}
+
+static void forget_troubles(struct account_row *row)
+{
+    row->state = ACCOUNT_ACTIVE;
+    row->rejected = false;
+    row->refusals = REFUSAL_NONE;
+    row->refused_at = row->suspect_since = 0;
+    row->failures = 0;
+    free(row->last_error);
+    free(row->last_error_description);
+    row->last_error = row->last_error_description = NULL;
+    row->last_error_at = 0;
+}
+
+static void swap_texts(char **a, char **b)
+{
+    char *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void take_over(struct account_row *row, struct held_row *held, const struct grant *grant)
+{
+    row->generation++;
+    row->has_refresh_token = grant->refresh_token != NULL;
+    row->refreshed_at = held->refreshed_at;
+    row->lifetime_ms = held->lifetime_ms;
+    row->expires_at = held->expires_at;
+    row->refresh_at = grant->refresh_token ? held->refresh_at : 0;
+    row->refresh_token_expires_at = held->refresh_token_expires_at;
+    row->refresh_token_life_ms = held->refresh_token_life_ms;
+    swap_texts(&row->scope, &held->scope);
+    swap_texts(&row->identity, &held->identity);
+    forget_troubles(row);
+}
+
+static int put_grant(struct keeper *keeper, struct store *store, struct account_row *row,
+                     const struct grant *grant)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    const struct secret *token = grant->refresh_token;
+    int r = vault_close(keeper->key, row, grant);
+    if (r == 0)
+        r = store_put(store, row);
+    if (r == 0)
+        r = store_put_token_owner(store, &row->name,
+                                  token ? secret_fingerprint(token, fingerprint) : NULL);
+    return r;
+}
+
+/* The held grant becomes the account's, without a predecessor: that was another identity's. */
+static int accept_held(struct job *job, struct store *store, struct account_row *row)
+{
+    struct keeper *keeper = job->keeper;
+    CLEANUP(cleanup_held_row) struct held_row held = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    CLEANUP(cleanup_grant) struct grant old = { 0 };
+    if (lanes_fly(keeper->lanes, &row->name))
+        return JOB_IN_FLIGHT;
+    int r = store_read_held(store, &row->name, &held);
+    if (r == 0)
+        r = vault_open_held(keeper->key, &held, &grant);
+    if (r == 0)
+        r = job_find_other_owner(job, store, &row->name, grant.refresh_token);
+    if (r != 0)
+        return r;
+    const bool readable = vault_open(keeper->key, row, &old) == 0;
+    take_over(row, &held, &grant);
+    r = put_grant(keeper, store, row, &grant);
+    if (r == 0)
+        r = store_drop_held(store, &row->name);
+    if (r == 0 && readable)
+        r = revoke_unused(keeper, store, &row->name, &old);
+    return r;
+}
+
+static int apply_decision(void *userdata, struct store *store)
+{
+    struct job *job = userdata;
+    const struct account_name *name = &job->question->account;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, name, &row);
+    if (r != 0)
+        return r;
+    if (row.held_at == 0)
+        return JOB_NOTHING_HELD;
+    r = job->question->accept ? accept_held(job, store, &row)
+                              : held_revoke(job->keeper, store, name);
+    if (r != 0)
+        return r;
+    row.held_at = 0;
+    free(row.held_identity);
+    row.held_identity = NULL;
+    job_set_row(job, &row);
+    return 0;
+}
+
+static void tell_decided(struct job *job)
+{
+    struct keeper *keeper = job->keeper;
+    const struct message *question = job->question;
+    char name[ACCOUNT_TEXT_SIZE];
+    log_info("%s: the held consent was %s", account_text(&question->account, name),
+             question->accept ? "accepted" : "discarded");
+    if (question->accept)
+        keeper_notify(keeper, &question->account, job->row.generation, NULL);
+    job_answer_row(job);
+    job_pump_provider(job);
+    revocations_pump(keeper->revocations);
+    (void)store_checkpoint(keeper->store); /* the sealed tokens that are done with leave the disk */
+}
+
+void change_decide(struct keeper *keeper, struct message *question)
+{
+    job_begin(keeper, question, apply_decision, tell_decided);
+}

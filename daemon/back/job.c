@@ -1,0 +1,138 @@
+#include "back/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "back/lanes.h"
+
+static void free_job(struct job *job)
+{
+    message_free(job->question);
+    account_row_release(&job->row);
+    free(job);
+}
+
+/* What the rules of a change refused; nothing is wrong with the store. */
+static struct failure refusal(const struct job *job, int result, const char *name)
+{
+    const struct account_name *other = &job->other;
+    switch (result) {
+    case JOB_NOT_FOUND:
+        return failure_make(WIRE_UNKNOWN_ACCOUNT, 0, "there is no account %s", name);
+    case JOB_OWNED:
+        return failure_make(WIRE_BAD_REQUEST, 0, "account %s/%s holds this refresh token already",
+                            other->provider, other->label);
+    case JOB_EXISTS:
+        return failure_make(WIRE_BAD_REQUEST, 0, "there is an account %s/%s already",
+                            other->provider, other->label);
+    case JOB_IN_FLIGHT:
+        return failure_make(WIRE_BUSY, 1, "%s is being refreshed: try again", name);
+    case JOB_NOTHING_HELD:
+        return failure_make(WIRE_NOT_FOUND, 0, "no consent is held for %s", name);
+    case JOB_OTHER_GRANT:
+        return failure_make(WIRE_BAD_REQUEST, 0,
+                            "%s cannot move to %s: one of them keeps static access tokens, the "
+                            "other does not",
+                            name, other->provider);
+    case JOB_NO_PROVIDER:
+        return failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
+                            other->provider);
+    default:
+        return failure_make(WIRE_INTERNAL, 0,
+                            "what the store holds of %s is damaged, or sealed with another key: "
+                            "restore a backup, or log it out and in again",
+                            name);
+    }
+}
+
+static struct failure job_failure(const struct job *job, int result)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&job->question->account, name);
+    if (result > 0)
+        return refusal(job, result, name);
+    return failure_make(WIRE_BUSY, 1, "the broker's store refuses writes (%s): %s is unchanged",
+                        store_message(job->keeper->store), name);
+}
+
+static void job_done(void *userdata, int result)
+{
+    struct job *job = userdata;
+    if (result == 0 || result == JOB_NOT_CURRENT || result == JOB_REJECTED_BEFORE) {
+        job->tell(job);
+    } else {
+        const struct failure failure = job_failure(job, result);
+        keeper_refuse(job->keeper, job->question->id, &failure);
+    }
+    free_job(job);
+}
+
+void job_begin(struct keeper *keeper, struct message *question, commit_apply apply,
+               void (*tell)(struct job *job))
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
+        keeper_refuse(keeper, question->id, &failure);
+        message_free(question);
+        return;
+    }
+    *job = (struct job){ .keeper = keeper, .question = question, .tell = tell };
+    int r = commits_add(keeper->commits, COMMIT_MAY, apply, job_done, job);
+    if (r != 0)
+        job_done(job, r);
+}
+
+void job_set_row(struct job *job, struct account_row *row)
+{
+    account_row_release(&job->row);
+    job->row = *row;
+    *row = (struct account_row){ 0 };
+}
+
+int job_find_other_owner(struct job *job, struct store *store, const struct account_name *name,
+                         const struct secret *refresh_token)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    if (!refresh_token)
+        return 0;
+    int r = store_token_owner(store, name->provider, secret_fingerprint(refresh_token, fingerprint),
+                              &job->other);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    if (r == 0 && !account_name_equal(&job->other, name))
+        return JOB_OWNED;
+    return r;
+}
+
+void job_answer_empty(struct job *job)
+{
+    struct message *answer = message_new(ANSWER);
+    if (answer)
+        keeper_answer(job->keeper, job->question->id, answer);
+    else
+        mailbox_unreserve(job->keeper->front);
+}
+
+void job_answer_row(struct job *job)
+{
+    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
+    struct account_row *rows = calloc(1, sizeof *rows);
+    if (!answer || !rows) {
+        free(rows);
+        mailbox_unreserve(job->keeper->front);
+        return;
+    }
+    rows[0] = job->row;
+    job->row = (struct account_row){ 0 };
+    answer->rows = rows;
+    answer->row_count = 1;
+    keeper_answer(job->keeper, job->question->id, steal(answer));
+}
+
+void job_pump_provider(struct job *job)
+{
+    struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
+    if (lane)
+        lane_pump(lane);
+}

@@ -1,0 +1,96 @@
+/* An account moves to another name, its grant with it: under that name its blob is sealed anew. */
+
+#include <string.h>
+
+#include "back/held.h"
+#include "back/job.h"
+#include "back/lanes.h"
+#include "back/questions.h"
+#include "back/vault.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Kept at both providers as they are: a static token is never refreshed, the others are. */
+static bool fits(const struct account_row *row, const struct provider *provider)
+{
+    const bool is_static =
+        !row->has_refresh_token && row->refreshed_at != 0 && row->expires_at == 0;
+    return is_static == (provider->grant == GRANT_STATIC);
+}
+
+/* What is in the air would come back to a name that is gone, and be lost. */
+static int check_names(struct job *job, struct store *store, const struct account_row *row)
+{
+    CLEANUP(cleanup_account_row) struct account_row taken = { 0 };
+    const struct lanes *lanes = job->keeper->lanes;
+    job->other = job->question->new_name;
+    struct lane *lane = lanes_find(lanes, job->other.provider);
+    if (!lane)
+        return JOB_NO_PROVIDER;
+    int r = store_read(store, &job->other, &taken);
+    if (r == 0 || r == STORE_FOREIGN)
+        return JOB_EXISTS;
+    if (r != STORE_NOT_FOUND)
+        return r;
+    if (!fits(row, lane_setup(lane)->provider))
+        return JOB_OTHER_GRANT;
+    return lanes_fly(lanes, &row->name) ? JOB_IN_FLIGHT : 0;
+}
+
+static int put_renamed(struct job *job, struct store *store, struct account_row *row,
+                       const struct grant *grant)
+{
+    char fingerprint[FINGERPRINT_SIZE];
+    const struct secret *token = grant->refresh_token;
+    row->name = job->question->new_name;
+    row->generation++;
+    /* First, since it alone may find something that cannot be read: then nothing is written. */
+    int r = held_move(job->keeper, store, &job->question->account, &row->name);
+    if (r == 0)
+        r = vault_close(job->keeper->key, row, grant);
+    if (r == 0)
+        r = store_put(store, row);
+    if (r == 0)
+        r = store_put_token_owner(store, &row->name,
+                                  token ? secret_fingerprint(token, fingerprint) : NULL);
+    return r == 0 ? store_delete(store, &job->question->account) : r;
+}
+
+static int apply_rename(void *userdata, struct store *store)
+{
+    struct job *job = userdata;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    int r = store_read(store, &job->question->account, &row);
+    if (r == 0)
+        r = check_names(job, store, &row);
+    if (r == 0)
+        r = vault_open(job->keeper->key, &row, &grant);
+    if (r == 0 && strcmp(row.name.provider, job->question->new_name.provider) != 0)
+        r = job_find_other_owner(job, store, &job->question->new_name, grant.refresh_token);
+    if (r == 0)
+        r = put_renamed(job, store, &row, &grant);
+    if (r == 0)
+        job_set_row(job, &row);
+    return r;
+}
+
+static void tell_renamed(struct job *job)
+{
+    const struct message *question = job->question;
+    struct lane *lane = lanes_find(job->keeper->lanes, question->new_name.provider);
+    char old_name[ACCOUNT_TEXT_SIZE];
+    char new_name[ACCOUNT_TEXT_SIZE];
+    log_info("%s: it is %s now", account_text(&question->account, old_name),
+             account_text(&question->new_name, new_name));
+    keeper_notify(job->keeper, &question->account, UINT64_MAX, NULL);
+    keeper_notify(job->keeper, &question->new_name, job->row.generation, NULL);
+    job_answer_row(job);
+    if (lane)
+        lane_pump(lane);
+}
+
+void change_rename(struct keeper *keeper, struct message *question)
+{
+    job_begin(keeper, question, apply_rename, tell_renamed);
+}

@@ -1,0 +1,72 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "front/api_ask.h"
+#include "front/api_body.h"
+#include "front/api_listing.h"
+#include "front/audit.h"
+
+enum { MS_PER_S = 1000 };
+
+static void append_held(struct buffer *out, const struct account_row *row,
+                        const struct provider *provider)
+{
+    struct json_writer writer = json_writer_begin(out, '{');
+    char account[ACCOUNT_TEXT_SIZE];
+
+    json_put_string(&writer, "account", account_text(&row->name, account));
+    json_put_string(&writer, "identity", row->identity);
+    json_put_string(&writer, "held_identity", row->held_identity ? row->held_identity : "");
+    json_put_integer(&writer, "created_at", clock_to_wall(row->held_at) / MS_PER_S);
+    json_writer_end(&writer);
+}
+
+static const struct api_listing held = { ASK_HELD, "held", MAY_ADMIN, append_held };
+
+void api_held(const struct api_request *request)
+{
+    api_list(request, &held);
+}
+
+static void decided(const struct api_request *request, const struct message *answer,
+                    const char *verdict)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+
+    audit_count(request->context->audit, account_text(&request->account, account),
+                request->peer.uid, verdict, answer->row_count > 0 ? answer->rows[0].generation : 0);
+    api_answer_account(request, answer);
+}
+
+static void accepted(const struct api_request *request, struct message *answer, void *state)
+{
+    decided(request, answer, "accept");
+}
+
+static void discarded(const struct api_request *request, struct message *answer, void *state)
+{
+    decided(request, answer, "discard");
+}
+
+void api_decide(const struct api_request *request)
+{
+    static const char *const known[] = { "decision", NULL };
+
+    if (!api_allowed(request, MAY_ADMIN))
+        return;
+    CLEANUP(cleanup_json) struct json *body = api_body(request, known);
+    if (!body)
+        return;
+    const char *decision = json_member_string(body, "decision");
+    const bool accept = decision && strcmp(decision, "accept") == 0;
+    if (!accept && (!decision || strcmp(decision, "discard") != 0)) {
+        api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "decision must be accept or discard");
+        return;
+    }
+    struct message *question = api_question(request, ASK_DECIDE);
+    if (question)
+        question->accept = accept;
+    api_ask(request, question,
+            &(struct api_follow_up){ .answered = accept ? accepted : discarded });
+}

@@ -1,0 +1,18 @@
+#pragma once
+
+/* A page of accounts for a client, made of the rows that it may see. The back is asked again and
+ * again, a bounded number of times, until the page is full. */
+
+#include "front/api.h"
+
+/* What is listed, as which member, for whom, and how. */
+struct api_listing {
+    enum message_kind question; /* after `account`, limit → rows */
+    const char *member;
+    enum may may;
+    void (*append)(struct buffer *out, const struct account_row *row,
+                   const struct provider *provider); /* NULL: it is not configured */
+};
+
+/* Answers the request, whose query may hold after and limit, now or later. listing must live on. */
+void api_list(const struct api_request *request, const struct api_listing *listing);

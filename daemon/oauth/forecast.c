@@ -1,0 +1,96 @@
+#include "oauth/forecast.h"
+
+#include <stddef.h>
+
+/* Both are at least 0. */
+static int64_t sum_of(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+static enum forecast_warning warning_of(int64_t left_ms, int64_t life_ms)
+{
+    if (left_ms >= FORECAST_SOON_MS || left_ms >= life_ms / FORECAST_LIFE_PARTS)
+        return FORECAST_CALM;
+    return left_ms < FORECAST_URGENT_MS ? FORECAST_URGENT : FORECAST_SOON;
+}
+
+/* The life that an end was set to; where that was not noted, what the provider promises, or else
+ * all the time since the account came. */
+static int64_t absolute_life(const struct forecast_facts *facts, const struct provider *provider)
+{
+    if (facts->refresh_token_life_ms > 0)
+        return facts->refresh_token_life_ms;
+    if (provider && provider->refresh_token_lifetime_ms > 0)
+        return provider->refresh_token_lifetime_ms;
+    return facts->refresh_token_expires_at - facts->created_at;
+}
+
+static struct forecast without_refresh_token(const struct forecast_facts *facts,
+                                             const struct provider *provider, int64_t now)
+{
+    const bool renewed = provider && provider->grant == GRANT_CLIENT_CREDENTIALS;
+    struct forecast forecast = { .reason = FORECAST_LIVES };
+    if (renewed || facts->expires_at == 0)
+        return forecast;
+    forecast.reason = FORECAST_NO_REFRESH_TOKEN;
+    forecast.dies_at = facts->expires_at;
+    forecast.warning = warning_of(facts->expires_at - now, INT64_MAX);
+    return forecast;
+}
+
+/* The sooner of the two ends of a refresh token. */
+static struct forecast with_refresh_token(const struct forecast_facts *facts,
+                                          const struct provider *provider, int64_t now)
+{
+    struct forecast forecast = { .reason = FORECAST_LIVES };
+    const int64_t used_at = facts->refreshed_at > 0 ? facts->refreshed_at : facts->created_at;
+    const int64_t idle_ms = provider ? provider->refresh_token_idle_lifetime_ms : 0;
+    int64_t life_ms = 0;
+    if (facts->refresh_token_expires_at > 0) {
+        forecast.reason = FORECAST_ABSOLUTE;
+        forecast.dies_at = facts->refresh_token_expires_at;
+        life_ms = absolute_life(facts, provider);
+    }
+    if (idle_ms > 0 && (forecast.dies_at == 0 || sum_of(used_at, idle_ms) < forecast.dies_at)) {
+        forecast.reason = FORECAST_IDLE;
+        forecast.dies_at = sum_of(used_at, idle_ms);
+        life_ms = idle_ms;
+    }
+    if (forecast.reason != FORECAST_LIVES)
+        forecast.warning = warning_of(forecast.dies_at - now, life_ms);
+    return forecast;
+}
+
+struct forecast forecast_of(const struct forecast_facts *facts, const struct provider *provider,
+                            int64_t now)
+{
+    if (facts->consent_required)
+        return (struct forecast){ .dies_at = facts->expires_at,
+                                  .reason = FORECAST_CONSENT_REQUIRED,
+                                  .warning = FORECAST_URGENT };
+    return facts->has_refresh_token ? with_refresh_token(facts, provider, now)
+                                    : without_refresh_token(facts, provider, now);
+}
+
+const char *forecast_reason_name(enum forecast_reason reason)
+{
+    static const char *const names[] = {
+        [FORECAST_LIVES] = NULL,
+        [FORECAST_IDLE] = "idle",
+        [FORECAST_ABSOLUTE] = "absolute",
+        [FORECAST_CONSENT_REQUIRED] = "consent_required",
+        [FORECAST_NO_REFRESH_TOKEN] = "no_refresh_token",
+    };
+    return names[reason];
+}
+
+const char *forecast_warning_name(enum forecast_warning warning)
+{
+    static const char *const names[] = {
+        [FORECAST_CALM] = "none",
+        [FORECAST_SOON] = "soon",
+        [FORECAST_URGENT] = "urgent",
+    };
+    return names[warning];
+}

@@ -1,0 +1,114 @@
+"""A grant does not die of neglect: when it will, and that somebody hears of it in time."""
+
+import json
+import time
+
+import pytest
+
+from harness.logins import log_in
+
+DAY = 24 * 3600
+
+
+def started(daemon, plain, **keys):
+    daemon.with_provider("plain", plain, **keys).start()
+
+
+def forecast(api, account):
+    return api.account(account).ok()["forecast"]
+
+
+def test_no_end_is_known(broker, plain, api, cli):
+    broker.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    assert forecast(api, "plain/acme") == {"warning": "none"}
+    assert "dies" not in cli.run("list").stdout + cli.run("status", "plain/acme").stdout
+    shown = cli.run("forecast")
+    assert (shown.returncode, shown.stdout) == (0, "") and "1 accounts" in shown.stderr
+
+
+def test_absolute(daemon, plain, api, person):
+    started(daemon, plain, refresh_token_lifetime="365d")
+    log_in(api, person, "plain/acme")
+    account = api.account("plain/acme").ok()
+    told = account["forecast"]
+    assert (told["reason"], told["warning"]) == ("absolute", "none")
+    assert told["dies_at"] == account["refresh_token_expires_at"]
+    assert abs(told["dies_at"] - time.time() - 365 * DAY) < 60
+
+
+def test_idle_moves_with_each_refresh(daemon, plain, api):
+    started(daemon, plain, refresh_token_idle_lifetime="14d")
+    daemon.grant(plain, "plain/acme")
+    assert forecast(api, "plain/acme")["reason"] == "idle"
+    api.token("plain/acme").ok()
+    first = forecast(api, "plain/acme")["dies_at"]
+    assert abs(first - time.time() - 14 * DAY) < 60
+    time.sleep(1.1)
+    api.refresh_allowed("plain/acme").ok()
+    assert forecast(api, "plain/acme")["dies_at"] > first
+
+
+def test_what_the_provider_says(daemon, plain, api):
+    """refresh_token_expires_in of each reply; it slides, so it is not always about to die."""
+    started(daemon, plain)
+    plain.configure(fields=["refresh_token_expires_in"], refresh_lifetime=600)
+    daemon.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    told = forecast(api, "plain/acme")
+    assert (told["reason"], told["warning"]) == ("absolute", "none")
+    assert abs(told["dies_at"] - time.time() - 600) < 60
+
+
+@pytest.mark.slow
+def test_warns_before_it_dies(daemon, plain, api, person, cli):
+    started(daemon, plain, refresh_token_lifetime="9s")
+    log_in(api, person, "plain/acme")
+    assert forecast(api, "plain/acme")["warning"] == "none"
+    api.wait_account("plain/acme", lambda found: found["forecast"]["warning"] == "urgent")
+    assert "dies in" in cli.run("list").stdout
+
+
+@pytest.mark.slow
+def test_idle_and_an_outage(daemon, plain, api):
+    """The broker refreshes by half of the idle time; when that fails, the end comes near."""
+    started(daemon, plain, refresh_token_idle_lifetime="8s")
+    daemon.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    plain.fault("http503")
+    api.wait_account("plain/acme", lambda found: found["forecast"]["warning"] == "urgent")
+    plain.clear_faults()
+    api.retry("plain/acme").ok()
+    api.wait_account("plain/acme", lambda found: found["forecast"]["warning"] == "none")
+
+
+def test_a_person_is_needed(broker, plain, api, cli):
+    broker.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    plain.revoke("acme")
+    assert api.refresh_allowed("plain/acme").error == "consent_required"
+    told = forecast(api, "plain/acme")
+    assert (told["reason"], told["warning"]) == ("consent_required", "urgent")
+    assert told["dies_at"] == api.account("plain/acme").ok()["expires_at"]
+
+
+def test_calendar(daemon, plain, emulator, api, cli, person):
+    started(daemon, plain, refresh_token_lifetime="90d")
+    other = emulator("plain")
+    daemon.with_provider("other", other, refresh_token_idle_lifetime="14d")
+    daemon.reload()
+    log_in(api, person, "plain/year")
+    daemon.grant(other, "other/idle")
+    daemon.grant(other, "other/dead")
+    other.revoke("dead")
+    assert api.token("other/dead").error == "consent_required"
+    entries = json.loads(cli.run("forecast", "--json").stdout)["forecast"]
+    assert [entry["account"] for entry in entries] == ["other/dead", "other/idle", "plain/year"]
+    assert [entry["reason"] for entry in entries] == ["consent_required", "idle", "absolute"]
+    lines = cli.run("forecast").stdout.splitlines()
+    assert [line.split()[-1] != "" for line in lines] == [True] * 4
+    assert lines[1].startswith("dead") and "other/dead" in lines[1]
+    assert lines[2].startswith("in 13 d") and lines[3].startswith("in 89 d")
+    # Only what matters now stands in the list.
+    assert "dies" not in cli.run("list").stdout
+    assert "dies in 89 d (absolute)" in cli.run("status", "plain/year").stdout

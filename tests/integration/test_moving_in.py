@@ -1,0 +1,198 @@
+"""Moving in with many accounts, and moving them about."""
+
+import json
+import os
+import time
+
+import pytest
+
+from harness.ledger import fingerprint
+
+ACCOUNT = "plain/acme"
+
+
+def lines_of(accounts):
+    return "".join(json.dumps({"account": account, "refresh_token": token}) + "\n"
+                   for account, token in accounts.items())
+
+
+def seeded(plain, count):
+    """Accounts and refresh tokens that were given to some other program."""
+    labels = [f"u{number:04}" for number in range(count)]
+    return {f"plain/{label}": token for label, token in plain.seed(*labels).items()}
+
+
+def test_many(broker, plain, api, cli, folder):
+    accounts = seeded(plain, 1500)
+    path = folder / "grants.jsonl"
+    path.write_text(lines_of(accounts), encoding="utf-8")
+    done = cli.run("import", "--jsonl", str(path), timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{account}: imported" for account in accounts]
+    assert "imported 1500, refused 0" in done.stderr
+    assert done.stderr.count("must stop using them") == 1
+    assert not plain.ledger.token_requests()
+    assert api.health().ok()["accounts"]["active"] == 1500
+    last = list(accounts)[-1]
+    assert api.token(last).status == 200
+    assert plain.ledger.refreshes()[0]["presented"] == fingerprint(accounts[last])
+    for secret in accounts.values():
+        assert secret not in done.stdout and secret not in done.stderr
+
+
+def test_refused_lines_do_not_stop_the_others(broker, plain, api, cli):
+    good = seeded(plain, 2)
+    (first, token), (second, other) = good.items()
+    text = "\n".join([
+        json.dumps({"account": first, "refresh_token": token, "scope": "read"}),
+        "not json", "", "[1]", "{}",
+        json.dumps({"account": "plain/x"}),
+        json.dumps({"account": "plain/x", "refresh_token": "a-secret", "access_token": "b-secret"}),
+        json.dumps({"account": "plain/x", "refresh_token": "a-secret", "password": "p-secret"}),
+        json.dumps({"account": "plain/x", "refresh_token": 5}),
+        json.dumps({"account": "no account", "refresh_token": "a-secret"}),
+        json.dumps({"account": "nowhere/x", "refresh_token": "a-secret"}),
+        json.dumps({"account": "plain/thief", "refresh_token": token}),
+        json.dumps({"account": "plain/x", "access_token": "b-secret"}),
+        "x" * 200000,
+        json.dumps({"account": second, "refresh_token": other})])
+    done = cli.run("import", "--jsonl", "-", input=text)
+    assert done.returncode == 1
+    report = done.stdout.splitlines()
+    assert report[0] == f"{first}: imported" and report[-1] == f"{second}: imported"
+    refused = [line.split(":")[0] for line in report[1:-1]]
+    assert refused == [f"line {number}" for number in (2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)]
+    assert f"account {first} holds this refresh token already" in done.stdout
+    assert "imported 2, refused 12" in done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    assert [one["account"] for one in api.accounts().ok()["accounts"]] == [first, second]
+    assert api.account(first).ok()["scope"] == "read"
+
+
+def test_json_reports(broker, plain, cli):
+    [(account, token)] = seeded(plain, 1).items()
+    text = lines_of({account: token}) + "{}\n"
+    done = cli.run("import", "--jsonl", "-", "--json", input=text)
+    good, bad = map(json.loads, done.stdout.splitlines())
+    assert good == {"line": 1, "result": "imported", "account": account}
+    assert (bad["line"], bad["result"]) == (2, "refused") and bad["why"]
+
+
+def test_verify_spends_each_once(broker, plain, api, cli):
+    accounts = seeded(plain, 5)
+    dead = list(accounts)[2]
+    plain.revoke(dead.partition("/")[2])
+    done = cli.run("import", "--jsonl", "-", "--verify", input=lines_of(accounts))
+    assert done.returncode == 1
+    assert "imported 4, refused 1" in done.stderr
+    assert f"line 3: {dead}: imported, but its refresh failed" in done.stdout
+    spent = [line["presented"] for line in plain.ledger.refreshes()]
+    assert sorted(spent) == sorted(fingerprint(token) for account, token in accounts.items()
+                                   if account != dead)
+    assert api.account(dead).ok()["state"] == "consent_required"
+
+
+@pytest.mark.slow
+def test_verify_keeps_the_rate(daemon, plain, cli):
+    daemon.with_provider("plain", plain, rate_limit="4/2s").start()
+    began = time.monotonic()
+    done = cli.run("import", "--jsonl", "-", "--verify", input=lines_of(seeded(plain, 12)))
+    assert done.returncode == 0, done.stdout
+    assert time.monotonic() - began > 3
+    assert len(plain.ledger.refreshes()) == 12
+
+
+def test_usage(broker, cli, folder):
+    for arguments in (["import"], ["import", "--verify", ACCOUNT],
+                      ["import", "--jsonl", "-", ACCOUNT],
+                      ["import", "--jsonl", "-", "--access-token"]):
+        assert cli.run(*arguments, input="").returncode == 2, arguments
+    assert cli.run("import", "--jsonl", str(folder / "none")).returncode == 1
+    empty = cli.run("import", "--jsonl", os.devnull)
+    assert (empty.returncode, empty.stdout) == (0, "")
+
+
+def test_without_a_broker(daemon, cli):
+    assert cli.run("import", "--jsonl", "-", input="{}").returncode == 7
+
+
+# rename
+
+
+def test_rename(broker, plain, api):
+    token = broker.grant(plain, ACCOUNT)
+    before, served = api.refresh(ACCOUNT).ok(), api.token(ACCOUNT).ok()
+    account = api.rename(ACCOUNT, "plain/better").ok()
+    assert account["account"] == "plain/better"
+    assert account["generation"] == before["generation"] + 1
+    for member in ("created_at", "next_refresh_at", "expires_at"):
+        assert account[member] == before[member]
+    assert api.token(ACCOUNT).error == "unknown_account"
+    assert api.token("plain/better").ok()["access_token"] == served["access_token"]
+    assert plain.ledger.count("refresh") == 1 and not plain.ledger.count("revocation")
+    api.refresh_allowed("plain/better").ok()
+    assert len(plain.ledger.refreshes()) == 2
+    assert plain.ledger.refreshes()[0]["presented"] == fingerprint(token)
+    assert plain.call(api.token("plain/better").ok())[1]["user"] == "acme"
+
+
+def test_rename_to_another_provider(daemon, plain, api):
+    daemon.with_provider("plain", plain).with_provider("moved", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    api.rename(ACCOUNT, "moved/acme").ok()
+    api.refresh_allowed("moved/acme").ok()
+    assert plain.call(api.token("moved/acme").ok())[1]["user"] == "acme"
+
+
+def test_rename_after_the_section_was_renamed(daemon, plain, api):
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    daemon.config.providers.clear()
+    daemon.with_provider("moved", plain)
+    daemon.reload()
+    assert api.token(ACCOUNT).error == "unknown_provider"
+    api.rename(ACCOUNT, "moved/acme").ok()
+    assert api.token("moved/acme").status == 200
+
+
+def test_rename_outlives_a_kill(broker, plain, api):
+    broker.grant(plain, ACCOUNT)
+    api.rename(ACCOUNT, "plain/better").ok()
+    broker.kill()
+    broker.start()
+    assert api.account(ACCOUNT).status == 404
+    assert api.token("plain/better").status == 200
+
+
+def test_rename_refused(broker, plain, api):
+    broker.grant(plain, ACCOUNT)
+    broker.grant(plain, "plain/beta")
+    assert api.rename(ACCOUNT, "plain/beta").error == "bad_request"
+    assert api.rename(ACCOUNT, ACCOUNT).error == "bad_request"
+    assert api.rename(ACCOUNT, "nowhere/acme").error == "unknown_provider"
+    assert api.rename("plain/nobody", "plain/x").error == "unknown_account"
+    assert [one["account"] for one in api.accounts().ok()["accounts"]] == [ACCOUNT, "plain/beta"]
+
+
+def test_rename_waits_for_what_is_in_the_air(broker, plain, api):
+    """A rotated token that comes back to a name that is gone would be lost."""
+    plain.configure(rotation="strict")
+    broker.grant(plain, ACCOUNT)
+    plain.fault("delay", seconds=2, times=1)
+    assert api.token(ACCOUNT, wait=0).error == "timeout"
+    plain.ledger.wait_for("fault")
+    reply = api.rename(ACCOUNT, "plain/better")
+    assert (reply.status, reply.error) == (503, "busy")
+    api.token(ACCOUNT).ok()
+    api.rename(ACCOUNT, "plain/better").ok()
+    api.refresh_allowed("plain/better").ok()
+
+
+def test_rename_command(broker, plain, api, cli):
+    broker.grant(plain, ACCOUNT)
+    done = cli.run("rename", ACCOUNT, "plain/better", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["account"] == "plain/better"
+    assert cli.run("rename", ACCOUNT, "plain/x").returncode == 5
+    assert cli.run("rename", "plain/better", "no account").returncode == 2
+    assert api.token("plain/better").status == 200
