@@ -71,14 +71,14 @@ static int load_settings(const struct places *places, struct settings **ret_fron
 static void reload(struct daemon *daemon)
 {
     struct complaint complaint = { "" };
-    struct settings *front = NULL;
-    struct settings *back = NULL;
-    struct message *certificate = NULL;
+    CLEANUP(cleanup_settings) struct settings *front = NULL;
+    CLEANUP(cleanup_settings) struct settings *back = NULL;
+    CLEANUP(cleanup_message) struct message *certificate = NULL;
     (void)sd_notify(0, "RELOADING=1");
     if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
     else if (hooks_configure(daemon->hooks, front->on_event) != 0 ||
-             threads_reload(daemon->threads, front, back, certificate) != 0)
+             threads_reload(daemon->threads, steal(front), steal(back), steal(certificate)) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
         log_info("the configuration was read anew; listeners, key and folders need a restart");

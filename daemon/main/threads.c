@@ -70,7 +70,8 @@ static int make_mailboxes(struct threads *threads)
     return r;
 }
 
-static int make_rooms(struct threads *threads, const struct thread_parts *parts,
+/* What a room took over is not the caller's any more, even if the next room fails. */
+static int make_rooms(struct threads *threads, struct thread_parts *parts,
                       struct complaint *complaint)
 {
     const struct back_options back = { .store = parts->store,
@@ -87,9 +88,17 @@ static int make_rooms(struct threads *threads, const struct thread_parts *parts,
                                          .pulses = parts->pulses,
                                          .system_service = parts->system_service };
     int r = front_new(&front, &threads->front, complaint);
-    if (r == 0)
-        r = back_new(&back, &threads->back, complaint);
-    return r;
+    if (r != 0)
+        return r;
+    parts->api_fd = -1;
+    parts->for_front = NULL;
+    r = back_new(&back, &threads->back, complaint);
+    if (r != 0)
+        return r;
+    parts->for_back = NULL;
+    parts->store = NULL;
+    parts->key = NULL;
+    return 0;
 }
 
 static int start_both(struct threads *threads)

@@ -12,7 +12,7 @@
 
 struct threads;
 
-/* What they start with; everything is taken over on success. */
+/* What they start with. What a thread took over is NULL (or -1) then, also on failure. */
 struct thread_parts {
     int api_fd;
     bool system_service;
