@@ -304,9 +304,9 @@ static void damage(struct world *w, const char *fact)
 
 static void test_damaged(void **state)
 {
-    static const char *const facts[] = { "", "%%%", "AAAA",
-                                         "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrSt"
-                                         "UvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz01" };
+    static const char long_enough[] = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrSt"
+                                      "UvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz01";
+    static const char *const facts[] = { "", "%%%", "AAAA", long_enough };
     struct world *w = *state;
     char before[CERTIFICATE_FINGERPRINT_SIZE], after[CERTIFICATE_FINGERPRINT_SIZE];
 
