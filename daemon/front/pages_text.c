@@ -82,8 +82,8 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                     "This consent came from someone else than the one the account was first "
                     "connected with. It is held, and the earlier access keeps working unchanged.",
                     "If you picked the wrong person or company, log in again and pick the right "
-                    "one. If the change is meant, an administrator of this computer has to "
-                    "decide.",
+                    "one. If the change is meant, an administrator of this computer accepts it: "
+                    "tokenbroker held shows how.",
                     LOGIN_COMMAND },
     [PAGE_NOT_GRANTED] = { 200, TONE_CALM, "Access was not granted",
                            "{{provider}} did not allow the access. What was connected before "
