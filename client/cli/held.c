@@ -40,7 +40,10 @@ static int held_table(struct cli *cli)
     }
     table_put(&table, output_width(), output_coloured(), &out);
     out.failed = out.failed || table.failed;
-    return output_text(&out);
+    r = output_text(&out);
+    if (r == TB_OK)
+        cli_say("decide with: tokenbroker accept ACCOUNT, or tokenbroker discard ACCOUNT");
+    return r;
 }
 
 static bool add_json(const struct tb_value *held, void *userdata)
