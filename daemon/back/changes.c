@@ -117,7 +117,7 @@ static int apply_import(void *userdata, struct store *store)
     struct job *job = userdata;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
+    struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
     if (!lane)
         return JOB_NOT_FOUND;
     int r = job_find_other_owner(job, store, &job->question->account,
@@ -130,7 +130,7 @@ static int apply_import(void *userdata, struct store *store)
         row.created_at = clock_now();
     } else if (r != 0)
         return r;
-    r = fill_imported(job, lane_setup((struct lane *)lane)->provider, &row, &grant);
+    r = fill_imported(job, lane_setup(lane)->provider, &row, &grant);
     return r == 0 ? write_imported(job, store, &row, &grant) : r;
 }
 

@@ -52,18 +52,27 @@ enum {
     ACCOUNT_READ_ONLY = 2,
 };
 
+int store_find_by_name(struct store *store, enum store_statement which,
+                       const struct account_name *name, sqlite3_stmt **ret)
+{
+    int r = store_reading(store, which, ret);
+    if (r == 0)
+        r = store_bind_account(store, *ret, 1, name);
+    if (r == 0)
+        r = store_step(store, *ret);
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return 0;
+}
+
 int store_read(struct store *store, const struct account_name *name, struct account_row *ret)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
     struct account_row borrowed = { 0 };
 
-    int r = store_reading(store, STATEMENT_READ_ACCOUNT, &statement);
-    if (r == 0)
-        r = store_bind_account(store, statement, 1, name);
-    if (r == 0)
-        r = store_step(store, statement);
-    if (r <= 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+    int r = store_find_by_name(store, STATEMENT_READ_ACCOUNT, name, &statement);
+    if (r != 0)
+        return r;
 
     r = store_read_row(store, statement, account_fields, ACCOUNT_FIELDS, &borrowed);
     return r < 0 ? STORE_FOREIGN : account_row_copy(&borrowed, ret);

@@ -55,13 +55,9 @@ int store_read_held(struct store *store, const struct account_name *name, struct
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
     struct held_row borrowed = { 0 };
 
-    int r = store_reading(store, STATEMENT_READ_HELD, &statement);
-    if (r == 0)
-        r = store_bind_account(store, statement, 1, name);
-    if (r == 0)
-        r = store_step(store, statement);
-    if (r <= 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+    int r = store_find_by_name(store, STATEMENT_READ_HELD, name, &statement);
+    if (r != 0)
+        return r;
 
     r = store_read_row(store, statement, held_fields, HELD_FIELDS, &borrowed);
     return r < 0 ? STORE_FOREIGN : copy_row(&borrowed, ret);

@@ -147,6 +147,11 @@ int store_bind_row(struct store *store, sqlite3_stmt *statement, int first,
 int store_read_row(struct store *store, sqlite3_stmt *statement, const struct field *fields,
                    size_t count, void *row);
 
+/* Stands on the row that a reading statement finds by an account's name. The caller releases *ret,
+ * also on failure. Returns 0, STORE_NOT_FOUND or -errno. */
+int store_find_by_name(struct store *store, enum store_statement which,
+                       const struct account_name *name, sqlite3_stmt **ret);
+
 /* Runs a statement that writes and takes an account's name alone. */
 int store_write_by_name(struct store *store, enum store_statement which,
                         const struct account_name *name);
