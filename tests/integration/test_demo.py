@@ -42,7 +42,11 @@ def demo(folder, build):
     folder.chmod(0o755)
 
     def start(*arguments, user=None, **environment):
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(temporary),
+        home = folder / f"home-{user}"
+        home.mkdir(exist_ok=True)
+        if user:
+            os.chown(home, user, user)
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(temporary),
                "TOKENBROKER_DEMO_BUILD": str(build), "LANG": "C.UTF-8", **environment}
         process = subprocess.Popen(
             [str(DEMO), *arguments], env=env, stdin=subprocess.DEVNULL, text=True,
