@@ -83,6 +83,8 @@ int health_print(struct cli *cli, const struct tb_value *health)
     row = tb_value_first(tb_value_member(health, "callback"));
     for (; row; row = tb_value_next(row))
         put_callback(&sheet, row);
+    if (*text_of(health, "public_url"))
+        sheet_put(&sheet, "public URL", "%s", text_of(health, "public_url"));
     return output_text(&sheet.out);
 }
 

@@ -101,7 +101,8 @@ static void announce(const struct login *login, const struct tb_value *started)
         cli_say("    %s", link);
         return;
     }
-    cli_say("To connect %s, open this in a browser:", login->account);
+    cli_say("To connect %s, open this in a browser%s:", login->account,
+            port > 0 ? "" : ", anywhere");
     cli_say("    %s", link);
     if (port > 0)
         browser_say_tunnel(port);

@@ -89,6 +89,7 @@ static void health_answered(const struct api_request *request, struct message *a
     if (health && may_see_providers(request))
         put_providers(&writer, health);
     callback_put_health(request->context->callback, &writer);
+    json_put_string(&writer, "public_url", callback_public_base(request->context));
     json_writer_end(&writer);
     api_answer(request->web, &body);
 }

@@ -141,7 +141,8 @@ static void unbind_all(struct callback *callback)
 static bool needed(const struct callback *callback)
 {
     const struct logins *logins = callback->context->logins;
-    return callback->system_service || (logins && logins_any_pending(logins));
+    return callback->system_service || callback_public_base(callback->context) ||
+           (logins && logins_any_pending(logins));
 }
 
 /* Arming a timer can only fail for a broken loop, which ends the thread anyway. */
@@ -274,16 +275,14 @@ static const struct callback_listener *find_listener(const struct callback *call
 
 enum callback_reach callback_reach(const struct callback *callback, const char *redirect_uri)
 {
-    return find_listener(callback, redirect_uri) ? CALLBACK_OURS : CALLBACK_ELSEWHERE;
+    bool ours = callback_public_prefix(callback->context, redirect_uri) ||
+                find_listener(callback, redirect_uri);
+    return ours ? CALLBACK_OURS : CALLBACK_ELSEWHERE;
 }
 
-int callback_hold(struct callback *callback, const char *redirect_uri, struct complaint *complaint)
+static int hold_listener(struct callback *callback, const struct callback_listener *listener,
+                         struct complaint *complaint)
 {
-    const struct callback_listener *listener = find_listener(callback, redirect_uri);
-    if (!listener) {
-        complain(complaint, "no listener of the callback leads to %s", redirect_uri);
-        return CALLBACK_NOT_HELD;
-    }
     for (size_t i = 0; i < callback->socket_count; i++) {
         struct callback_socket *socket = &callback->sockets[i];
         if (listener_has(listener, socket))
@@ -293,6 +292,32 @@ int callback_hold(struct callback *callback, const char *redirect_uri, struct co
     if (!problem)
         return 0;
     complain(complaint, "the callback address cannot be held: %s", problem->text);
+    return CALLBACK_NOT_HELD;
+}
+
+/* A port that somebody else holds would be given what the proxy hands on. */
+static int hold_for_proxy(struct callback *callback, struct complaint *complaint)
+{
+    int r = CALLBACK_NOT_HELD;
+    complain(complaint, "the callback has no http address for the reverse proxy before a restart");
+    for (size_t i = 0; i < callback->listener_count; i++) {
+        if (callback->listeners[i].https)
+            continue;
+        r = hold_listener(callback, &callback->listeners[i], complaint);
+        if (r)
+            return r;
+    }
+    return r;
+}
+
+int callback_hold(struct callback *callback, const char *redirect_uri, struct complaint *complaint)
+{
+    if (callback_public_prefix(callback->context, redirect_uri))
+        return hold_for_proxy(callback, complaint);
+    const struct callback_listener *listener = find_listener(callback, redirect_uri);
+    if (listener)
+        return hold_listener(callback, listener, complaint);
+    complain(complaint, "no listener of the callback leads to %s", redirect_uri);
     return CALLBACK_NOT_HELD;
 }
 

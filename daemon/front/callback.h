@@ -2,6 +2,7 @@
 
 /*
  * The loopback callback: its listeners, its routes (/start/NONCE, the redirect paths, /done/ID).
+ * Behind a reverse proxy they are below the path of public_url, and the Host is that of public_url.
  *
  * What a browser sends counts only with the exact Host of one of our addresses, as a GET, and not
  * from inside a frame. Two cookies tie it to a login. The login's own, tb_login_<tag>, has the
@@ -50,6 +51,15 @@ const char *callback_authority(const struct callback *callback,
  * of writer. */
 void callback_put_health(const struct callback *callback, struct json_writer *writer);
 
+/* The reverse proxy's base URL ("https://hr.example.com/oauth", no '/' at its end), under which our
+ * pages can be opened from anywhere; NULL: there is none. The settings' own, so borrowed until the
+ * next reload. */
+const char *callback_public_base(const struct context *context);
+
+/* The path of that base ("/oauth", or "") when the redirect URI is below it; NULL when it is not.
+ */
+const char *callback_public_prefix(const struct context *context, const char *redirect_uri);
+
 enum callback_reach {
     CALLBACK_OURS,
     CALLBACK_ELSEWHERE, /* no listener of ours: only paste can finish a login there */
@@ -60,6 +70,7 @@ enum callback_reach callback_reach(const struct callback *callback, const char *
 
 enum { CALLBACK_NOT_HELD = 1 };
 
-/* Binds the listener of a redirect URI that is CALLBACK_OURS, if it is not bound. Returns 0 or
- * CALLBACK_NOT_HELD (complaint says who has it). */
+/* Binds the listener of a redirect URI that is CALLBACK_OURS, if it is not bound; behind a reverse
+ * proxy all that are plain http, since it may use any. Returns 0 or CALLBACK_NOT_HELD (complaint
+ * says who has it). */
 int callback_hold(struct callback *callback, const char *redirect_uri, struct complaint *complaint);

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "oauth/url.h"
-
 enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
 
 /* The spellings of a loopback host in a Host header, and which address each may arrive at. */
@@ -63,7 +61,7 @@ static bool redirect_spells(const struct callback_socket *socket, const char *na
     return false;
 }
 
-bool callback_origin(const struct callback_socket *socket, const char *host,
+static bool find_own(const struct callback_socket *socket, const char *host,
                      char out[static CALLBACK_ORIGIN_MAX])
 {
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
@@ -83,4 +81,62 @@ bool callback_origin(const struct callback_socket *socket, const char *host,
         return true;
     }
     return false;
+}
+
+/* --- behind a reverse proxy --- */
+
+const char *callback_public_base(const struct context *context)
+{
+    return context->settings->public_url;
+}
+
+/* public_url has no '/' at its end, so that its path is "/" only where it has none. */
+static const char *prefix_of(const char *base, const struct url *url)
+{
+    return strcmp(url->path, "/") == 0 ? "" : base + strlen(base) - strlen(url->path);
+}
+
+const char *callback_public_prefix(const struct context *context, const char *redirect_uri)
+{
+    const char *base = callback_public_base(context);
+    struct url public, redirect;
+    if (!base || !url_parse(base, &public) || !url_parse(redirect_uri, &redirect) ||
+        !url_below(&redirect, &public))
+        return NULL;
+    return prefix_of(base, &public);
+}
+
+/* Whether a Host header means the host and port of an origin. */
+static bool header_means(const char *host, const char *origin, const struct url *url)
+{
+    char with_port[CALLBACK_ORIGIN_MAX + 8];
+    const char *authority = strstr(origin, "//") + 2;
+    uint16_t standard = url->https ? PORT_HTTPS : PORT_HTTP;
+    if (strcasecmp(host, authority) == 0)
+        return true;
+    snprintf(with_port, sizeof with_port, "%s:%u", authority, (unsigned)standard);
+    return url->port == standard && strcasecmp(host, with_port) == 0;
+}
+
+/* The proxy speaks plain http to us; the https sockets are for browsers of this machine. */
+static bool find_public(const struct callback_socket *socket, const char *host,
+                        struct callback_site *ret)
+{
+    const char *base = callback_public_base(socket->callback->context);
+    struct url url;
+    if (!base || socket->https || !url_parse(base, &url))
+        return false;
+    const char *prefix = prefix_of(base, &url);
+    snprintf(ret->prefix, sizeof ret->prefix, "%s", prefix);
+    snprintf(ret->origin, sizeof ret->origin, "%.*s", (int)(strlen(base) - strlen(prefix)), base);
+    return header_means(host, ret->origin, &url);
+}
+
+bool callback_find_site(const struct callback_socket *socket, const char *host,
+                        struct callback_site *ret)
+{
+    if (find_public(socket, host, ret))
+        return true;
+    ret->prefix[0] = '\0';
+    return find_own(socket, host, ret->origin);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "front/callback.h"
 #include "io/web.h"
+#include "oauth/url.h"
 
 /* One address and port; two listeners may share it ("localhost" and "127.0.0.1"). */
 struct callback_socket {
@@ -31,17 +32,23 @@ struct callback {
     struct certificate_facts authority_facts;
 };
 
-enum { CALLBACK_ORIGIN_MAX = 64 };
+enum { CALLBACK_ORIGIN_MAX = URL_HOST_MAX + 32, CALLBACK_PREFIX_MAX = PUBLIC_URL_MAX };
+
+/* Where a request came to: one of our loopback addresses, or the reverse proxy's. */
+struct callback_site {
+    char origin[CALLBACK_ORIGIN_MAX]; /* "http://localhost:8765", "https://hr.example.com" */
+    char prefix[CALLBACK_PREFIX_MAX]; /* before our own paths: "", or public_url's "/oauth" */
+};
 
 /* callback_tls.c: why https is not served well just now; NULL when it is. */
 const char *callback_tls_problem(const struct callback *callback);
 
 /* callback_host.c */
 
-/* Writes the origin ("http://localhost:8765") that a Host header means on this socket; false when
- * it is none of those that are configured. */
-bool callback_origin(const struct callback_socket *socket, const char *host,
-                     char out[static CALLBACK_ORIGIN_MAX]);
+/* The site that a Host header means on this socket; false when it is none of those that are
+ * configured. No other header is believed (X-Forwarded-… least of all). */
+bool callback_find_site(const struct callback_socket *socket, const char *host,
+                        struct callback_site *ret);
 
 /* callback_routes.c: the web_handler of every socket, which is its userdata. */
 void callback_handle(void *socket, struct web_request *request);

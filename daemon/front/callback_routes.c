@@ -68,8 +68,8 @@ static void answer_bare(struct web_request *request, int status)
 
 static void answer_done(struct web_request *request, const struct login *login)
 {
-    char location[sizeof PATH_DONE + LOGIN_ID_SIZE];
-    snprintf(location, sizeof location, PATH_DONE "%s", login->id);
+    char location[CALLBACK_PREFIX_MAX + sizeof PATH_DONE + LOGIN_ID_SIZE];
+    snprintf(location, sizeof location, "%s" PATH_DONE "%s", login->prefix, login->id);
     struct web_answer answer = new_answer(303);
     add_header(&answer, "Location", location);
     web_answer(request, &answer);
@@ -105,9 +105,11 @@ static void send_to_provider(struct web_request *request, const struct login *lo
     CLEANUP(cleanup_buffer) struct buffer own = BUFFER_WITH_MAXIMUM(COOKIE_LINE_MAX);
     CLEANUP(cleanup_buffer) struct buffer browser = BUFFER_WITH_MAXIMUM(COOKIE_LINE_MAX);
     char name[sizeof COOKIE_LOGIN_PREFIX + LOGIN_TAG_SIZE];
+    char start[CALLBACK_PREFIX_MAX + sizeof PATH_START];
     snprintf(name, sizeof name, COOKIE_LOGIN_PREFIX "%s", login->tag);
+    snprintf(start, sizeof start, "%s" PATH_START, login->prefix);
     put_cookie(&own, login, name, login->cookie, login->redirect_path);
-    put_cookie(&browser, login, login_browser_cookie(login), login->browser, PATH_START);
+    put_cookie(&browser, login, login_browser_cookie(login), login->browser, start);
     if (own.failed || browser.failed) {
         answer_notice(request, PAGE_BUSY);
         return;
@@ -119,12 +121,12 @@ static void send_to_provider(struct web_request *request, const struct login *lo
     web_answer(request, &answer);
 }
 
-static void handle_start(struct callback *callback, struct web_request *request, const char *origin,
-                         const char *nonce)
+static void handle_start(struct callback *callback, struct web_request *request,
+                         const struct callback_site *site, const char *nonce)
 {
     struct login *login = NULL;
-    switch (login_open(callback->context->logins, origin, nonce, web_header(request, "Cookie"),
-                       &login)) {
+    switch (login_open(callback->context->logins, site->origin, nonce,
+                       web_header(request, "Cookie"), &login)) {
     case OPENING_GRANTED:
         send_to_provider(request, login);
         break;
@@ -167,10 +169,11 @@ static enum page_result login_result(const struct login *login)
                                                : PAGE_FAILED;
 }
 
-static void handle_done(struct callback *callback, struct web_request *request, const char *id)
+static void handle_done(struct callback *callback, struct web_request *request,
+                        const struct callback_site *site, const char *id)
 {
     const struct login *login = logins_find(callback->context->logins, id);
-    if (!login || login->mode != LOGIN_BROWSER) {
+    if (!login || login->mode != LOGIN_BROWSER || !login_is_at(login, site->origin)) {
         answer_notice(request, PAGE_UNKNOWN_LOGIN);
         return;
     }
@@ -318,26 +321,47 @@ static const char *after(const char *path, const char *prefix)
     return strncmp(path, prefix, length) == 0 ? path + length : NULL;
 }
 
-static void route(struct callback *callback, struct web_request *request, const char *origin)
+/* Our own pages, by what their path below the site's prefix begins with. */
+struct page_route {
+    const char *path;
+    bool acts; /* a GET changes something: HEAD must not */
+    void (*handle)(struct callback *callback, struct web_request *request,
+                   const struct callback_site *site, const char *rest);
+};
+
+static const struct page_route page_routes[] = {
+    { PATH_START, true, handle_start },
+    { PATH_DONE, false, handle_done },
+};
+
+static const struct page_route *find_page(const struct callback_site *site, const char *path,
+                                          const char **ret_rest)
 {
-    const char *path = web_path(request), *rest;
-    /* HEAD must change nothing, so it is never more than a look at /done. */
+    const char *below = after(path, site->prefix);
+    for (size_t i = 0; below && i < sizeof page_routes / sizeof *page_routes; i++)
+        if ((*ret_rest = after(below, page_routes[i].path)))
+            return &page_routes[i];
+    return NULL;
+}
+
+static void route(struct callback *callback, struct web_request *request,
+                  const struct callback_site *site)
+{
+    const char *path = web_path(request), *rest = NULL;
     bool head = strcmp(web_method(request), "HEAD") == 0;
     CLEANUP(cleanup_buffer)
     struct buffer target = BUFFER_WITH_MAXIMUM(CALLBACK_ORIGIN_MAX + WEB_PATH_MAX + 1);
-    buffer_append_text(&target, origin);
+    buffer_append_text(&target, site->origin);
     buffer_append_text(&target, path);
 
     bool redirect = !target.failed && is_redirect_target(callback, buffer_text(&target));
-    rest = after(path, PATH_START);
-    if (head && (redirect || rest))
+    const struct page_route *page = find_page(site, path, &rest);
+    if (head && (redirect || (page && page->acts)))
         answer_bare(request, 200);
     else if (redirect)
         handle_return(callback, request, buffer_text(&target));
-    else if (rest)
-        handle_start(callback, request, origin, rest);
-    else if ((rest = after(path, PATH_DONE)))
-        handle_done(callback, request, rest);
+    else if (page)
+        page->handle(callback, request, site, rest);
     else
         answer_notice(request, PAGE_NOT_FOUND);
 }
@@ -347,8 +371,8 @@ void callback_handle(void *userdata, struct web_request *request)
     struct callback_socket *socket = userdata;
     const char *method = web_method(request);
     const char *host = web_header(request, "Host");
-    char origin[CALLBACK_ORIGIN_MAX];
-    if (!host || !callback_origin(socket, host, origin))
+    struct callback_site site;
+    if (!host || !callback_find_site(socket, host, &site))
         answer_notice(request, PAGE_WRONG_HOST);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         answer_notice(request, PAGE_BAD_METHOD);
@@ -357,5 +381,5 @@ void callback_handle(void *userdata, struct web_request *request)
     else if (!is_document(request))
         answer_notice(request, PAGE_FRAMED);
     else
-        route(socket->callback, request, origin);
+        route(socket->callback, request, &site);
 }

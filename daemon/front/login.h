@@ -80,6 +80,7 @@ struct login {
     char *scope;               /* asked for; NULL: none */
     char *redirect_target;     /* the redirect URI without its query */
     char *redirect_path;
+    char *prefix; /* before our own paths at that origin: "", or public_url's "/oauth" */
 
     struct secret *state;
     struct secret *verifier; /* NULL without PKCE */
@@ -205,6 +206,9 @@ enum login_opening login_open(struct logins *logins, const char *origin, const c
 
 /* True when the header ("a=b; c=d", may be NULL) holds the name with the secret's value. */
 bool cookies_hold(const char *cookies, const char *name, const struct secret *value);
+
+/* True when its redirect URI is at that origin ("http://host:port"). */
+bool login_is_at(const struct login *login, const char *origin);
 
 /* True when it goes through an https address, where cookies are Secure. */
 bool login_is_https(const struct login *login);

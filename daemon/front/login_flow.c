@@ -20,15 +20,18 @@ static int copy_text(const char *text, char **ret)
 
 static int set_redirect(struct login *login)
 {
+    const char *redirect_uri = login->provider->redirect_uri;
+    const char *prefix = callback_public_prefix(logins_context(login->logins), redirect_uri);
     struct url url;
-    if (!url_parse(login->provider->redirect_uri, &url))
+    if (!url_parse(redirect_uri, &url))
         return -EINVAL;
     CLEANUP(cleanup_buffer)
     struct buffer target = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + URL_PATH_MAX + 32);
     url_append_origin(&target, &url);
     buffer_append_text(&target, url.path);
     login->redirect_target = buffer_steal_text(&target);
-    return login->redirect_target ? copy_text(url.path, &login->redirect_path) : -ENOMEM;
+    int r = login->redirect_target ? copy_text(url.path, &login->redirect_path) : -ENOMEM;
+    return r == 0 ? copy_text(prefix ? prefix : "", &login->prefix) : r;
 }
 
 static int make_secrets(struct login *login)
@@ -79,20 +82,24 @@ static int make_start_url(struct login *login)
     if (r < 0)
         return r;
     size_t origin = strlen(login->redirect_target) - strlen(login->redirect_path);
-    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + 128);
+    CLEANUP(cleanup_buffer)
+    struct buffer url = BUFFER_WITH_MAXIMUM(URL_HOST_MAX + PUBLIC_URL_MAX + 128);
     buffer_append(&url, login->redirect_target, origin);
+    buffer_append_text(&url, login->prefix);
     buffer_append_text(&url, "/start/");
     buffer_append_text(&url, secret_reveal(login->start_nonce));
     return url.failed ? -ENOMEM : secret_new(url.data, url.length, &login->start_url);
 }
 
-static struct login *new_login(const struct login_order *order, struct provider *provider)
+static struct login *new_login(struct logins *logins, const struct login_order *order,
+                               struct provider *provider)
 {
     struct login *login = calloc(1, sizeof *login);
     if (!login) {
         provider_free(provider);
         return NULL;
     }
+    login->logins = logins;
     login->provider = provider;
     login->uid = order->uid;
     login->account = *order->account;
@@ -118,7 +125,7 @@ DEFINE_CLEANUP(struct login *, login, login_free)
 int login_begin(struct logins *logins, const struct login_order *order, struct provider *provider,
                 struct login **ret, struct complaint *complaint)
 {
-    CLEANUP(cleanup_login) struct login *login = new_login(order, provider);
+    CLEANUP(cleanup_login) struct login *login = new_login(logins, order, provider);
     if (!login)
         return -ENOMEM;
     if (!login->provider->authorization_endpoint || !login->provider->redirect_uri) {
@@ -185,15 +192,19 @@ bool login_cookie_fits(const struct login *login, const char *cookies)
 
 /* --- opening --- */
 
+bool login_is_at(const struct login *login, const char *origin)
+{
+    size_t length = strlen(origin);
+    return strncmp(login->redirect_target, origin, length) == 0 &&
+           strcmp(login->redirect_target + length, login->redirect_path) == 0;
+}
+
 static struct login *find_start(const struct logins *logins, const char *origin, const char *nonce)
 {
-    for (struct login *login = logins_newest(logins); login; login = login->next) {
-        size_t origin_length = strlen(origin);
+    for (struct login *login = logins_newest(logins); login; login = login->next)
         if (login->start_nonce && secret_equal_bytes(login->start_nonce, nonce, strlen(nonce)) &&
-            strncmp(login->redirect_target, origin, origin_length) == 0 &&
-            strcmp(login->redirect_target + origin_length, login->redirect_path) == 0)
+            login_is_at(login, origin))
             return login;
-    }
     return NULL;
 }
 

@@ -75,6 +75,7 @@ struct login *login_free(struct login *login)
     free(login->scope);
     free(login->redirect_target);
     free(login->redirect_path);
+    free(login->prefix);
     secret_free(login->state);
     secret_free(login->verifier);
     secret_free(login->nonce);

@@ -19,10 +19,6 @@ static bool asks_for_a_unit(const struct access_rule *rule)
 
 int refuse_unsupported(const struct settings *settings, struct complaint *complaint)
 {
-    if (settings->public_url) {
-        complain(complaint, "callback: public_url is not supported by this version");
-        return SETTINGS_INVALID;
-    }
     for (size_t i = 0; i < settings->provider_count; i++) {
         const char *what = unsupported_in(settings->providers[i]);
         if (!what)

@@ -150,6 +150,17 @@ bool url_is_safe(const struct url *url)
     return url->https || url_host_is_loopback(url->host);
 }
 
+const char *url_below(const struct url *url, const struct url *base)
+{
+    size_t length = strlen(base->path);
+    while (length > 0 && base->path[length - 1] == '/')
+        length--;
+    bool below = url->https == base->https && url->port == base->port &&
+                 strcmp(url->host, base->host) == 0 &&
+                 strncmp(url->path, base->path, length) == 0 && url->path[length] == '/';
+    return below ? url->path + length : NULL;
+}
+
 void url_append_origin(struct buffer *out, const struct url *url)
 {
     bool ipv6 = strchr(url->host, ':') != NULL;

@@ -27,6 +27,11 @@ bool url_host_is_loopback(const char *host);
 /* https, or http to a loopback host: what may be sent a secret. */
 bool url_is_safe(const struct url *url);
 
+/* What follows base's path in url's, from its '/' on ("/cb" of "https://host/a/cb" and
+ * "https://host/a"); NULL when url is at another origin or not below. A last '/' of base says
+ * nothing. Points into url. */
+const char *url_below(const struct url *url, const struct url *base);
+
 /* "scheme://host[:port]" appended; the port only where it is not the scheme's own. */
 void url_append_origin(struct buffer *out, const struct url *url);
 

@@ -15,26 +15,35 @@ struct landing {
     char path[URL_PATH_MAX + 1];
 };
 
-static bool is_public(const struct settings *settings, const struct url *url)
+static bool has_listener_port(const struct settings *settings, const struct url *url)
 {
-    struct url public;
-    return settings->public_url != NULL && url_parse(settings->public_url, &public) &&
-           public.https == url->https && public.port == url->port &&
-           strcmp(public.host, url->host) == 0;
-}
-
-/* Whether a redirect to url reaches our callback. Another machine's page does not: people paste
- * the address they land on there. */
-static bool is_ours(const struct settings *settings, const struct url *url)
-{
-    if (is_public(settings, url))
-        return true;
     if (!url_host_is_loopback(url->host))
         return false;
     for (size_t i = 0; i < settings->listener_count; i++)
         if (settings->listeners[i].port == url->port)
             return true;
     return false;
+}
+
+/* The path by which a redirect to url reaches our callback, without public_url's own; NULL when it
+ * does not. Another machine's page does not: people paste the address they land on there. */
+static const char *path_of_ours(const struct settings *settings, const struct url *url)
+{
+    struct url public;
+    const char *below = settings->public_url != NULL && url_parse(settings->public_url, &public)
+                            ? url_below(url, &public)
+                            : NULL;
+    return below == NULL && has_listener_port(settings, url) ? url->path : below;
+}
+
+/* The host of public_url is the proxy's, which hands on what is below public_url alone. */
+static bool misses_public_url(const struct settings *settings, const struct url *url)
+{
+    struct url public;
+    if (settings->public_url == NULL || !url_parse(settings->public_url, &public))
+        return false;
+    public.path[0] = '\0';
+    return url_below(url, &public) != NULL && path_of_ours(settings, url) == NULL;
 }
 
 static bool is_reserved(const char *path)
@@ -86,10 +95,16 @@ static int collect(const struct settings_text *text, const struct settings *sett
     for (size_t i = 0; i < settings->provider_count; i++) {
         const struct provider *provider = settings->providers[i];
         struct url url;
-        if (provider->redirect_uri == NULL || !url_parse(provider->redirect_uri, &url) ||
-            !is_ours(settings, &url))
+        if (provider->redirect_uri == NULL || !url_parse(provider->redirect_uri, &url))
             continue;
-        if (is_reserved(url.path))
+        if (misses_public_url(settings, &url))
+            return complain_provider(text, provider, complaint,
+                                     ", which is at the proxy, but not below public_url ",
+                                     settings->public_url);
+        const char *path = path_of_ours(settings, &url);
+        if (path == NULL)
+            continue;
+        if (is_reserved(path))
             return complain_provider(text, provider, complaint,
                                      ", whose path is one of the callback's own pages", "");
         landings[count].provider = provider;
@@ -99,16 +114,47 @@ static int collect(const struct settings_text *text, const struct settings *sett
     return 0;
 }
 
+static bool has_plain_listener(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (!settings->listeners[i].https)
+            return true;
+    return false;
+}
+
+static int check_public_url(const struct settings_text *text, const struct settings *settings,
+                            struct complaint *complaint)
+{
+    struct url url;
+    if (settings->public_url == NULL || !url_parse(settings->public_url, &url))
+        return 0;
+    const struct section *section = text_single(text, &callback_section);
+    const struct setting *setting = section_find(section, "public_url");
+    if (!has_plain_listener(settings))
+        return complain_setting(complaint, setting,
+                                "needs an http:// address in listen, to which the reverse proxy "
+                                "hands requests on");
+    if (has_listener_port(settings, &url))
+        return complain_setting(complaint, setting,
+                                "has port %u of this callback's own listen: the reverse proxy's "
+                                "address is wanted",
+                                url.port);
+    return 0;
+}
+
 int settings_check(const struct settings_text *text, const struct settings *settings,
                    struct complaint *complaint)
 {
     size_t count = 0;
+    int r = check_public_url(text, settings, complaint);
+    if (r != 0)
+        return r;
     struct landing *landings = calloc(settings->provider_count + 1, sizeof(*landings));
     if (landings == NULL) {
         complain(complaint, "out of memory");
         return SETTINGS_INVALID;
     }
-    int r = collect(text, settings, landings, &count, complaint);
+    r = collect(text, settings, landings, &count, complaint);
     if (r == 0 && count > 1)
         qsort(landings, count, sizeof(*landings), compare_landings);
     if (r == 0)

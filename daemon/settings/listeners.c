@@ -1,4 +1,4 @@
-/* The callback's addresses and its certificate. */
+/* The callback's addresses, the reverse proxy's before it, and its certificate. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "oauth/url.h"
 #include "settings/sections.h"
+#include "settings/values.h"
 
 enum { LISTENERS_MAX = 8, DEFAULT_PORT = 8765 };
 
@@ -107,4 +108,46 @@ int take_certificate(const struct key *key, const struct setting *setting, void 
     settings->certificate_key = pair ? strdup(setting->values[1]) : NULL;
     bool all = settings->certificate != NULL && (!pair || settings->certificate_key != NULL);
     return all ? 0 : -ENOMEM;
+}
+
+/* Proxies and browsers rewrite other paths ("%61", "//", "/../"), and then no prefix fits. */
+static bool path_is_plain(const char *path)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    return path[strspn(path, plain)] == '\0' && strstr(path, "//") == NULL &&
+           strstr(path, "/.") == NULL;
+}
+
+static int normalize(const struct url *url, char **ret)
+{
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PUBLIC_URL_MAX);
+    size_t length = strlen(url->path);
+    while (length > 0 && url->path[length - 1] == '/')
+        length--;
+    url_append_origin(&text, url);
+    buffer_append(&text, url->path, length);
+    free(*ret);
+    *ret = buffer_steal_text(&text);
+    return *ret != NULL ? 0 : -ENOMEM;
+}
+
+int take_public_url(const struct key *key, const struct setting *setting, void *into,
+                    struct complaint *complaint)
+{
+    struct settings *settings = into;
+    struct url url;
+    /* So that what is left to fail in normalize() is memory. */
+    if (strlen(setting->values[0]) >= PUBLIC_URL_MAX)
+        return complain_setting(complaint, setting, "is longer than %d bytes", PUBLIC_URL_MAX - 1);
+    int r = take_url(key, setting, into, complaint);
+    if (r != 0)
+        return r;
+    if (!url_parse(settings->public_url, &url) || url.query != NULL)
+        return complain_setting(complaint, setting, "must not hold \"?\"");
+    if (!path_is_plain(url.path))
+        return complain_setting(complaint, setting,
+                                "wants a path of letters, digits and \"-_~/.\" only, without "
+                                "\"//\" and \"/.\"");
+    return normalize(&url, &settings->public_url);
 }

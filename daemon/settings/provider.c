@@ -91,10 +91,7 @@ static void append_own_base(struct buffer *out, const struct settings *settings)
 {
     const struct callback_listener *listener = own_listener(settings);
     if (settings->public_url != NULL) {
-        size_t length = strlen(settings->public_url);
-        while (length > 0 && settings->public_url[length - 1] == '/')
-            length--;
-        buffer_append(out, settings->public_url, length);
+        buffer_append_text(out, settings->public_url);
     } else if (listener != NULL && listener->https) {
         buffer_append_format(out, "https://localhost:%u", listener->port);
     } else if (listener != NULL) {

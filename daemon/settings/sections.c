@@ -14,7 +14,7 @@ static const struct key broker_keys[] = {
 static const struct key callback_keys[] = {
     { .name = "listen", .list = true, .take = take_listeners },
     { .name = "certificate", .list = true, .take = take_certificate },
-    { .name = "public_url", .take = take_url, AT(settings, public_url) },
+    { .name = "public_url", .take = take_public_url, AT(settings, public_url) },
 };
 
 static const struct key access_keys[] = {

@@ -17,7 +17,7 @@ extern const struct grammar grammar_of_files;
 extern const struct grammar grammar_of_presets;
 
 /* Keys whose meaning another file knows. */
-take_function take_listeners, take_certificate;
+take_function take_listeners, take_certificate, take_public_url;
 take_function take_globs, take_who, take_may;
 take_function take_key_source;
 
@@ -68,3 +68,7 @@ int settings_check(const struct settings_text *text, const struct settings *sett
 
 /* The section of a provider; NULL when there is none. */
 const struct section *text_provider(const struct settings_text *text, const char *name);
+
+/* The first section of a kind that stands once, in the main file; NULL when there is none. */
+const struct section *text_single(const struct settings_text *text,
+                                  const struct section_kind *kind);

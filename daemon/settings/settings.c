@@ -40,9 +40,7 @@ const struct section *text_provider(const struct settings_text *text, const char
     return NULL;
 }
 
-/* The first section of a kind that stands once, in the main file. */
-static const struct section *first_of(const struct settings_text *text,
-                                      const struct section_kind *kind)
+const struct section *text_single(const struct settings_text *text, const struct section_kind *kind)
 {
     const struct config_file *file = text->files[0];
     for (size_t i = 0; i < file->count; i++)
@@ -56,7 +54,7 @@ static int take_single(const struct parse *parse, const struct section *section)
     if (section->file != parse->text->files[0])
         return complain_section(parse->complaint, section, "belongs in %s",
                                 parse->text->files[0]->path);
-    const struct section *first = first_of(parse->text, section->kind);
+    const struct section *first = text_single(parse->text, section->kind);
     if (section != first)
         return complain_section(parse->complaint, section, "is there twice (first in line %u)",
                                 first->line);

@@ -16,7 +16,7 @@
 #include "oauth/provider.h"
 
 enum { SETTINGS_FILE_MAX = 1024 * 1024, SETTINGS_PROVIDERS_MAX = 1000, SETTINGS_RULES_MAX = 1000 };
-enum { SETTINGS_INVALID = 1 };
+enum { SETTINGS_INVALID = 1, PUBLIC_URL_MAX = 512 };
 
 /* What a rule allows; bits. */
 enum may {
@@ -66,7 +66,7 @@ struct settings {
     size_t listener_count;
     char *certificate;
     char *certificate_key;
-    char *public_url;
+    char *public_url; /* "https://host[:port][/path]", no '/' at its end; NULL: no reverse proxy */
 
     struct provider **providers; /* sorted by name */
     size_t provider_count;

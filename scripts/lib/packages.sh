@@ -6,7 +6,7 @@ packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicro
 packages_demo="$packages_build curl"
 packages_test="$packages_build curl libcmocka-dev python3-pytest python3-pytest-xdist python3-jsonschema
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
-  libnss3-tools ca-certificates
+  libnss3-tools ca-certificates nginx-light
   nodejs util-linux man-db"
 
 # Node.js packages that bring npm along conflict with Debian's own npm.

@@ -215,7 +215,7 @@ def _token(sandbox):
 def test_blocks_are_found():
     assert len(SHELL_BLOCKS) >= 7 and len(CONF_BLOCKS) >= 3
     assert {block.language for block in ALL_BLOCKS} <= {
-        "sh", "conf", "json", "python", "js", "c", "sql", "text", "mermaid"}
+        "sh", "conf", "json", "python", "js", "c", "sql", "text", "mermaid", "nginx"}
 
 
 def test_not_run_is_up_to_date():
@@ -272,7 +272,6 @@ def test_limits_of_providers(key, sandbox):
 
 
 @pytest.mark.parametrize("section", [
-    'callback { public_url = "https://example.com" }',
     'access a { accounts = {"*/*"} who = {"unit:a.service"} may = {"token"} }'])
 def test_limits_of_sections(section, sandbox):
     sandbox.config.write_text(CONF_BLOCKS[0].text + section + "\n", encoding="utf-8")

@@ -115,7 +115,8 @@ class Authority:
         with self._lock:
             code = tokens.new_refresh_token(replace(self.dialect, refresh_form="hex"))
             self._codes[code] = Code(grant, redirect_uri, challenge)
-            self.ledger.write("code_issued", user=grant.user, grant=grant.number,
+            self.ledger.write("code_issued", user=grant.user, redirect_uri=redirect_uri,
+                              grant=grant.number,
                               code=fingerprint(code), pkce=bool(challenge))
             return code
 

@@ -10,13 +10,13 @@ import threading
 from .binaries import BUILD
 
 
-def self_signed(folder, name="cert"):
-    """A certificate for localhost that is its own authority: (certificate, key)."""
+def self_signed(folder, name="cert", host="localhost"):
+    """A certificate for that host that is its own authority: (certificate, key)."""
     pair = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-keyout", pair[1], "-out", pair[0], "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+         "-nodes", "-keyout", pair[1], "-out", pair[0], "-days", "2", "-subj", f"/CN={host}",
+         "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1"], check=True, capture_output=True)
     return pair
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 
@@ -12,9 +13,11 @@ class RawReply:
     text: str
 
 
-def send_raw(port, request, address="127.0.0.1"):
-    """Sends the bytes; returns the reply, or None where the connection was closed without one."""
-    with socket.create_connection((address, port), timeout=10) as connection:
+def send_raw(port, request, address="127.0.0.1", wrap=nullcontext):
+    """Sends the bytes; returns the reply, or None where the connection was closed without one.
+    wrap: makes a TLS connection of a plain one."""
+    with (socket.create_connection((address, port), timeout=10) as plain,
+          wrap(plain) as connection):
         connection.sendall(request)
         reply = http.client.HTTPResponse(connection)
         try:

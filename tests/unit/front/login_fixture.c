@@ -81,6 +81,14 @@ void fixture_stop(struct fixture *f)
         provider_free(f->providers[i]);
 }
 
+void fixture_go_public(struct fixture *f, const char *public_url)
+{
+    (void)snprintf(f->public_url, sizeof(f->public_url), "%s", public_url);
+    f->settings.public_url = f->public_url;
+    if (f->context.callback)
+        callback_update(f->context.callback);
+}
+
 struct login *fixture_begin(struct fixture *f, size_t provider, enum login_mode mode)
 {
     struct account_name account;

@@ -28,11 +28,15 @@ struct fixture {
     struct callback_listener listener;
     struct provider *providers[FIXTURE_PROVIDERS];
     struct context context;
+    char public_url[64];
 };
 
 /* port: of the redirect URIs and of the one listener, http://127.0.0.1:port. */
 void fixture_start(struct fixture *f, uint16_t port);
 void fixture_stop(struct fixture *f);
+
+/* A reverse proxy stands in front from now on, at that address, as after a reload. */
+void fixture_go_public(struct fixture *f, const char *public_url);
 
 /* A login of uid 1000 at that provider, with the label "acme". */
 struct login *fixture_begin(struct fixture *f, size_t provider, enum login_mode mode);

@@ -131,6 +131,76 @@ static void test_reach(void **state)
     fixture_stop(&f);
 }
 
+/* Behind a reverse proxy: what is below public_url is ours, by any plain listener. */
+static void test_public_reach(void **state)
+{
+    static const struct {
+        const char *uri;
+        const char *prefix;
+        enum callback_reach reach;
+    } rows[] = {
+        { "https://hr.example/oauth/callback/x", "/oauth", CALLBACK_OURS },
+        { "https://hr.example:443/oauth/x", "/oauth", CALLBACK_OURS },
+        { "https://hr.example/oauth", NULL, CALLBACK_ELSEWHERE },
+        { "https://hr.example/oauth2/x", NULL, CALLBACK_ELSEWHERE },
+        { "http://hr.example/oauth/x", NULL, CALLBACK_ELSEWHERE },
+        { "https://evil.example/oauth/x", NULL, CALLBACK_ELSEWHERE },
+        { "nonsense", NULL, CALLBACK_ELSEWHERE },
+    };
+    struct fixture f;
+    struct complaint complaint = { "" };
+    char uri[64];
+    fixture_start(&f, free_port());
+    fixture_go_public(&f, "https://hr.example/oauth");
+    assert_int_equal(callback_new(&f.context, false, &f.context.callback), 0);
+    assert_string_equal(callback_public_base(&f.context), "https://hr.example/oauth");
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        const char *prefix = callback_public_prefix(&f.context, rows[i].uri);
+        if (callback_reach(f.context.callback, rows[i].uri) != rows[i].reach ||
+            (rows[i].prefix ? !prefix || strcmp(prefix, rows[i].prefix) != 0 : prefix != NULL))
+            fail_row(i, rows[i].uri);
+    }
+    (void)snprintf(uri, sizeof(uri), "http://127.0.0.1:%u/x", (unsigned)f.port);
+    assert_int_equal(callback_reach(f.context.callback, uri), CALLBACK_OURS);
+    assert_null(callback_public_prefix(&f.context, uri));
+    assert_int_equal(callback_hold(f.context.callback, rows[0].uri, &complaint), 0);
+    fixture_go_public(&f, "https://hr.example");
+    assert_string_equal(callback_public_prefix(&f.context, "https://hr.example/x"), "");
+    fixture_stop(&f);
+}
+
+/* A login would hand its code to whoever has the port that the proxy uses. */
+static void test_public_port_is_taken(void **state)
+{
+    struct fixture f;
+    struct complaint complaint = { "" };
+    struct callback_listener listeners[] = {
+        { .address = "127.0.0.1" },
+        { .address = "127.0.0.1" },
+    };
+    fixture_start(&f, free_port());
+    listeners[0].port = f.port;
+    listeners[1].port = free_port();
+    fixture_go_public(&f, "https://hr.example/oauth");
+    f.settings.listeners = listeners;
+    f.settings.listener_count = LENGTH_OF(listeners);
+    int holder = hold_port(listeners[1].port);
+    assert_int_equal(callback_new(&f.context, false, &f.context.callback), 0);
+    const char *redirect = "https://hr.example/oauth/callback/x";
+    assert_int_equal(callback_hold(f.context.callback, redirect, &complaint), CALLBACK_NOT_HELD);
+    assert_non_null(strstr(complaint.text, "cannot be held"));
+    assert_int_equal(close(holder), 0);
+    assert_int_equal(callback_hold(f.context.callback, redirect, &complaint), 0);
+    f.context.callback = callback_free(f.context.callback);
+
+    /* The listeners of a reload come with the next start. */
+    f.settings.listener_count = 0;
+    assert_int_equal(callback_new(&f.context, false, &f.context.callback), 0);
+    assert_int_equal(callback_hold(f.context.callback, redirect, &complaint), CALLBACK_NOT_HELD);
+    assert_non_null(strstr(complaint.text, "restart"));
+    fixture_stop(&f);
+}
+
 /* "localhost" is both families, and shares a socket with "127.0.0.1". */
 static void test_localhost(void **state)
 {
@@ -212,6 +282,8 @@ int main(void)
         cmocka_unit_test(test_held_while_pending),
         cmocka_unit_test(test_port_is_taken),
         cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_public_reach),
+        cmocka_unit_test(test_public_port_is_taken),
         cmocka_unit_test(test_localhost),
         cmocka_unit_test(test_certificate),
     };

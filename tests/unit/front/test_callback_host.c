@@ -83,11 +83,78 @@ static void test_localhost_hosts(void **state)
     world_walk(false, localhost_walk);
 }
 
+static int public_hosts(struct world *w)
+{
+    static const struct {
+        const char *host;
+        int status;
+    } rows[] = {
+        { "hr.example", 404 },      { "HR.example", 404 },      { "hr.example:443", 404 },
+        { "hr.example:80", 421 },   { "hr.example:8765", 421 }, { "hr.example:", 421 },
+        { "hr.example.", 421 },     { "www.hr.example", 421 },  { "hr.example/oauth", 421 },
+        { "a@hr.example", 421 },    { "localhost:443", 421 },   { "hr.exampl", 421 },
+        { "hr.example,evil", 421 }, { "hr.example:0443", 421 },
+    };
+    struct reply reply;
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        world_fetch(w, "GET", "/oauth/nothing", rows[i].host, "X-Forwarded-Host: hr.example\r\n",
+                    &reply);
+        if (reply.status != rows[i].status)
+            return (int)(__LINE__ * 100 + (int)i);
+    }
+    world_fetch(w, "GET", "/nothing", NULL, NULL, &reply);
+    CHECK(reply.status == 404);
+    return 0;
+}
+
+static void go_public(struct world *w)
+{
+    fixture_go_public(&w->f, "https://hr.example/oauth");
+}
+
+static int public_walk(struct world *w)
+{
+    CHECK(client_connect(w->f.port) < 0);
+    world_on_loop(w, go_public); /* is held from now on, without any login */
+    CHECK(public_hosts(w) == 0);
+    return 0;
+}
+
+static void test_public_hosts(void **state)
+{
+    world_walk(false, public_walk);
+}
+
+static void go_public_at_a_port(struct world *w)
+{
+    fixture_go_public(&w->f, "http://localhost:9000");
+}
+
+static int public_port_walk(struct world *w)
+{
+    struct reply reply;
+    world_on_loop(w, go_public_at_a_port);
+    world_fetch(w, "GET", "/nothing", "localhost:9000", NULL, &reply);
+    CHECK(reply.status == 404);
+    world_fetch(w, "GET", "/nothing", "localhost", NULL, &reply);
+    CHECK(reply.status == 421);
+    world_fetch(w, "GET", "/nothing", "localhost:80", NULL, &reply);
+    CHECK(reply.status == 421);
+    return 0;
+}
+
+static void test_public_port(void **state)
+{
+    world_walk(false, public_port_walk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_localhost_hosts),
+        cmocka_unit_test(test_public_hosts),
+        cmocka_unit_test(test_public_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,97 @@ static void test_whole_login(void **state)
     world_walk(false, whole_login);
 }
 
+static void go_public(struct world *w)
+{
+    struct provider *zenegy = w->f.providers[PROVIDER_ZENEGY];
+    fixture_go_public(&w->f, "https://hr.example/oauth");
+    free(zenegy->redirect_uri);
+    zenegy->redirect_uri = strdup("https://hr.example/oauth/callback/zenegy");
+}
+
+/* A GET as the reverse proxy hands it on. */
+static void get_public(struct world *w, const char *path, struct reply *reply)
+{
+    char header[FIXTURE_TEXT_MAX + 16];
+    (void)snprintf(header, sizeof(header), "Cookie: %s\r\n", w->cookies);
+    world_fetch(w, "GET", path, "hr.example", header, reply);
+}
+
+static int public_login(struct world *w)
+{
+    struct reply reply;
+    char start[128], back[256], done[128];
+    world_on_loop(w, go_public);
+    world_begin(w, PROVIDER_ZENEGY, LOGIN_BROWSER);
+    (void)snprintf(start, sizeof(start), "/oauth/start/%s", w->nonce);
+    get_public(w, start, &reply);
+    CHECK(reply.status == 303);
+    CHECK(reply_says(&reply, "; Path=/oauth/callback/zenegy; Max-Age=600; HttpOnly; SameSite=Lax; "
+                             "Secure\r\n"));
+    CHECK(reply_says(&reply, "Set-Cookie: __Secure-tb_browser="));
+    CHECK(reply_says(&reply, "; Path=/oauth/start/; Max-Age=600; HttpOnly; SameSite=Lax; "
+                             "Secure\r\n"));
+    world_on_loop(w, world_look);
+    (void)snprintf(back, sizeof(back), "/oauth/callback/zenegy?code=abc&state=%s", w->state);
+    (void)snprintf(done, sizeof(done), "/oauth/done/%s", w->id);
+    /* Not by the loopback address, and not without the prefix. */
+    world_get(w, back, w->cookies, &reply);
+    CHECK(reply.status == 404);
+    get_public(w, back + strlen("/oauth"), &reply);
+    CHECK(reply.status == 404);
+    get_public(w, start + strlen("/oauth"), &reply);
+    CHECK(reply.status == 404);
+    world_get(w, done, NULL, &reply);
+    CHECK(reply.status == 404);
+    world_get(w, done + strlen("/oauth"), NULL, &reply);
+    CHECK(reply.status == 404);
+    CHECK(w->asked == 0);
+
+    get_public(w, back, &reply);
+    CHECK(reply.status == 303 && reply_says(&reply, "Location: /oauth/done/"));
+    CHECK(w->asked == 1);
+    get_public(w, done, &reply);
+    CHECK(reply.status == 200 && reply_says(&reply, "<h1>zenegy is connected</h1>"));
+    return 0;
+}
+
+static void test_public_login(void **state)
+{
+    world_walk(false, public_login);
+}
+
+/* And the other way round. */
+static int loopback_login_at_the_public_name(struct world *w)
+{
+    struct reply reply;
+    char path[256];
+    world_on_loop(w, go_public);
+    world_begin(w, PROVIDER_ABSENT, LOGIN_BROWSER);
+    world_open_start(w, NULL, &reply);
+    CHECK(reply.status == 303 && reply_says(&reply, "; Path=/start/;"));
+    for (int prefixed = 0; prefixed < 2; prefixed++) {
+        const char *prefix = prefixed ? "/oauth" : "";
+        (void)snprintf(path, sizeof(path), "%s/start/%s", prefix, w->nonce);
+        get_public(w, path, &reply);
+        CHECK(reply.status == 404);
+        (void)snprintf(path, sizeof(path), "%s/done/%s", prefix, w->id);
+        get_public(w, path, &reply);
+        CHECK(reply.status == 404);
+        (void)snprintf(path, sizeof(path), "%s/callback/absent?code=abc", prefix);
+        get_public(w, path, &reply);
+        CHECK(reply.status == 404);
+    }
+    CHECK(w->asked == 0);
+    world_get(w, "/callback/absent?code=abc", w->cookies, &reply);
+    CHECK(reply.status == 303 && reply_says(&reply, "Location: /done/"));
+    return 0;
+}
+
+static void test_loopback_login_at_the_public_name(void **state)
+{
+    world_walk(false, loopback_login_at_the_public_name);
+}
+
 static int two_browsers(struct world *w)
 {
     struct reply reply;
@@ -308,11 +399,17 @@ static void test_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_login),   cmocka_unit_test(test_two_browsers),
-        cmocka_unit_test(test_not_granted),   cmocka_unit_test(test_refused_answers),
-        cmocka_unit_test(test_without_state), cmocka_unit_test(test_waits_for_the_exchange),
-        cmocka_unit_test(test_paste_page),    cmocka_unit_test(test_methods_and_frames),
+        cmocka_unit_test(test_whole_login),
+        cmocka_unit_test(test_two_browsers),
+        cmocka_unit_test(test_not_granted),
+        cmocka_unit_test(test_refused_answers),
+        cmocka_unit_test(test_without_state),
+        cmocka_unit_test(test_waits_for_the_exchange),
+        cmocka_unit_test(test_paste_page),
+        cmocka_unit_test(test_methods_and_frames),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_public_login),
+        cmocka_unit_test(test_loopback_login_at_the_public_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,6 +161,33 @@ static void joins_queries(void **state)
     assert_string_equal(url_query_joint("https://h/x?a=b&"), "");
 }
 
+static void says_what_is_below(void **state)
+{
+    static const struct {
+        const char *text, *base, *below;
+    } rows[] = {
+        { "https://h/oauth/cb", "https://h/oauth", "/cb" },
+        { "https://h/oauth/cb?x=y", "https://H:443/oauth/", "/cb" },
+        { "https://h/cb", "https://h", "/cb" },
+        { "https://h", "https://h", "/" },
+        { "https://h/oauth/", "https://h/oauth", "/" },
+        { "https://h/oauth", "https://h/oauth", NULL },
+        { "https://h/oauth2/cb", "https://h/oauth", NULL },
+        { "https://h/OAUTH/cb", "https://h/oauth", NULL },
+        { "https://h/cb", "https://h/oauth", NULL },
+        { "http://h/oauth/cb", "https://h/oauth", NULL },
+        { "https://h:8443/oauth/cb", "https://h/oauth", NULL },
+        { "https://h.example/oauth/cb", "https://h/oauth", NULL },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        struct url url, base;
+        assert_true(url_parse(rows[i].text, &url) && url_parse(rows[i].base, &base));
+        const char *below = url_below(&url, &base);
+        if (rows[i].below ? !below || strcmp(below, rows[i].below) != 0 : below != NULL)
+            fail_msg("row %zu: %s", i, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +196,7 @@ int main(void)
         cmocka_unit_test(knows_what_is_safe),
         cmocka_unit_test(appends_origins),
         cmocka_unit_test(joins_queries),
+        cmocka_unit_test(says_what_is_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

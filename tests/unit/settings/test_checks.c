@@ -40,6 +40,31 @@ static const struct check_row rows[] = {
           P("b", AT("http://127.0.0.1:8765/cb")),
       "3: provider \"b\" has redirect_uri http://127.0.0.1:8765/cb, on one path with (both would "
       "need iss = promised) provider a" },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P(
+          "a", AT("https://hr.example/oauth/cb")) P("b", AT("http://127.0.0.1:8765/cb")),
+      NULL },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P("a", "")
+          P("b", AT("https://hr.example/oauth/callback/a")),
+      "3: provider \"b\" has redirect_uri https://hr.example/oauth/callback/a, on one path with "
+      "(both would need iss = promised) provider a" },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P(
+          "a", AT("https://hr.example/oauth2/cb")),
+      "2: provider \"a\" has redirect_uri https://hr.example/oauth2/cb, which is at the proxy, but "
+      "not below public_url https://hr.example/oauth" },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P(
+          "a", AT("https://hr.example:8443/cb")) P("b", AT("https://other.example/cb")),
+      NULL },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P(
+          "a", AT("https://hr.example/oauth/start/x")),
+      "2: provider \"a\" has redirect_uri https://hr.example/oauth/start/x, whose path is one of "
+      "the callback's own pages" },
+    { "callback { public_url = 'https://hr.example/oauth' }\n" P(
+          "a", AT("http://127.0.0.1:8765/done/x")),
+      "2: provider \"a\" has redirect_uri http://127.0.0.1:8765/done/x, whose path is one of the "
+      "callback's own pages" },
+    { "callback { public_url = 'https://hr.example/start' }\n" P("a",
+                                                                 AT("https://hr.example/start/cb")),
+      NULL },
     { P("a", AT("http://127.0.0.1:8765/start/x")),
       "1: provider \"a\" has redirect_uri http://127.0.0.1:8765/start/x, whose path is one of the "
       "callback's own pages" },

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "support.h"
 
 struct listener_row {
@@ -43,6 +45,33 @@ static const struct listener_row rows[] = {
       "1: certificate wants \"auto\", or {certificate, key} as absolute paths" },
     { "callback { public_url = 'http://hr.example' }",
       "1: public_url must be https (plain http goes to loopback hosts only)" },
+    { "callback { public_url = 'http://localhost:9000' }", NULL },
+    { "callback { public_url = 'https://hr.example:8443/a-b/c_d.e~/' }", NULL },
+    { "callback { public_url = 'hr.example' }",
+      "1: public_url is no address such as \"https://host/path\" (no user, no \"#\")" },
+    { "callback { public_url = 'https://hr.example/oauth#x' }",
+      "1: public_url is no address such as \"https://host/path\" (no user, no \"#\")" },
+    { "callback { public_url = 'https://hr.example/oauth?x=y' }",
+      "1: public_url must not hold \"?\"" },
+    { "callback { public_url = 'https://hr.example/o%61uth' }",
+      "1: public_url wants a path of letters, digits and \"-_~/.\" only, without \"//\" and "
+      "\"/.\"" },
+    { "callback { public_url = 'https://hr.example/a//b' }",
+      "1: public_url wants a path of letters, digits and \"-_~/.\" only, without \"//\" and "
+      "\"/.\"" },
+    { "callback { public_url = 'https://hr.example/a/../b' }",
+      "1: public_url wants a path of letters, digits and \"-_~/.\" only, without \"//\" and "
+      "\"/.\"" },
+    /* Nowhere to hand on to; a listener itself is no proxy. */
+    { "callback {\nlisten = {}\npublic_url = 'https://hr.example' }",
+      "3: public_url needs an http:// address in listen, to which the reverse proxy hands requests "
+      "on" },
+    { "callback { public_url = 'https://hr.example' listen = {'https://localhost:1'} }",
+      "1: public_url needs an http:// address in listen, to which the reverse proxy hands requests "
+      "on" },
+    { "callback { public_url = 'http://localhost:8765/oauth' }",
+      "1: public_url has port 8765 of this callback's own listen: the reverse proxy's address is "
+      "wanted" },
     { "callback {}\n\ncallback {}", "3: callback is there twice (first in line 1)" },
 };
 
@@ -82,6 +111,33 @@ static void has_one_by_default(void **state)
     assert_null(settings->public_url);
 }
 
+static void normalizes_public_url(void **state)
+{
+    static const char *const pairs[][2] = {
+        { "https://HR.example:443/oauth/", "https://hr.example/oauth" },
+        { "https://hr.example", "https://hr.example" },
+        { "https://hr.example:8443/", "https://hr.example:8443" },
+        { "http://[::1]:9000/a/b", "http://[::1]:9000/a/b" },
+    };
+    for (size_t i = 0; i < LENGTH_OF(pairs); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "callback { public_url = '%s' }", pairs[i][0]);
+        CLEANUP(cleanup_settings) struct settings *settings = parsed(text);
+        assert_string_equal(settings->public_url, pairs[i][1]);
+    }
+}
+
+static void caps_public_url(void **state)
+{
+    char text[PUBLIC_URL_MAX + 64], path[PUBLIC_URL_MAX + 1] = "";
+    memset(path, 'a', PUBLIC_URL_MAX - 1 - strlen("https://hr.example/"));
+    (void)snprintf(text, sizeof text, "callback { public_url = 'https://hr.example/%s' }", path);
+    check_row(0, text, NULL);
+    path[strlen(path)] = 'a';
+    (void)snprintf(text, sizeof text, "callback { public_url = 'https://hr.example/%s' }", path);
+    check_row(1, text, "1: public_url is longer than 511 bytes");
+}
+
 static void an_empty_list_is_none(void **state)
 {
     CLEANUP(cleanup_settings) struct settings *settings = parsed("callback { listen = {} }");
@@ -101,7 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_or_refuses),    cmocka_unit_test(reads_addresses),
         cmocka_unit_test(has_one_by_default),  cmocka_unit_test(an_empty_list_is_none),
-        cmocka_unit_test(reads_a_certificate),
+        cmocka_unit_test(reads_a_certificate), cmocka_unit_test(normalizes_public_url),
+        cmocka_unit_test(caps_public_url),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

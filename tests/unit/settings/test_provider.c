@@ -95,8 +95,7 @@ static const struct redirect_row redirect_rows[] = {
     { "callback { listen = {'https://127.0.0.1:9001'} }", "https://localhost:9001/callback/p" },
     { "callback { public_url = 'https://hr.example/oauth/' }",
       "https://hr.example/oauth/callback/p" },
-    { "callback { listen = {} public_url = 'https://hr.example' }",
-      "https://hr.example/callback/p" },
+    { "callback { public_url = 'https://HR.example:443' }", "https://hr.example/callback/p" },
 };
 
 static void a_redirect_uri_is_made_of_the_callback(void **state)
