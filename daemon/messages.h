@@ -6,7 +6,8 @@
  * pointer here is owned by the message.
  *
  * Front to back: a request has an id and gets exactly one ANSWER with the same id, for which the
- * front reserved a slot in its own mailbox before it asked. Back to front: ANSWERs and NOTICEs.
+ * front reserved a slot in its own mailbox before it asked. Back to front: ANSWERs, NOTICEs and
+ * EVENTs.
  * Main to both: NEW_SETTINGS, STOP.
  */
 
@@ -47,13 +48,14 @@ enum message_kind {
     /* back to front */
     ANSWER,
     NOTICE, /* account, token and its generation; without a token: forget those up to generation (0,
-               UINT64_MAX: whatever it is); account.provider "": forget all */
+               UINT64_MAX: whatever it is); account.provider "": forget all. With the name of an
+               event it is that too. */
 
     /* back or main to front */
     CERTIFICATE, /* certified: what https is served with from now on; authority and its facts; each
                     absent where it stays as it was */
 
-    /* any to main */
+    /* any to main, for the hook; back to front, for those who follow */
     EVENT, /* account (label "": the provider), event */
 
     PULSE, /* main to a thread and back again: it has come to this letter */
@@ -140,9 +142,9 @@ struct health {
     struct provider_health *providers; /* all that are configured */
 };
 
-/* Something that a person may want to be called for. */
+/* Something that happened. */
 struct event {
-    char name[32]; /* "consent_required", "provider_paused", … */
+    char name[32]; /* one of WIRE_EVENTS */
     char text[200];
 };
 
@@ -173,7 +175,7 @@ struct message {
     struct health *health;
     struct audit_row *audit;
     size_t audit_count;
-    struct event event;                       /* EVENT */
+    struct event event;                       /* EVENT, NOTICE */
     struct certified *certified;              /* CERTIFICATE */
     char *authority;                          /* CERTIFICATE: PEM */
     struct certificate_facts authority_facts; /* CERTIFICATE */

@@ -16,6 +16,7 @@
 #define WIRE_PATH_HELD "/v1/held"         /* alone, or + /provider/label */
 #define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
 #define WIRE_PATH_AUDIT "/v1/audit"
+#define WIRE_PATH_EVENTS "/v1/events"
 #define WIRE_PATH_HEALTH "/v1/health"
 #define WIRE_PATH_AUTHORITY "/v1/authority"
 #define WIRE_PATH_METRICS "/metrics"
@@ -32,6 +33,24 @@ enum {
     WIRE_LIST_LIMIT_DEFAULT = 100,
     WIRE_LIST_LIMIT_MAX = 500,
 };
+
+/* What is told to those who follow, and, where a person may have to do something, to on_event:
+ * name, what happened. With provider_… it is about a provider, else about an account. */
+#define WIRE_EVENTS(X)                                                                             \
+    X("consent_required", "the grant is dead: a person has to consent again")                      \
+    X("identity_mismatch", "a consent for another identity is held: accept or discard it")         \
+    X("grant_dies_soon", "the grant will die unless a person consents again")                      \
+    X("provider_paused", "nothing is sent to this provider but probes")                            \
+    X("provider_resumed", "the provider took a refresh again: all goes on")                        \
+    X("refreshed", "a refresh brought a new token")                                                \
+    X("refresh_failed", "a refresh failed; it is tried again where that can help")                 \
+    X("login_started", "someone began a login")                                                    \
+    X("login_granted", "a login ended with a grant; the text names the identity")                  \
+    X("login_held", "a login ended with a consent that is held")                                   \
+    X("login_failed", "a login ended without a grant")                                             \
+    X("login_expired", "nobody finished the login in time")                                        \
+    X("login_cancelled", "the login was cancelled, or replaced by a newer one")                    \
+    X("lost", "some events were not told: look at the accounts themselves")
 
 /* name, HTTP status, exit code of the command */
 #define WIRE_ERRORS(X)                                                                             \

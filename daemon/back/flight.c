@@ -197,7 +197,7 @@ static void tell_granted(struct flight *flight)
         return;
     }
     (void)issued_token_copy(outcome->issued, &notice); /* without a copy: "forget" */
-    keeper_notify(flight->keeper, &flight->name, outcome->row.generation, notice);
+    keeper_notify_refreshed(flight->keeper, &flight->name, outcome->row.generation, notice);
     land_with_token(flight);
 }
 
@@ -258,6 +258,8 @@ static void tell_failed(struct flight *flight)
     if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED) {
         log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
         keeper_event(flight->keeper, &flight->name, "consent_required", "%s", outcome->reply.error);
+    } else {
+        keeper_remark(flight->keeper, &flight->name, "refresh_failed", "%s", outcome->reply.error);
     }
     const struct failure failure = why_not(flight);
     land_with_failure(flight, &failure);

@@ -62,8 +62,8 @@ static void *make_forget_all(void)
     return message_new(NOTICE);
 }
 
-void keeper_notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
-                   struct issued_token *token)
+static void notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
+                   struct issued_token *token, const char *event)
 {
     CLEANUP(cleanup_issued_token) struct issued_token *owned = token;
     char text[ACCOUNT_TEXT_SIZE];
@@ -76,7 +76,20 @@ void keeper_notify(struct keeper *keeper, const struct account_name *name, uint6
     notice->account = *name;
     notice->generation = generation;
     notice->token = steal(owned);
+    (void)snprintf(notice->event.name, sizeof notice->event.name, "%s", event);
     mailbox_notify(keeper->front, account_text(name, text), notice, make_forget_all);
+}
+
+void keeper_notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
+                   struct issued_token *token)
+{
+    notify(keeper, name, generation, token, "");
+}
+
+void keeper_notify_refreshed(struct keeper *keeper, const struct account_name *name,
+                             uint64_t generation, struct issued_token *token)
+{
+    notify(keeper, name, generation, token, "refreshed");
 }
 
 void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer)
@@ -120,20 +133,53 @@ struct failure failure_consent_required(const struct account_row *row)
                         name, row->last_error, name);
 }
 
+PRINTF_LIKE(3, 0)
+static struct message *event_letter(const struct account_name *name, const char *event,
+                                    const char *format, va_list arguments)
+{
+    struct message *letter = message_new(EVENT);
+    if (!letter)
+        return NULL;
+    letter->account = *name;
+    (void)snprintf(letter->event.name, sizeof letter->event.name, "%s", event);
+    (void)vsnprintf(letter->event.text, sizeof letter->event.text, format, arguments);
+    return letter;
+}
+
+/* Takes the letter over. */
+static void tell_followers(struct keeper *keeper, struct message *letter)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    char key[MAILBOX_KEY_SIZE];
+    if (!letter)
+        return;
+    (void)snprintf(key, sizeof key, "%s %s", letter->event.name,
+                   account_text(&letter->account, account));
+    mailbox_notify(keeper->front, key, letter, make_forget_all);
+}
+
 void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
                   const char *format, ...)
 {
-    struct message *letter = keeper->main ? message_new(EVENT) : NULL;
     va_list arguments;
+    va_start(arguments, format);
+    struct message *letter = event_letter(name, event, format, arguments);
+    va_end(arguments);
     if (!letter)
         return;
-    letter->account = *name;
-    (void)snprintf(letter->event.name, sizeof letter->event.name, "%s", event);
-    va_start(arguments, format);
-    (void)vsnprintf(letter->event.text, sizeof letter->event.text, format, arguments);
-    va_end(arguments);
-    if (mailbox_send(keeper->main, letter) != 0) {
+    keeper_remark(keeper, name, event, "%s", letter->event.text);
+    if (keeper->main && mailbox_send(keeper->main, letter) == 0)
+        return;
+    if (keeper->main)
         log_warning("event %s was dropped: too many wait for the hook", event);
-        message_free(letter);
-    }
+    message_free(letter);
+}
+
+void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,
+                   const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell_followers(keeper, event_letter(name, event, format, arguments));
+    va_end(arguments);
 }

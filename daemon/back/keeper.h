@@ -54,15 +54,24 @@ void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SI
 void keeper_notify(struct keeper *keeper, const struct account_name *name, uint64_t generation,
                    struct issued_token *token);
 
+/* The same, and tells those who follow that the token comes from a refresh. */
+void keeper_notify_refreshed(struct keeper *keeper, const struct account_name *name,
+                             uint64_t generation, struct issued_token *token);
+
 /* Sends the answer to a question with that id (the front has reserved the slot); takes answer
  * over. */
 void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer);
 void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure);
 
-/* Tells the main thread of something that a person may want to be called for; label "": of the
- * provider. It is dropped when too many wait. */
+/* Tells the main thread, and those who follow, of something that a person may want to be called
+ * for; label "": of the provider. event is one of WIRE_EVENTS. What too many wait before is
+ * dropped; of those who follow, only the last one of a name and account that waits is told. */
 void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
                   const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same for what nobody needs to be called for: those who follow alone are told. */
+void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,
+                   const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* The failure of an account whose grant a person has to renew. */
 struct failure failure_consent_required(const struct account_row *row);

@@ -124,6 +124,17 @@ const char *buffer_text(const struct buffer *buffer)
     return buffer->data ? buffer->data : "";
 }
 
+void buffer_drop(struct buffer *buffer, size_t length)
+{
+    size_t dropped = length < buffer->length ? length : buffer->length;
+
+    if (dropped == 0)
+        return;
+    buffer->length -= dropped;
+    memmove(buffer->data, buffer->data + dropped, buffer->length);
+    explicit_bzero(buffer->data + buffer->length, dropped);
+}
+
 void buffer_clear(struct buffer *buffer)
 {
     if (buffer->data)

@@ -44,6 +44,9 @@ void buffer_append_form(struct buffer *buffer, const char *bytes, size_t length)
 /* The bytes as a NUL-ended text, "" when nothing was appended. Owned by the buffer. */
 const char *buffer_text(const struct buffer *buffer);
 
+/* Drops that many bytes at the front, at most all, and wipes what they leave. */
+void buffer_drop(struct buffer *buffer, size_t length);
+
 /* Wipes and empties; the maximum stays, failed is cleared. */
 void buffer_clear(struct buffer *buffer);
 

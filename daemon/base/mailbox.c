@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { KEY_SIZE = 127 + 1 };
-
 enum kind { PLAIN, NOTICE, OVERFLOW };
 
 /* A place in the queue. All are allocated with the mailbox: to send never needs memory. */
@@ -15,7 +13,7 @@ struct node {
     struct node *previous, *next; /* in the queue; a free node uses next alone */
     void *letter;
     enum kind kind;
-    char key[KEY_SIZE]; /* of a notice */
+    char key[MAILBOX_KEY_SIZE]; /* of a notice */
 };
 
 struct mailbox {
@@ -282,7 +280,7 @@ void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
                     void *(*make_overflow)(void))
 {
     /* A cut key could silence another's notice: a fault of the program. */
-    if (strlen(key) >= KEY_SIZE)
+    if (strlen(key) >= MAILBOX_KEY_SIZE)
         abort();
     lock(mailbox);
     if (!place_notice(mailbox, key, letter, make_overflow))

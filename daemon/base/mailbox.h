@@ -20,7 +20,7 @@
 
 struct mailbox;
 
-enum { MAILBOX_FULL = 1 };
+enum { MAILBOX_FULL = 1, MAILBOX_KEY_SIZE = 127 + 1 };
 
 /* slots: of plain and reserved letters together; notices: waiting notices at most. destroy frees a
  * letter that is replaced or left over; it may be called on the sender's thread, and must not use
@@ -46,9 +46,9 @@ void mailbox_unreserve(struct mailbox *mailbox);
 void mailbox_send_reserved(struct mailbox *mailbox, void *letter);
 
 /*
- * key: compared with strcmp, copied, at most 127 bytes. make_overflow() makes the letter that
- * stands for all notices when too many wait (it may return NULL when memory is short; the next
- * notice tries again); it must not use the mailbox. Always takes the letter over.
+ * key: compared with strcmp, copied, less than MAILBOX_KEY_SIZE bytes. make_overflow() makes the
+ * letter that stands for all notices when too many wait (it may return NULL when memory is short;
+ * the next notice tries again); it must not use the mailbox. Always takes the letter over.
  */
 void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
                     void *(*make_overflow)(void));

@@ -62,6 +62,7 @@ void api_audit(const struct api_request *request);
 void api_held(const struct api_request *request);   /* api_held.c: GET /v1/held */
 void api_decide(const struct api_request *request); /* POST /v1/held/… */
 void api_rename(const struct api_request *request);
+void api_events(const struct api_request *request);
 void api_health(const struct api_request *request);
 void api_authority(const struct api_request *request);
 void api_login(const struct api_request *request);        /* api_login.c: POST /v1/login/… */

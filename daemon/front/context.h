@@ -15,6 +15,7 @@ struct asks;
 struct audit;
 struct callback;
 struct deadlines;
+struct events;
 struct logins;
 struct tokens;
 
@@ -26,6 +27,7 @@ struct context {
     struct deadlines *deadlines; /* of requests that wait */
     int64_t wait_max_ms;         /* how long a request may wait at most */
     struct audit *audit;
+    struct events *events; /* NULL: nobody can follow */
     struct tokens *tokens;
     struct logins *logins;
     struct callback *callback;

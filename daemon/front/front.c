@@ -10,6 +10,7 @@
 #include "front/audit.h"
 #include "front/callback.h"
 #include "front/deadlines.h"
+#include "front/events.h"
 #include "front/login.h"
 #include "front/tokens.h"
 #include "io/loop.h"
@@ -40,11 +41,13 @@ static void take_settings(struct front *front, struct message *letter)
     front->context.settings = steal(letter->settings);
     tokens_settings_changed(front->context.tokens);
     callback_update(front->context.callback);
+    events_end_all(front->context.events); /* who may see what may have changed */
 }
 
 static void begin_stop(struct front *front)
 {
     tokens_stop(front->context.tokens);
+    events_end_all(front->context.events);
     audit_flush(front->context.audit);
     /* It fails only for a source that is no timer. */
     (void)loop_timer_set(front->stop_timer, STOP_LINGER_MS);
@@ -66,7 +69,11 @@ static void handle_letter(struct front *front, struct message *letter)
         asks_deliver(front->context.asks, letter);
         return;
     case NOTICE:
+        events_take(front->context.events, letter);
         tokens_notice(front->context.tokens, letter);
+        break;
+    case EVENT:
+        events_take(front->context.events, letter);
         break;
     case NEW_SETTINGS:
         take_settings(front, letter);
@@ -114,6 +121,7 @@ static int build_context(struct front *front, const struct front_options *option
         (r = asks_new(options->inbox, options->back, &context->asks)) < 0 ||
         (r = deadlines_new(context->loop, &context->deadlines)) < 0 ||
         (r = audit_new(context, &context->audit)) < 0 ||
+        (r = events_new(context, &context->events)) < 0 ||
         (r = tokens_new(context, &context->tokens)) < 0 ||
         (r = logins_new(context, &context->logins)) < 0)
         return r;
@@ -184,6 +192,7 @@ struct front *front_free(struct front *front)
     logins_free(context->logins);
     tokens_free(context->tokens);
     audit_free(context->audit);
+    events_free(context->events);
     deadlines_free(context->deadlines);
     asks_free(context->asks);
     loop_source_free(front->stop_timer);

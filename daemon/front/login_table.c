@@ -8,6 +8,7 @@
 #include "front/asks.h"
 #include "front/audit.h"
 #include "front/callback.h"
+#include "front/events.h"
 
 struct login_waiter {
     struct login *login;
@@ -235,12 +236,39 @@ struct login_seat *login_seat_free(struct login_seat *seat)
     return NULL;
 }
 
+static void tell_started(const struct login *login)
+{
+    events_tell(login->logins->context->events, &login->account, "login_started", "by uid %u",
+                (unsigned)login->uid);
+}
+
+/* Those who follow hear how a login ended. */
+static void tell_ended(const struct login *login)
+{
+    static const char *const names[] = {
+        [LOGIN_DONE] = "login_granted",
+        [LOGIN_FAILED] = "login_failed",
+        [LOGIN_EXPIRED] = "login_expired",
+        [LOGIN_CANCELLED] = "login_cancelled",
+    };
+    const char *name = login->ending == ENDING_HELD ? "login_held" : names[login->status];
+    const char *identity = login->identity ? login->identity : "not known";
+    struct events *events = login->logins->context->events;
+    if (!login_ended(login))
+        return;
+    if (login->status == LOGIN_DONE || login->ending == ENDING_HELD)
+        events_tell(events, &login->account, name, "identity: %s", identity);
+    else
+        events_tell(events, &login->account, name, "%s", login->error);
+}
+
 void logins_add(struct logins *logins, struct login *login)
 {
     login->logins = logins;
     login->next = logins->newest;
     login->due_at = clock_now() + LOGIN_LIFETIME_MS;
     logins->newest = login;
+    tell_started(login);
     set_timer(logins);
     tell_callback(logins);
 }
@@ -325,6 +353,7 @@ void login_set_status(struct login *login, enum login_status status, const char 
     /* The back answers every exchange, so that an exchanging login needs no end of its own. */
     login->due_at = login_ended(login) ? now + LOGIN_ENDED_KEPT_MS : 0;
     count_end(login);
+    tell_ended(login);
     wake_all(login, true, now);
     set_timer(login->logins);
     tell_callback(login->logins);

@@ -38,12 +38,21 @@ static void on_readiness(void *userdata, int fd, uint32_t events)
     run(userdata);
 }
 
+/* Whoever feeds a stream has to stop; all others were told when it happened. */
+static void tell_stream_ended(struct web_request *request)
+{
+    if (request->streams && request->gone)
+        request->gone(request->userdata);
+}
+
 static void request_end(struct web_request *request)
 {
+    tell_stream_ended(request);
     if (request->target)
         explicit_bzero(request->target, request->target_size);
     free(request->target);
     buffer_release(&request->body);
+    buffer_release(&request->stream);
     loop_source_free(request->watch);
     if (request->response)
         MHD_destroy_response(request->response);
@@ -57,6 +66,7 @@ static void request_gone(struct web_request *request)
     void *userdata = request->userdata;
 
     request->watch = loop_source_free(request->watch);
+    request->gone = NULL;
     request->stage = WEB_STAGE_GONE;
     web_connection_end(request->connection);
     MHD_resume_connection(request->connection->mhd);
@@ -73,6 +83,15 @@ static void on_hang_up(void *userdata, int fd, uint32_t events)
         request_gone(request);
     else /* the handler does not want to know, and answers in its time */
         request->watch = loop_source_free(request->watch);
+}
+
+void web_watch(struct web_request *request)
+{
+    const struct web_connection *connection = request->connection;
+
+    /* Without the watch, for want of memory, a hang-up is noticed when something is sent. */
+    (void)loop_add_fd(connection->server->loop, connection->fd, EPOLLRDHUP, on_hang_up, request,
+                      &request->watch);
 }
 
 static enum MHD_Result take_head(struct web_request *request, const char *method,
@@ -122,9 +141,7 @@ static enum MHD_Result handle(struct web_request *request)
     request->stage = WEB_STAGE_WAITING;
     MHD_suspend_connection(connection->mhd);
     web_connection_waits(connection);
-    /* Without the watch, for want of memory, a hang-up is noticed when the answer is sent. */
-    (void)loop_add_fd(server->loop, connection->fd, EPOLLRDHUP, on_hang_up, request,
-                      &request->watch);
+    web_watch(request);
     return MHD_YES;
 }
 

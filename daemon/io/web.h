@@ -116,6 +116,22 @@ struct web_answer {
  * request_deadline_s to take the answer. */
 void web_answer(struct web_request *request, const struct web_answer *answer);
 
+/*
+ * Answers 200 with a body that comes in pieces for as long as both sides want, within the handler.
+ * The request is the caller's until web_stream_end() or until gone() of web_on_gone() was called,
+ * which here also says that the client did not take what was sent within request_deadline_s.
+ * unread_max: bytes that may wait for the client. No deadline runs while nothing waits.
+ */
+void web_stream_begin(struct web_request *request, const struct web_answer *head,
+                      size_t unread_max);
+
+/* Sends a piece soon. False, and nothing was taken: it does not fit behind what waits, or memory is
+ * short. */
+bool web_stream_send(struct web_request *request, const char *text, size_t length);
+
+/* Ends the body once all was sent, and gives the request back; gone() is not called any more. */
+void web_stream_end(struct web_request *request);
+
 /* A listening Unix stream socket at path, mode as given; a stale socket file is replaced, a live
  * one is -EADDRINUSE (complaint says who), anything else at path is -EEXIST. Changes the process's
  * umask for a moment: call it while no other thread makes files. Returns the descriptor or

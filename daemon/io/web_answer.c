@@ -56,7 +56,7 @@ static struct MHD_Response *response_with_body(const char *body, size_t length)
     return response;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct web_answer *answer)
+bool web_add_headers(struct MHD_Response *response, const struct web_answer *answer)
 {
     if (answer->content_type &&
         !MHD_add_response_header(response, "Content-Type", answer->content_type))
@@ -75,7 +75,7 @@ void web_make_answer(struct web_request *request, const struct web_answer *answe
 {
     struct MHD_Response *response = response_with_body(answer->body, answer->length);
 
-    if (response && !add_headers(response, answer)) {
+    if (response && !web_add_headers(response, answer)) {
         MHD_destroy_response(response);
         response = NULL;
     }

@@ -82,6 +82,11 @@ struct web_request {
 
     int status;
     struct MHD_Response *response;
+
+    bool streams;         /* answered with web_stream_begin() */
+    bool stream_ended;    /* nothing more comes; what waits is sent yet */
+    bool stream_rests;    /* all was sent: suspended until there is more */
+    struct buffer stream; /* what the client has not taken yet */
 };
 
 TAILQ_HEAD(web_connections, web_connection);
@@ -108,7 +113,7 @@ struct web_server {
     /* Each connection is in one of these; the first two are in the order of their deadlines. */
     struct web_connections busy;    /* sending its request, or taking its answer */
     struct web_connections idle;    /* between requests */
-    struct web_connections waiting; /* for the handler's answer: no deadline */
+    struct web_connections waiting; /* for the handler's answer, or more of it: no deadline */
     struct web_connections ending;  /* shut down; the library is about to close it */
 
     struct loop_source *timer;
@@ -136,6 +141,12 @@ void web_make_answer(struct web_request *request, const struct web_answer *answe
 enum MHD_Result web_queue_answer(struct web_request *request);
 /* Answers and has the connection closed. */
 enum MHD_Result web_refuse(struct web_request *request, enum web_refusal refusal);
+
+/* web.c: has the loop tell when the client of a suspended request hangs up. */
+void web_watch(struct web_request *request);
+
+/* web_answer.c: false when memory is short, or a header has a line break in it. */
+bool web_add_headers(struct MHD_Response *response, const struct web_answer *answer);
 
 /* web_tls.c: the library's options for TLS; none for a server without it. */
 void web_tls_options(const struct web_options *options,

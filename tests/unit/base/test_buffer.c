@@ -186,6 +186,23 @@ static void test_wipes_outgrown_and_freed_bytes(void **state)
     assert_int_equal(memory_count(), 0);
 }
 
+static void test_drop(void **state)
+{
+    CLEANUP(cleanup_buffer) struct buffer buffer = BUFFER_WITH_MAXIMUM(6);
+
+    buffer_append_text(&buffer, "abcdef");
+    buffer_drop(&buffer, 0);
+    buffer_drop(&buffer, 2);
+    assert_string_equal(buffer_text(&buffer), "cdef");
+    assert_int_equal(buffer.data[4] | buffer.data[5], 0);
+    buffer_append_text(&buffer, "gh");
+    assert_string_equal(buffer_text(&buffer), "cdefgh");
+    buffer_drop(&buffer, 100);
+    assert_int_equal(buffer.length, 0);
+    buffer_drop(&buffer, 1);
+    assert_false(buffer.failed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_steal),
         cmocka_unit_test(test_clear_wipes),
+        cmocka_unit_test(test_drop),
         cmocka_unit_test(test_wipes_outgrown_and_freed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,8 @@ const char *web_query(const struct web_request *request)
 
 const char *web_header(const struct web_request *request, const char *name)
 {
+    if (strcasecmp(name, "Last-Event-ID") == 0)
+        return request->last_event_id;
     return strcasecmp(name, "Accept") == 0 ? request->accept : NULL;
 }
 
@@ -134,6 +136,33 @@ void web_answer(struct web_request *request, const struct web_answer *answer)
         if (strcmp(line->name, "Allow") == 0)
             snprintf(request->allow, sizeof(request->allow), "%s", line->value);
     }
+}
+
+void web_stream_begin(struct web_request *request, const struct web_answer *head, size_t unread_max)
+{
+    assert_int_equal(request->answers, 0);
+    request->status = head->status;
+    snprintf(request->content_type, sizeof(request->content_type), "%s", head->content_type);
+    request->streams = true;
+    request->stream_room = unread_max < FAKE_TEXT_MAX ? unread_max : FAKE_TEXT_MAX - 1;
+}
+
+bool web_stream_send(struct web_request *request, const char *text, size_t length)
+{
+    size_t used = strlen(request->answer);
+
+    assert_true(request->streams && !request->stream_ended);
+    if (length > request->stream_room || used + length >= FAKE_TEXT_MAX)
+        return false;
+    memcpy(request->answer + used, text, length);
+    request->stream_room -= length;
+    return true;
+}
+
+void web_stream_end(struct web_request *request)
+{
+    request->stream_ended = true;
+    request->gone = NULL;
 }
 
 int web_server_new(struct loop *loop, const struct web_options *options, web_handler handler,

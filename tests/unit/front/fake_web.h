@@ -30,11 +30,15 @@ struct web_request {
     char answer[FAKE_TEXT_MAX];
     char retry_after[32];
     char allow[64];
+
+    const char *last_event_id;
+    bool streams, stream_ended;
+    size_t stream_room; /* bytes that it takes yet */
 };
 
 /* A request that was sent but not handled yet. body may be NULL. Freed with free(). */
 struct web_request *fake_request(const char *method, const char *target, const char *body,
                                  uid_t uid);
 
-/* The client hangs up. */
+/* The client hangs up, or reads nothing any more. */
 void fake_hang_up(struct web_request *request);

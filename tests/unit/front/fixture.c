@@ -60,6 +60,7 @@ struct fixture *fixture_new(size_t back_slots)
     assert_int_equal(asks_new(fixture->inbox, fixture->back, &context->asks), 0);
     assert_int_equal(deadlines_new(context->loop, &context->deadlines), 0);
     assert_int_equal(audit_new(context, &context->audit), 0);
+    assert_int_equal(events_new(context, &context->events), 0);
     assert_int_equal(tokens_new(context, &context->tokens), 0);
     assert_int_equal(logins_new(context, &context->logins), 0);
     assert_int_equal(callback_new(context, false, &context->callback), 0);
@@ -81,6 +82,7 @@ int fixture_tear_down(void **state)
     logins_free(context->logins);
     tokens_free(context->tokens);
     audit_free(context->audit);
+    events_free(context->events);
     deadlines_free(context->deadlines);
     asks_free(context->asks);
     loop_free(context->loop);

@@ -19,6 +19,7 @@
 #include "front/audit.h"
 #include "front/callback.h"
 #include "front/deadlines.h"
+#include "front/events.h"
 #include "front/login.h"
 #include "front/tokens.h"
 #include "io/loop.h"
