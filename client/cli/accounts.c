@@ -114,6 +114,22 @@ static void put_access_token(struct sheet *sheet, const struct tb_value *account
                   words_moment(at, now, words));
 }
 
+/* What is unusual about how it is refreshed. */
+static void put_keeping(struct sheet *sheet, const struct tb_value *account)
+{
+    char words[WORDS_SIZE];
+    int64_t at = tb_value_integer(tb_value_member(account, "retry_grace_ends_at"), TB_DEFAULT);
+    int64_t now = words_now();
+
+    if (tb_value_true(tb_value_member(account, "rests")))
+        sheet_put(sheet, "rests", "nobody asked for 24 h: refreshed when asked, and to stay alive");
+    if (at >= 0)
+        sheet_put(sheet, "lost reply",
+                  at > now ? "tried again until the grace ends %s"
+                           : "the grace ended %s; still tried again",
+                  words_moment(at, now, words));
+}
+
 static void put_refresh_token(struct sheet *sheet, const struct tb_value *account)
 {
     char words[WORDS_SIZE];
@@ -176,10 +192,12 @@ int account_print(const struct tb_value *account)
     put_text(&sheet, account, "scope", "scope");
     put_access_token(&sheet, account);
     put_moment(&sheet, account, "next refresh", "next_refresh_at");
+    put_keeping(&sheet, account);
     put_refresh_token(&sheet, account);
     put_forecast(&sheet, tb_value_member(account, "forecast"));
     put_held(&sheet, account, name);
     put_moment(&sheet, account, "refreshed", "refreshed_at");
+    put_moment(&sheet, account, "last asked for", "asked_at");
     put_moment(&sheet, account, "connected", "created_at");
     put_error(&sheet, tb_value_member(account, "last_error"));
     if (account_tint(state) == TINT_BAD)

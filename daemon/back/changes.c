@@ -91,7 +91,8 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->refresh_at = first_refresh(provider, import);
     row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
     row->refusals = REFUSAL_NONE;
-    row->refused_at = row->suspect_since = 0;
+    row->refused_at = row->suspect_since = row->lost_at = 0;
+    row->warned_days = 0;
     row->failures = 0;
     return r;
 }
@@ -201,7 +202,7 @@ static int apply_retry(void *userdata, struct store *store)
         row.refusals = REFUSAL_NONE;
         row.refused_at = row.suspect_since = 0;
         row.failures = 0;
-        row.refresh_at = clock_now();
+        row.refresh_at = row.asked_at = clock_now();
     }
     return store_put_facts(store, &row);
 }
@@ -236,27 +237,4 @@ void change_retry(struct keeper *keeper, struct message *question)
     }
     retry_providers(keeper, question);
     message_free(question);
-}
-
-static int apply_audit(void *userdata, struct store *store)
-{
-    const struct message *told = userdata;
-    int r = 0;
-    for (size_t i = 0; i < told->audit_count && r == 0; i++)
-        r = store_add_audit(store, &told->audit[i]);
-    return r;
-}
-
-static void audit_written(void *userdata, int result)
-{
-    if (result != 0)
-        log_warning("rows of the audit were lost: the store refuses writes");
-    message_free(userdata);
-}
-
-void change_audit(struct keeper *keeper, struct message *question)
-{
-    int r = commits_add(keeper->commits, COMMIT_MAY, apply_audit, audit_written, question);
-    if (r != 0)
-        audit_written(question, r);
 }

@@ -119,6 +119,7 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
                                      .now = clock_now(),
                                      .random = random_below(1000) };
     const char *asked = write->question->exchange->scope;
+    row->asked_at = c.now; /* whoever consents wants to use it */
     row->refresh_token_expires_at = 0;
     row->has_refresh_token = grant->refresh_token != NULL;
     int r = replace_text(asked ? asked : write->setup->provider->scope, &row->scope);

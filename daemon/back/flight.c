@@ -26,7 +26,8 @@ struct flight {
     enum flight_stage stage;
     bool canary;
     bool set_aside;
-    unsigned tries; /* without a usable answer, since the last rest that the row knows of */
+    int64_t lost_at; /* when the first try was sent that had no usable answer; 0: none had none */
+    unsigned tries;  /* without a usable answer, since the last rest that the row knows of */
     struct waiter *waiters;
     struct loop_source *rest;
 
@@ -215,9 +216,16 @@ static struct failure why_not(const struct flight *flight)
         return lane_pause_failure(flight->lane);
     const bool unanswered =
         outcome->reply.verdict == VERDICT_NOT_SENT || outcome->reply.verdict == VERDICT_NO_ANSWER;
+    char grace[64] = "";
+    const int64_t grace_ms =
+        lifetime_grace_ends_at(outcome->setup->provider, row->lost_at) - clock_now();
+    if (grace_ms > 0)
+        (void)snprintf(grace, sizeof grace, ", soon: its provider's grace ends in %lld s",
+                       (long long)(grace_ms / 1000));
     return failure_make(unanswered ? WIRE_PROVIDER_UNAVAILABLE : WIRE_PROVIDER_REJECTED,
-                        retry_after_s, "%s cannot be refreshed now (%s: %.120s); it is tried again",
-                        name, outcome->reply.error, outcome->reply.description);
+                        retry_after_s,
+                        "%s cannot be refreshed now (%s: %.100s); it is tried again%s", name,
+                        outcome->reply.error, outcome->reply.description, grace);
 }
 
 static bool short_retry_fits(const struct flight *flight)
@@ -229,11 +237,19 @@ static bool short_retry_fits(const struct flight *flight)
            outcome->circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
 }
 
+/* A grace of a few seconds may end within these. */
+static int64_t within_grace(const struct flight *flight, int64_t rest_ms)
+{
+    const struct provider *provider = flight->outcome.setup->provider;
+    const int64_t left_ms = lifetime_last_in_grace_at(provider, flight->lost_at) - clock_now();
+    return left_ms > 0 && left_ms < rest_ms ? left_ms : rest_ms;
+}
+
 static void retry_shortly(struct flight *flight)
 {
     const int64_t asked_ms = flight->outcome.circumstances.retry_after_ms;
     flight->tries++;
-    const int64_t rest_ms = backoff_ms(flight->tries, random_below(1000));
+    const int64_t rest_ms = within_grace(flight, backoff_ms(flight->tries, random_below(1000)));
     lane_wait_again(flight->lane, flight, rest_ms > asked_ms ? rest_ms : asked_ms);
 }
 
@@ -351,6 +367,9 @@ static void replied(void *userdata, const struct http_reply *http)
     int r = outcome_judge(outcome, http);
     outcome->circumstances.now = clock_now();
     outcome->circumstances.random = random_below(1000);
+    if (outcome->reply.verdict == VERDICT_NO_ANSWER && flight->lost_at == 0)
+        flight->lost_at = outcome->sent_at;
+    outcome->circumstances.lost_at = flight->lost_at;
     report_to_lane(flight);
     if (r == 0 && short_retry_fits(flight) && !outcome_must_be_kept(outcome)) {
         retry_shortly(flight);
@@ -409,6 +428,36 @@ static void cannot_send(struct flight *flight, int error)
         durable(flight, r);
 }
 
+static int apply_rest(void *userdata, struct store *store)
+{
+    struct flight *flight = userdata;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &flight->name, &row);
+    if (r == 0 && judge_due(&row, &flight->outcome.circumstances))
+        r = store_put_facts(store, &row);
+    return r;
+}
+
+static void rests_now(void *userdata, int result)
+{
+    struct flight *flight = userdata;
+    (void)result; /* it is due again, then */
+    if (flight->waiters)
+        lane_wait_again(flight->lane, flight, 0); /* somebody asked meanwhile */
+    else
+        lane_landed(flight->lane, flight);
+}
+
+/* True when nobody wants the refresh that is due, and its row is on the way to say so. */
+static bool nobody_wants(struct flight *flight)
+{
+    struct outcome *outcome = &flight->outcome;
+    outcome->circumstances.now = clock_now();
+    return !flight->canary && !flight->waiters &&
+           judge_due(&outcome->row, &outcome->circumstances) &&
+           commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
+}
+
 void flight_start(struct flight *flight, bool canary)
 {
     struct outcome *outcome = &flight->outcome;
@@ -421,6 +470,8 @@ void flight_start(struct flight *flight, bool canary)
         set_aside(flight);
         return;
     }
+    if (r == 0 && nobody_wants(flight))
+        return;
     if (r == 0)
         r = send_request(flight);
     if (r != 0)

@@ -106,7 +106,8 @@ static void forget_troubles(struct account_row *row)
     row->state = ACCOUNT_ACTIVE;
     row->rejected = false;
     row->refusals = REFUSAL_NONE;
-    row->refused_at = row->suspect_since = 0;
+    row->refused_at = row->suspect_since = row->lost_at = 0;
+    row->warned_days = 0;
     row->failures = 0;
     free(row->last_error);
     free(row->last_error_description);

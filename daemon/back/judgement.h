@@ -21,12 +21,14 @@ enum {
     FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
     SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
     SUSPECT_PROBE_MS = 24 * 60 * 60 * 1000,
+    ASKED_GRAIN_MS = 60 * 1000, /* how exactly it is noted when a token was last asked for */
 };
 
 struct circumstances {
     const struct provider *provider;
     int64_t now;
-    int64_t retry_after_ms;      /* the provider asked for so long a rest; 0: it did not */
+    int64_t lost_at;        /* when a refresh token was sent without a usable answer; 0: none */
+    int64_t retry_after_ms; /* the provider asked for so long a rest; 0: it did not */
     int64_t others_succeeded_at; /* when another account of the provider last succeeded; 0: never */
     bool has_predecessor;        /* a refresh token before the current one is kept */
     bool provider_paused;
@@ -55,7 +57,17 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
  * the next wish for a token is not answered by sending at once. Returns 0 or -ENOMEM. */
 int judge_rejected_again(struct account_row *row, int64_t now);
 
-/* Not sent, or no usable answer. */
+/* A token of the account was asked for. With KEEP_ASKED its refresh is planned again where it
+ * rested. Returns true when the row has changed: it is noted to ASKED_GRAIN_MS. */
+bool judge_asked(struct account_row *row, const struct circumstances *c);
+
+/* True when what is due by the schedule is not sent now, since nobody asked for it for too long:
+ * row->refresh_at is when it is. A plan gets so old when the machine slept, or `keep` was changed.
+ */
+bool judge_due(struct account_row *row, const struct circumstances *c);
+
+/* Not sent, or no usable answer. Within the provider's grace the last try is shortly before its
+ * end; after it the token is sent all the same, since whether it was spent is not known. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c);
 
 /* invalid_grant: RFC 6749 5.2. The same token once more, then the predecessor once, then the

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "back/asked.h"
 #include "back/exchange.h"
 #include "back/first_token.h"
 #include "back/judgement.h"
@@ -175,6 +176,7 @@ static void ask_token(struct keeper *keeper, struct message *question)
         refuse_read(keeper, question, r);
         return;
     }
+    asked_note(keeper, &row);
     if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
         return;
     const bool dies_now =
@@ -190,6 +192,7 @@ static void ask_refresh(struct keeper *keeper, struct message *question)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     if (!read_row(keeper, question, &row))
         return;
+    asked_note(keeper, &row);
     const int64_t since = clock_now() - row.refreshed_at;
     if (row.refreshed_at != 0 && since < REFRESH_INTERVAL_MS && !row.rejected) {
         const struct failure failure =

@@ -15,4 +15,4 @@ void change_forget(struct keeper *keeper, struct message *question);
 void change_retry(struct keeper *keeper, struct message *question);
 void change_decide(struct keeper *keeper, struct message *question); /* held.c */
 void change_rename(struct keeper *keeper, struct message *question); /* rename.c */
-void change_audit(struct keeper *keeper, struct message *question);
+void change_audit(struct keeper *keeper, struct message *question);  /* asked.c */

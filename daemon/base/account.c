@@ -57,6 +57,16 @@ bool account_name_make(const char *provider, const char *label, struct account_n
     return true;
 }
 
+bool account_name_parse(const char *text, struct account_name *ret)
+{
+    char provider[PROVIDER_NAME_MAX + 1] = "";
+    const char *slash = strchr(text, '/');
+    if (!slash || slash - text > PROVIDER_NAME_MAX)
+        return false;
+    memcpy(provider, text, (size_t)(slash - text));
+    return account_name_make(provider, slash + 1, ret);
+}
+
 bool account_name_equal(const struct account_name *a, const struct account_name *b)
 {
     return strcmp(a->provider, b->provider) == 0 && strcmp(a->label, b->label) == 0;

@@ -23,6 +23,9 @@ bool label_valid(const char *text);
 /* Sets *ret from a provider and a label; false, and *ret untouched, when either is not a name. */
 bool account_name_make(const char *provider, const char *label, struct account_name *ret);
 
+/* The same from "provider/label". */
+bool account_name_parse(const char *text, struct account_name *ret);
+
 /* Whether provider and label are the same, byte for byte. */
 bool account_name_equal(const struct account_name *a, const struct account_name *b);
 

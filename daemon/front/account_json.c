@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "oauth/forecast.h"
+#include "oauth/lifetime.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -86,6 +87,10 @@ void account_json_append(struct buffer *out, const struct account_row *row,
     put_time(&writer, "refreshed_at", row->refreshed_at);
     put_end(&writer, row->expires_at);
     put_time(&writer, "next_refresh_at", row->refresh_at);
+    put_time(&writer, "retry_grace_ends_at", lifetime_grace_ends_at(provider, row->lost_at));
+    put_time(&writer, "asked_at", row->asked_at);
+    if (lifetime_rests(provider, row->asked_at, clock_now()))
+        json_put_boolean(&writer, "rests", true);
     put_time(&writer, "refresh_token_expires_at", row->refresh_token_expires_at);
     put_forecast(&writer, row, provider);
     put_last_error(&writer, row);

@@ -58,6 +58,9 @@ struct account_row {
     int64_t refresh_at;               /* next refresh or retry; 0: none planned */
     int64_t refresh_token_expires_at; /* 0: not known */
     int64_t refresh_token_life_ms;    /* when that end was last set further out; 0: not known */
+    int64_t asked_at;                 /* when a token was last asked for, to the minute; 0: never */
+    int64_t lost_at; /* when the current refresh token was first sent without a usable answer */
+    unsigned warned_days; /* of the forecast's levels the last that was told; 0: none */
 
     enum refusal_step refusals;
     int64_t refused_at; /* first refusal of the current refresh token */
@@ -73,6 +76,10 @@ struct account_row {
     /* Of a consent for another identity that is held; only read, see struct held_row. */
     int64_t held_at;     /* 0: none is */
     char *held_identity; /* NULL also where it is not known */
+    int64_t held_refreshed_at;
+    int64_t held_refresh_token_expires_at;
+    int64_t held_refresh_token_life_ms;
+    unsigned held_warned_days;
 
     void *sealed; /* the tokens; see back/vault */
     size_t sealed_length;
@@ -105,6 +112,7 @@ struct held_row {
     int64_t refresh_token_life_ms;
     char *scope;
     char *identity;
+    unsigned warned_days;
     void *sealed;
     size_t sealed_length;
 };

@@ -21,6 +21,10 @@ enum {
 static const struct field account_fields[] = {
     FIELD(account_row, NUMBER, held_at),
     FIELD(account_row, TEXT, held_identity),
+    FIELD(account_row, NUMBER, held_refreshed_at),
+    FIELD(account_row, NUMBER, held_refresh_token_expires_at),
+    FIELD(account_row, NUMBER, held_refresh_token_life_ms),
+    FIELD(account_row, UNSIGNED, held_warned_days),
     FIELD_ARRAY(account_row, name.provider),
     FIELD_ARRAY(account_row, name.label),
     FIELD(account_row, COUNTER, generation),
@@ -43,13 +47,16 @@ static const struct field account_fields[] = {
     FIELD(account_row, TEXT, scope),
     FIELD(account_row, TEXT, identity),
     FIELD(account_row, NUMBER, refresh_token_life_ms),
+    FIELD(account_row, NUMBER, asked_at),
+    FIELD(account_row, NUMBER, lost_at),
+    FIELD(account_row, UNSIGNED, warned_days),
     FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
 };
 
 enum {
     ACCOUNT_FIELDS = sizeof account_fields / sizeof account_fields[0],
     ACCOUNT_FACT_FIELDS = ACCOUNT_FIELDS - 1,
-    ACCOUNT_READ_ONLY = 2,
+    ACCOUNT_READ_ONLY = 6,
 };
 
 int store_find_by_name(struct store *store, enum store_statement which,

@@ -17,6 +17,7 @@ static const struct field held_fields[] = {
     FIELD(held_row, NUMBER, refresh_token_life_ms),
     FIELD(held_row, TEXT, scope),
     FIELD(held_row, TEXT, identity),
+    FIELD(held_row, UNSIGNED, warned_days),
     FIELD_SIZED(held_row, BYTES, sealed, offsetof(struct held_row, sealed_length)),
 };
 

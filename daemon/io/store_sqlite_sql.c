@@ -7,10 +7,10 @@
     "provider, label, generation, state, has_refresh_token, rejected, created_at, refreshed_at,"   \
     " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
     " suspect_since, failures, last_error, last_error_description, last_error_at, scope,"          \
-    " identity, refresh_token_life_ms"
+    " identity, refresh_token_life_ms, asked_at, lost_at, warned_days"
 #define ACCOUNT_FACTS_VALUES                                                                       \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
-    " ?21, ?22"
+    " ?21, ?22, ?23, ?24, ?25"
 #define ACCOUNT_FACTS_REPLACE                                                                      \
     "generation = excluded.generation, state = excluded.state,"                                    \
     " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
@@ -23,18 +23,27 @@
     " last_error = excluded.last_error,"                                                           \
     " last_error_description = excluded.last_error_description,"                                   \
     " last_error_at = excluded.last_error_at, scope = excluded.scope,"                             \
-    " identity = excluded.identity, refresh_token_life_ms = excluded.refresh_token_life_ms"
+    " identity = excluded.identity,"                                                               \
+    " refresh_token_life_ms = excluded.refresh_token_life_ms,"                                     \
+    " asked_at = excluded.asked_at, lost_at = excluded.lost_at,"                                   \
+    " warned_days = excluded.warned_days"
 
 /* What is held for the account, read with its row. */
 #define HELD_OF_ACCOUNT(column)                                                                    \
     "(SELECT " column " FROM held"                                                                 \
     " WHERE held.provider = accounts.provider AND held.label = accounts.label)"
-#define ACCOUNT_READ                                                                               \
-    HELD_OF_ACCOUNT("created_at") ", " HELD_OF_ACCOUNT("identity") ", " ACCOUNT_FACTS
+#define HELD_FACTS_OF_ACCOUNT                                                                          \
+    HELD_OF_ACCOUNT("created_at")                                                                      \
+    ", " HELD_OF_ACCOUNT("identity") ", " HELD_OF_ACCOUNT("refreshed_at") ", " HELD_OF_ACCOUNT(        \
+        "refresh_token_expires_at") ", " HELD_OF_ACCOUNT("refresh_token_life_ms") ","                  \
+                                                                                  " " HELD_OF_ACCOUNT( \
+                                                                                      "warned_"        \
+                                                                                      "days")
+#define ACCOUNT_READ HELD_FACTS_OF_ACCOUNT ", " ACCOUNT_FACTS
 
 #define HELD_COLUMNS                                                                               \
     "provider, label, created_at, refreshed_at, lifetime_ms, expires_at, refresh_at,"              \
-    " refresh_token_expires_at, refresh_token_life_ms, scope, identity, sealed"
+    " refresh_token_expires_at, refresh_token_life_ms, scope, identity, warned_days, sealed"
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
@@ -51,7 +60,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                                " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_PUT_ACCOUNT] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
-        " VALUES (" ACCOUNT_FACTS_VALUES ", ?23) ON CONFLICT (provider, label) DO UPDATE SET"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?26) ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
     [STATEMENT_PUT_ACCOUNT_FACTS] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ")"
@@ -95,7 +104,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " credentials = excluded.credentials",
 
     [STATEMENT_PUT_HELD] = "INSERT OR REPLACE INTO held (" HELD_COLUMNS ")"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [STATEMENT_READ_HELD] = "SELECT " HELD_COLUMNS " FROM held"
                             " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_DROP_HELD] = "DELETE FROM held WHERE provider = ?1 AND label = ?2",

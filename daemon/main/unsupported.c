@@ -4,8 +4,6 @@ static const char *unsupported_in(const struct provider *provider)
 {
     if (provider->grant == GRANT_DEVICE_CODE)
         return "grant = device_code";
-    if (provider->keep == KEEP_ASKED)
-        return "keep = asked";
     return NULL;
 }
 

@@ -6,6 +6,7 @@ enum {
     HOUR_MS = 60 * MINUTE_MS,
 
     REFRESH_MARGIN_MS = MINUTE_MS,
+    GRACE_MARGIN_MS = MINUTE_MS,
     MIN_TTL_DEFAULT_MS = 30 * SECOND_MS,
     RETRY_TOP_MS = 15 * MINUTE_MS,
     SUSPECT_FIRST_MS = 10 * MINUTE_MS,
@@ -46,6 +47,25 @@ int64_t lifetime_keepalive_at(const struct provider *provider, int64_t refreshed
     if (provider->refresh_token_idle_lifetime_ms <= 0)
         return INT64_MAX;
     return sum_of(refreshed_ms, provider->refresh_token_idle_lifetime_ms / 2);
+}
+
+bool lifetime_rests(const struct provider *provider, int64_t asked_ms, int64_t now_ms)
+{
+    return provider && provider->keep == KEEP_ASKED &&
+           (asked_ms == 0 || now_ms - asked_ms > LIFETIME_ASKED_MS);
+}
+
+int64_t lifetime_grace_ends_at(const struct provider *provider, int64_t lost_ms)
+{
+    if (lost_ms == 0 || !provider || provider->retry_grace_ms <= 0)
+        return 0;
+    return sum_of(lost_ms, provider->retry_grace_ms);
+}
+
+int64_t lifetime_last_in_grace_at(const struct provider *provider, int64_t lost_ms)
+{
+    const int64_t end = lifetime_grace_ends_at(provider, lost_ms);
+    return end > 0 ? end - at_most(GRACE_MARGIN_MS, provider->retry_grace_ms / 10) : 0;
 }
 
 int64_t lifetime_default_min_ttl(int64_t lifetime_ms)

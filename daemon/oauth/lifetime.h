@@ -16,6 +16,20 @@ int64_t lifetime_refresh_at(int64_t obtained_ms, int64_t lifetime_ms, unsigned r
  * idle lifetime after last use. INT64_MAX when the provider has no idle limit. */
 int64_t lifetime_keepalive_at(const struct provider *provider, int64_t refreshed_ms);
 
+/* With KEEP_ASKED an account is kept fresh for so long after the last request for a token. */
+#define LIFETIME_ASKED_MS (INT64_C(24) * 60 * 60 * 1000)
+
+/* True while nobody has asked for so long (asked_ms 0: never) that the account is refreshed on
+ * request alone, and to keep its refresh token alive. provider NULL: it is not configured. */
+bool lifetime_rests(const struct provider *provider, int64_t asked_ms, int64_t now_ms);
+
+/* When the provider stops to take a spent refresh token again that was first sent at lost_ms,
+ * without a usable answer. 0: lost_ms is 0, or no such time is known; provider may be NULL. */
+int64_t lifetime_grace_ends_at(const struct provider *provider, int64_t lost_ms);
+
+/* The latest time for the last try within that grace: a minute before its end, or a tenth of it. */
+int64_t lifetime_last_in_grace_at(const struct provider *provider, int64_t lost_ms);
+
 /* min(30 s, 10% of the lifetime). */
 int64_t lifetime_default_min_ttl(int64_t lifetime_ms);
 
@@ -24,8 +38,7 @@ int64_t lifetime_max_min_ttl(int64_t lifetime_ms);
 
 /*
  * How long to wait before try number attempt (1 = the first retry) after no usable answer: about
- * 1, 3, 8 s, then doubling to at most 15 min, with ±20% jitter. With a retry_grace all of the first
- * tries that fit are made inside it.
+ * 1, 3, 8 s, then doubling to at most 15 min, with ±20% jitter.
  */
 int64_t backoff_ms(unsigned attempt, unsigned random);
 

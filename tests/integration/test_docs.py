@@ -259,8 +259,7 @@ def test_wrong_configuration_is_noticed(sandbox):
 
 
 @pytest.mark.parametrize("key", [
-    'grant = "device_code"\ndevice_authorization_endpoint = "https://example.com/device"',
-    'keep = "asked"'], ids=lambda key: key.splitlines()[0])
+    'grant = "device_code"\ndevice_authorization_endpoint = "https://example.com/device"'], ids=lambda key: key.splitlines()[0])
 def test_limits_of_providers(key, sandbox):
     """What README says is not there yet is refused. (Is it there now? Then README says so.)"""
     sandbox.config.write_text(

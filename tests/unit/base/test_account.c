@@ -40,6 +40,20 @@ static void test_labels(void **state)
             fail_row(i, rows[i].text ? rows[i].text : "NULL");
 }
 
+static void test_parse(void **state)
+{
+    struct account_name name;
+
+    assert_true(account_name_parse("zenegy/other", &name));
+    assert_string_equal(name.provider, "zenegy");
+    assert_string_equal(name.label, "other");
+    assert_false(account_name_parse("zenegy", &name));
+    assert_false(account_name_parse("", &name));
+    assert_false(account_name_parse("/acme", &name));
+    assert_false(account_name_parse("zenegy/a/b", &name));
+    assert_false(account_name_parse("zenegyzenegyzenegyzenegyzenegyzenegy/a", &name));
+}
+
 static void test_make(void **state)
 {
     struct account_name name, before;
@@ -86,8 +100,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_provider_names), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_make),           cmocka_unit_test(test_longest_text),
-        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_make),           cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_longest_text),   cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,9 @@ static struct account_row full_row(void)
         .expires_at = 104,
         .refresh_at = 105,
         .refresh_token_expires_at = 106,
+        .asked_at = 107,
+        .lost_at = 108,
+        .warned_days = 7,
         .refusals = REFUSAL_PREDECESSOR,
         .refused_at = 107,
         .suspect_since = 108,
@@ -51,6 +54,9 @@ static void assert_same_facts(const struct account_row *a, const struct account_
     assert_int_equal(a->expires_at, b->expires_at);
     assert_int_equal(a->refresh_at, b->refresh_at);
     assert_int_equal(a->refresh_token_expires_at, b->refresh_token_expires_at);
+    assert_int_equal(a->asked_at, b->asked_at);
+    assert_int_equal(a->lost_at, b->lost_at);
+    assert_int_equal(a->warned_days, b->warned_days);
     assert_int_equal(a->refusals, b->refusals);
     assert_int_equal(a->refused_at, b->refused_at);
     assert_int_equal(a->suspect_since, b->suspect_since);

@@ -23,6 +23,7 @@ static void hold(struct store *store, const char *label, const char *identity)
                             .refresh_token_life_ms = 7,
                             .scope = (char[]){ "read" },
                             .identity = (char *)identity,
+                            .warned_days = 8,
                             .sealed = (char[]){ "h\0h" },
                             .sealed_length = 3 };
 
@@ -37,6 +38,10 @@ static void assert_held(struct store *store, const char *label, const char *iden
     assert_int_equal(store_read(store, &name, &row), 0);
     assert_int_equal(row.refresh_token_life_ms, 77);
     assert_int_equal(row.held_at, identity ? 1 : 0);
+    assert_int_equal(row.held_refreshed_at, identity ? 2 : 0);
+    assert_int_equal(row.held_refresh_token_expires_at, identity ? 6 : 0);
+    assert_int_equal(row.held_refresh_token_life_ms, identity ? 7 : 0);
+    assert_int_equal(row.held_warned_days, identity ? 8 : 0);
     if (identity)
         assert_string_equal(row.held_identity, identity);
     else
@@ -64,6 +69,7 @@ static void test_the_newer_replaces(void **state)
     assert_int_equal(back.refresh_at, 5);
     assert_int_equal(back.refresh_token_expires_at, 6);
     assert_int_equal(back.refresh_token_life_ms, 7);
+    assert_int_equal(back.warned_days, 8);
     assert_string_equal(back.scope, "read");
     assert_string_equal(back.identity, "three");
     assert_int_equal(back.sealed_length, 3);
@@ -149,6 +155,11 @@ static void test_from_the_version_before(void **state)
         sqlite3_exec(db,
                      "DROP TABLE held; DROP TRIGGER accounts_deleted_held;"
                      "ALTER TABLE accounts DROP COLUMN refresh_token_life_ms;"
+                     "ALTER TABLE accounts DROP COLUMN asked_at;"
+                     "ALTER TABLE accounts DROP COLUMN lost_at;"
+                     "ALTER TABLE accounts DROP COLUMN warned_days;"
+                     "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
+                     " (2, 'zenegy/a', 0, '', 'refresh', 1, 1, 50, 100);"
                      "INSERT INTO accounts VALUES ('zenegy', 'a', 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 0,"
                      " 0, 0, 0, NULL, NULL, 0, NULL, 'one', x'00');"
                      "INSERT INTO kept (kind, provider, label, created_at, due_at, tries, sealed)"
@@ -167,6 +178,7 @@ static void test_from_the_version_before(void **state)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     assert_int_equal(store_read(f->store, &name, &row), 0);
     assert_int_equal(row.held_at, 6);
+    assert_int_equal(row.asked_at, 99);
     assert_null(row.held_identity);
     name = name_of("zenegy", "gone");
     assert_int_equal(store_read_held(f->store, &name, &back), STORE_NOT_FOUND);

@@ -107,6 +107,35 @@ static void retries_soon(void **state)
     assert_true(backoff_ms(1, 999) + backoff_ms(2, 999) + backoff_ms(3, 999) < 15 * SECOND);
 }
 
+static void knows_when_a_grace_ends(void **state)
+{
+    static const struct {
+        int64_t grace, lost, end, last;
+    } rows[] = {
+        { 30 * MINUTE, 5 * HOUR, 5 * HOUR + 30 * MINUTE, 5 * HOUR + 29 * MINUTE },
+        { 100 * SECOND, 5 * HOUR, 5 * HOUR + 100 * SECOND, 5 * HOUR + 90 * SECOND },
+        { 0, 5 * HOUR, 0, 0 },
+        { 30 * MINUTE, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        const struct provider provider = { .retry_grace_ms = rows[i].grace };
+        assert_int_equal(lifetime_grace_ends_at(&provider, rows[i].lost), rows[i].end);
+        assert_int_equal(lifetime_last_in_grace_at(&provider, rows[i].lost), rows[i].last);
+    }
+    assert_int_equal(lifetime_grace_ends_at(NULL, HOUR), 0);
+}
+
+static void rests_a_day_after_the_last_request(void **state)
+{
+    const struct provider asked = { .keep = KEEP_ASKED }, always = { .keep = KEEP_ALWAYS };
+    const int64_t now = INT64_C(1000) * HOUR;
+    assert_false(lifetime_rests(&asked, now - LIFETIME_ASKED_MS, now));
+    assert_true(lifetime_rests(&asked, now - LIFETIME_ASKED_MS - 1, now));
+    assert_true(lifetime_rests(&asked, 0, now));
+    assert_false(lifetime_rests(&always, 0, now));
+    assert_false(lifetime_rests(NULL, 0, now));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +145,8 @@ int main(void)
         cmocka_unit_test(bounds_min_ttl),
         cmocka_unit_test(backs_off),
         cmocka_unit_test(retries_soon),
+        cmocka_unit_test(knows_when_a_grace_ends),
+        cmocka_unit_test(rests_a_day_after_the_last_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,224 @@
+/* When a row is refreshed where that is not the token's lifetime alone: after a lost reply, and
+ * where nobody asks. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "back/judgement.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+static const int64_t start = INT64_C(1700000000) * SECOND;
+
+static struct provider provider = { .name = "acme" };
+
+static struct circumstances at(int64_t now)
+{
+    return (struct circumstances){ .provider = &provider, .now = now, .random = 500 };
+}
+
+static struct account_row fresh_row(void)
+{
+    return (struct account_row){ .name = { "acme", "dk" },
+                                 .generation = 7,
+                                 .has_refresh_token = true,
+                                 .refreshed_at = start,
+                                 .lifetime_ms = HOUR,
+                                 .expires_at = start + HOUR };
+}
+
+static int start_secrets(void **state)
+{
+    bool locked;
+    (void)state;
+    return secret_start(&locked);
+}
+
+/* The waits between tries have grown to 15 min, and the grace is 30: whatever they are, one is made
+ * in its last minute, and tries go on after it. */
+static void a_lost_reply_is_retried_before_its_grace_ends(void **state)
+{
+    enum { GRACE = 30 * MINUTE };
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct provider lenient = provider;
+    struct circumstances c = at(start);
+    int64_t last = 0;
+    (void)state;
+    lenient.retry_grace_ms = GRACE;
+    c.provider = &lenient;
+    c.lost_at = start;
+    for (int i = 0; i < 40; i++) {
+        judge_unanswered(&row, &c);
+        assert_int_equal(row.lost_at, start); /* the first is what counts */
+        assert_true(row.refresh_at > c.now);
+        if (row.refresh_at < start + GRACE)
+            last = row.refresh_at;
+        c.now = c.lost_at = row.refresh_at;
+    }
+    assert_int_equal(last, start + GRACE - MINUTE);
+    assert_true(c.now > start + 2 * GRACE);
+    assert_int_equal(judge_granted(&row, &(struct token_grant){ .lifetime_ms = HOUR }, c.now, &c),
+                     0);
+    assert_int_equal(row.lost_at, 0);
+}
+
+static void a_grace_does_not_overrule_a_retry_after(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct provider lenient = provider;
+    struct circumstances c = at(start);
+    (void)state;
+    lenient.retry_grace_ms = MINUTE;
+    c.provider = &lenient;
+    c.lost_at = start;
+    c.retry_after_ms = HOUR;
+    judge_unanswered(&row, &c);
+    assert_int_equal(row.refresh_at, start + HOUR);
+}
+
+/* Not sent is not lost: there is no grace to hurry for. */
+static void what_was_not_sent_was_not_lost(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct circumstances c = at(start);
+    (void)state;
+    judge_unanswered(&row, &c);
+    assert_int_equal(row.lost_at, 0);
+}
+
+static struct provider asked_provider(int64_t idle_ms)
+{
+    struct provider asked = provider;
+    asked.keep = KEEP_ASKED;
+    asked.refresh_token_idle_lifetime_ms = idle_ms;
+    return asked;
+}
+
+/* What a grant plans: asked `before` ago, idle limit, the refresh it plans (0: none). */
+static void who_is_not_asked_for_is_kept_alive_only(void **state)
+{
+    enum { DAY = 24 * HOUR };
+    static const struct {
+        int64_t asked_before, idle, from, to;
+    } rows[] = {
+        { 0, 0, HOUR / 2, HOUR },
+        { DAY - 2 * HOUR, 0, HOUR / 2, HOUR },
+        { DAY, 0, 0, 0 },
+        { DAY, INT64_C(14) * DAY, INT64_C(7) * DAY, INT64_C(7) * DAY },
+        { -1, INT64_C(14) * DAY, INT64_C(7) * DAY, INT64_C(7) * DAY }, /* never asked for */
+        { -1, HOUR, HOUR / 2, HOUR / 2 },
+    };
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+        const struct provider asked = asked_provider(rows[i].idle);
+        struct circumstances c = at(start);
+        c.provider = &asked;
+        row.asked_at = rows[i].asked_before < 0 ? 0 : start - rows[i].asked_before;
+        assert_int_equal(judge_granted(&row, &grant, start, &c), 0);
+        const int64_t planned = row.refresh_at == 0 ? 0 : row.refresh_at - start;
+        assert_in_range(planned, rows[i].from, rows[i].to);
+    }
+}
+
+/* At its half a token would be refreshed; a request for one that is past that plans it for now. */
+static void a_request_plans_the_refresh_again(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct provider asked = asked_provider(0);
+    struct circumstances c = at(start + HOUR / 4);
+    (void)state;
+    c.provider = &asked;
+    assert_true(judge_asked(&row, &c));
+    assert_in_range(row.refresh_at - start, HOUR / 2, HOUR);
+    row.refresh_at = 0;
+    c.now += ASKED_GRAIN_MS - 1;
+    assert_false(judge_asked(&row, &c));
+    assert_int_equal(row.refresh_at, 0);
+    c.now = start + HOUR - MINUTE;
+    assert_true(judge_asked(&row, &c));
+    assert_true(row.refresh_at > 0 && row.refresh_at <= c.now);
+    assert_int_equal(row.asked_at, c.now);
+}
+
+/* Tries after a failure have a schedule of their own. */
+static void a_request_plans_nothing_else(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct provider asked = asked_provider(0);
+    struct circumstances c = at(start + HOUR);
+    (void)state;
+    assert_true(judge_asked(&row, &c));
+    assert_int_equal(row.refresh_at, 0);
+    c.provider = &asked;
+    c.now += HOUR;
+    row.failures = 1;
+    row.refresh_at = c.now + HOUR;
+    assert_true(judge_asked(&row, &c));
+    assert_int_equal(row.refresh_at, c.now + HOUR);
+    row.failures = 0;
+    row.has_refresh_token = false;
+    row.refresh_at = 0;
+    c.now += HOUR;
+    assert_true(judge_asked(&row, &c));
+    assert_int_equal(row.refresh_at, 0);
+}
+
+/* Nobody wants it: a refresh that failed is not tried for ever, unless its token may be spent. */
+static void tries_end_when_nobody_asks(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct provider asked = asked_provider(0);
+    struct circumstances c = at(start);
+    (void)state;
+    c.provider = &asked;
+    row.asked_at = start - INT64_C(24) * HOUR + MINUTE;
+    judge_unanswered(&row, &c);
+    assert_true(row.refresh_at > start);
+    c.now += HOUR;
+    judge_unanswered(&row, &c);
+    assert_int_equal(row.refresh_at, 0);
+    c.lost_at = c.now;
+    judge_unanswered(&row, &c);
+    assert_true(row.refresh_at > c.now);
+}
+
+/* Overdue since the machine slept. */
+static void what_is_overdue_is_looked_at_again(void **state)
+{
+    enum { DAY = 24 * HOUR };
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct provider asked = asked_provider(INT64_C(14) * DAY);
+    struct circumstances c = at(start + 2 * DAY);
+    (void)state;
+    row.refresh_at = start + HOUR;
+    row.asked_at = start;
+    assert_false(judge_due(&row, &c));
+    c.provider = &asked;
+    assert_true(judge_due(&row, &c));
+    assert_int_equal(row.refresh_at, start + INT64_C(7) * DAY);
+    c.now = row.refresh_at;
+    assert_false(judge_due(&row, &c));
+    c.now = row.asked_at + DAY;
+    assert_false(judge_due(&row, &c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lost_reply_is_retried_before_its_grace_ends),
+        cmocka_unit_test(a_grace_does_not_overrule_a_retry_after),
+        cmocka_unit_test(what_was_not_sent_was_not_lost),
+        cmocka_unit_test(who_is_not_asked_for_is_kept_alive_only),
+        cmocka_unit_test(a_request_plans_the_refresh_again),
+        cmocka_unit_test(a_request_plans_nothing_else),
+        cmocka_unit_test(tries_end_when_nobody_asks),
+        cmocka_unit_test(what_is_overdue_is_looked_at_again),
+    };
+    return cmocka_run_group_tests(tests, start_secrets, NULL);
+}
