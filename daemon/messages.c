@@ -71,6 +71,16 @@ static void import_free(struct import_request *import)
     free(import);
 }
 
+static void link_order_free(struct link_order *order)
+{
+    if (!order)
+        return;
+    free(order->expect);
+    free(order->scope);
+    free(order->params);
+    free(order);
+}
+
 struct consent *consent_free(struct consent *consent)
 {
     if (!consent)
@@ -110,6 +120,7 @@ struct message *message_free(struct message *message)
         return NULL;
     exchange_free(message->exchange);
     import_free(message->import);
+    link_order_free(message->link_order);
     settings_free(message->settings);
     issued_token_free(message->token);
     rows_free(message->rows, message->row_count);
@@ -119,6 +130,7 @@ struct message *message_free(struct message *message)
     free(message->audit);
     certified_free(message->certified);
     free(message->authority);
+    free(message->start_url);
     free(message);
     return NULL;
 }

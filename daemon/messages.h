@@ -39,8 +39,14 @@ enum message_kind {
     ASK_DECIDE, /* account, accept → rows (one): what is held becomes the grant, or is revoked */
     ASK_RENAME, /* account, new_name → rows (one) */
     ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
-    ASK_AUDIT,    /* audit query → audit rows */
-    ASK_HEALTH,   /* → health */
+    ASK_LINK,  /* account, link_order → rows (one, its link with it): made, the older replaced */
+    ASK_LINKS, /* after, limit → rows with their links, of which the names alone are filled */
+    ASK_LINK_OF,    /* account → rows (one, the same) */
+    ASK_UNLINK,     /* account → nothing, once it is durable */
+    ASK_LINK_LOOK,  /* link_digest → rows (one, the same), whatever became of it */
+    ASK_LINK_CLICK, /* link_digest → the same, the click counted where it is open */
+    ASK_AUDIT,      /* audit query → audit rows */
+    ASK_HEALTH,     /* → health */
 
     /* front to back, not answered */
     TELL_AUDIT, /* audit rows, with counts */
@@ -85,8 +91,9 @@ int issued_token_copy(const struct issued_token *token, struct issued_token **re
 struct failure {
     enum wire_error error;
     char description[256];
-    int64_t retry_after_s; /* 0: not said */
-    int64_t max_min_ttl_s; /* 0: not said */
+    int64_t retry_after_s;      /* 0: not said */
+    int64_t max_min_ttl_s;      /* 0: not said */
+    char link[LINK_TOKEN_SIZE]; /* WIRE_CONSENT_REQUIRED: the account's; "": none */
 };
 
 struct exchange_request {
@@ -94,7 +101,16 @@ struct exchange_request {
     struct secret *verifier; /* NULL without PKCE */
     struct secret *nonce;    /* NULL when none was sent */
     char *redirect_uri;
-    char *scope; /* asked for; NULL: none */
+    char *scope;                 /* asked for; NULL: none */
+    char link[LINK_DIGEST_SIZE]; /* it was begun by; "": by none */
+};
+
+struct link_order {
+    uint32_t uid; /* who makes it */
+    int64_t life_ms;
+    char *expect; /* whose consent it is for; NULL: the account's identity, where that is known */
+    char *scope;
+    char *params;
 };
 
 struct import_request {
@@ -108,6 +124,7 @@ enum consent_outcome {
     CONSENT_GRANTED,
     CONSENT_WITHOUT_REFRESH_TOKEN, /* works until expires_at */
     CONSENT_IDENTITY_MISMATCH,     /* held; the old grant serves on */
+    CONSENT_AWAITS,                /* by a link, and nobody has said whose it should be: held */
 };
 
 struct consent {
@@ -116,6 +133,7 @@ struct consent {
     char *scope;    /* granted */
     char *identity; /* NULL: not known */
     bool fewer_scopes;
+    bool link_used; /* the link that it was begun by is over with it */
 };
 
 /* NULL is fine; returns NULL. */
@@ -160,6 +178,8 @@ struct message {
 
     struct exchange_request *exchange;
     struct import_request *import;
+    struct link_order *link_order;
+    char link_digest[LINK_DIGEST_SIZE]; /* ASK_LINK_LOOK, ASK_LINK_CLICK */
     struct audit_query audit_query;
     struct settings *settings; /* NEW_SETTINGS */
 
@@ -176,6 +196,7 @@ struct message {
     struct audit_row *audit;
     size_t audit_count;
     struct event event;                       /* EVENT, NOTICE */
+    char *start_url;                          /* EVENT: where a person may consent; NULL: none */
     struct certified *certified;              /* CERTIFICATE */
     char *authority;                          /* CERTIFICATE: PEM */
     struct certificate_facts authority_facts; /* CERTIFICATE */

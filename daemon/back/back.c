@@ -58,6 +58,7 @@ static void take_settings(struct back *back, struct message *letter)
         return;
     settings_free(back->settings);
     back->settings = steal(letter->settings);
+    back->keeper.settings = back->settings;
     authority_configure(back->keeper.authority, back->settings);
     int r = lanes_configure(back->keeper.lanes, back->settings);
     if (r != 0)
@@ -184,6 +185,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
         .store = options->store,
         .key = options->key,
         .front = options->front,
+        .settings = options->settings,
         .main = options->main,
     };
     int r = loop_new(&back->keeper.loop);

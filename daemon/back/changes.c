@@ -109,8 +109,11 @@ static int write_imported(struct job *job, struct store *store, struct account_r
         r = store_put_token_owner(store, &row->name,
                                   token ? secret_fingerprint(token, fingerprint) : NULL);
     if (r == 0)
-        job_set_row(job, row);
-    return r;
+        r = store_end_link(store, &row->name, LINK_USED, clock_now());
+    if (r < 0)
+        return r;
+    job_set_row(job, row);
+    return 0;
 }
 
 static int apply_import(void *userdata, struct store *store)
@@ -166,9 +169,11 @@ static int apply_forget(void *userdata, struct store *store)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
         r = revocation_write(job->keeper, store, &row.name, &grant);
-    const int held = held_revoke(job->keeper, store, &job->question->account);
-    if (held < 0)
-        return held;
+    int ended = held_revoke(job->keeper, store, &job->question->account);
+    if (ended == 0)
+        ended = store_end_link(store, &job->question->account, LINK_WITHDRAWN, clock_now());
+    if (ended < 0)
+        return ended;
     /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
     return r == 0 || r == VAULT_BROKEN || r == STORE_FOREIGN
                ? store_delete(store, &job->question->account)

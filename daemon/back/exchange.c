@@ -6,6 +6,7 @@
 #include "back/client_call.h"
 #include "back/exchange_write.h"
 #include "back/lanes.h"
+#include "back/links.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -91,12 +92,15 @@ static void tell_front(struct exchange *exchange)
     struct lane *lane = lanes_find(exchange->keeper->lanes, exchange->question->account.provider);
     if (lane)
         lane_succeeded(lane, &exchange->question->account);
-    if (write->consent->outcome != CONSENT_IDENTITY_MISMATCH)
-        keeper_notify(exchange->keeper, &exchange->question->account, write->row.generation,
-                      steal(write->issued));
-    else
+    if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
         keeper_event(exchange->keeper, &exchange->question->account, "identity_mismatch",
                      "a consent for another identity is held");
+    else if (write->consent->outcome == CONSENT_AWAITS)
+        keeper_event(exchange->keeper, &exchange->question->account, "consent_held",
+                     "a first consent by link is held: accept or discard it");
+    else
+        keeper_notify(exchange->keeper, &exchange->question->account, write->row.generation,
+                      steal(write->issued));
     struct message *answer = message_new(ANSWER);
     if (!answer) {
         const struct failure failure =
@@ -135,6 +139,17 @@ static struct failure why_not_stored(const struct exchange *exchange, int result
     return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
 }
 
+static const char *outcome_words(enum consent_outcome outcome)
+{
+    static const char *const words[] = {
+        [CONSENT_GRANTED] = "stored",
+        [CONSENT_WITHOUT_REFRESH_TOKEN] = "stored",
+        [CONSENT_IDENTITY_MISMATCH] = "another identity's and held",
+        [CONSENT_AWAITS] = "held until it is accepted",
+    };
+    return words[outcome];
+}
+
 static void durable(void *userdata, int result)
 {
     struct exchange *exchange = userdata;
@@ -146,9 +161,7 @@ static void durable(void *userdata, int result)
     }
     if (result == 0) {
         log_info("%s: consent is %s, generation %llu", name,
-                 exchange->write.consent->outcome == CONSENT_IDENTITY_MISMATCH
-                     ? "another identity's and held"
-                     : "stored",
+                 outcome_words(exchange->write.consent->outcome),
                  (unsigned long long)exchange->write.row.generation);
         tell_front(exchange);
         return;
@@ -289,6 +302,10 @@ static bool cannot_begin(struct keeper *keeper, const struct message *question, 
                             "the broker's store refuses writes (%s): log in again "
                             "when it takes them",
                             commits_problem(keeper->commits));
+    else if (!links_let_consent(keeper, question))
+        *ret = failure_make(WIRE_BAD_REQUEST, 0,
+                            "the link was used, replaced or withdrawn while you were at the "
+                            "provider: ask for a new one if the account is not connected");
     else if (keeper->exchanges->count >= EXCHANGES_MAX || keeper->stopping)
         *ret = failure_make(WIRE_BUSY, 1, "too many logins at once: try again");
     else

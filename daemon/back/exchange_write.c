@@ -93,6 +93,22 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     return 0;
 }
 
+/* What becomes of a consent. Whoever logs in on this machine may do so for an account whose
+ * identity is not known yet; whoever has a link may do so only as the one it was made for. */
+static enum consent_outcome judge_identity(const struct exchange_write *write,
+                                           const struct account_row *row,
+                                           const struct link_row *link)
+{
+    const char *identity = write->reply.grant.identity;
+    const char *expected = row->identity ? row->identity : link->expect;
+    const bool by_link = write->question->exchange->link[0] != '\0';
+    if (!expected)
+        return by_link ? CONSENT_AWAITS : CONSENT_GRANTED;
+    if (!identity)
+        return by_link ? CONSENT_IDENTITY_MISMATCH : CONSENT_GRANTED;
+    return strcmp(identity, expected) == 0 ? CONSENT_GRANTED : CONSENT_IDENTITY_MISMATCH;
+}
+
 static int describe(struct exchange_write *write, const struct account_row *row,
                     enum consent_outcome outcome)
 {
@@ -138,15 +154,20 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
     return r;
 }
 
-/* The facts are those of a new account's row, so that the grant can become the account's later. */
+/* The facts are those of a new account's row, so that the grant can become the account's later. An
+ * account that has no row gets one, which has never had a grant. */
 static int hold(struct exchange_write *write, struct keeper *keeper, struct store *store,
-                const struct account_row *row, const struct grant *grant)
+                struct account_row *row, const struct grant *grant, enum consent_outcome outcome)
 {
     CLEANUP(cleanup_account_row) struct account_row facts = { .name = row->name };
     int r = fill_row(write, &facts, grant);
+    if (r == 0 && row->generation == 0) {
+        row->state = ACCOUNT_CONSENT_REQUIRED;
+        r = store_put_facts(store, row);
+    }
     if (r == 0)
         r = held_put(keeper, store, &facts, grant);
-    return r == 0 ? describe(write, row, CONSENT_IDENTITY_MISMATCH) : r;
+    return r == 0 ? describe(write, row, outcome) : r;
 }
 
 static int write_row(struct exchange_write *write, const struct seal_key *key, struct store *store,
@@ -172,28 +193,58 @@ static int write_row(struct exchange_write *write, const struct seal_key *key, s
     return r == 0 ? describe(write, row, outcome) : r;
 }
 
+static int write_outcome(struct exchange_write *write, struct keeper *keeper, struct store *store,
+                         struct account_row *row, enum consent_outcome outcome)
+{
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const bool held = outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_AWAITS;
+    int r = build_grant(write, keeper->key, held ? NULL : row, &grant);
+    if (r == 0 && held)
+        r = hold(write, keeper, store, row, &grant, outcome);
+    else if (r == 0)
+        r = write_row(write, keeper->key, store, row, &grant);
+    return r;
+}
+
+/* Whoever it was, the account's link has served its purpose, unless the wrong one consented. */
+static int end_link(struct exchange_write *write, struct store *store)
+{
+    if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
+        return 0;
+    int r = store_end_link(store, &write->question->account, LINK_USED, clock_now());
+    write->consent->link_used = r == 0;
+    return r < 0 ? r : 0;
+}
+
+/* The account as it is, or as it begins. */
+static int read_row(const struct exchange_write *write, struct store *store,
+                    struct account_row *ret)
+{
+    int r = store_read(store, &write->question->account, ret);
+    if (r != STORE_NOT_FOUND)
+        return r;
+    ret->name = write->question->account;
+    ret->created_at = clock_now();
+    return 0;
+}
+
 /* Returns 0, EXCHANGE_OWNED or -errno. */
 static int write_consent(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
-    const struct seal_key *key = keeper->key;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const char *identity = write->reply.grant.identity;
+    CLEANUP(cleanup_link_row) struct link_row link = { 0 };
+    const char *digest = write->question->exchange->link;
     int r = check_owner(write, store);
+    if (r == 0)
+        r = read_row(write, store, &row);
     if (r != 0)
         return r;
-    r = store_read(store, &write->question->account, &row);
-    if (r == STORE_NOT_FOUND) {
-        row.name = write->question->account;
-        row.created_at = clock_now();
-    } else if (r != 0)
-        return r;
-    const bool other = identity && row.identity && strcmp(identity, row.identity) != 0;
-    r = build_grant(write, key, other ? NULL : &row, &grant);
-    if (r == 0 && other)
-        r = hold(write, keeper, store, &row, &grant);
-    else if (r == 0)
-        r = write_row(write, key, store, &row, &grant);
+    if (*digest)
+        r = store_read_link(store, digest, &link);
+    if (r >= 0)
+        r = write_outcome(write, keeper, store, &row, judge_identity(write, &row, &link));
+    if (r == 0)
+        r = end_link(write, store);
     if (r != 0)
         return r < 0 ? r : -EIO;
     account_row_release(&write->row);

@@ -7,6 +7,7 @@
 #include "back/client_call.h"
 #include "back/flight_outcome.h"
 #include "back/lane.h"
+#include "back/links.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -210,8 +211,11 @@ static struct failure why_not(const struct flight *flight)
     account_text(&flight->name, name);
     const int64_t wait_s = (row->refresh_at - clock_now() + 999) / 1000;
     const int64_t retry_after_s = wait_s > 1 ? wait_s : 1;
-    if (row->state == ACCOUNT_CONSENT_REQUIRED)
-        return failure_consent_required(row);
+    if (row->state == ACCOUNT_CONSENT_REQUIRED) {
+        struct failure failure = failure_consent_required(row);
+        links_token(flight->keeper, &flight->name, failure.link);
+        return failure;
+    }
     if (lane_paused(flight->lane))
         return lane_pause_failure(flight->lane);
     const bool unanswered =
@@ -273,7 +277,7 @@ static void tell_failed(struct flight *flight)
     }
     if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED) {
         log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
-        keeper_event(flight->keeper, &flight->name, "consent_required", "%s", outcome->reply.error);
+        links_event(flight->keeper, &flight->name, outcome->reply.error);
     } else {
         keeper_remark(flight->keeper, &flight->name, "refresh_failed", "%s", outcome->reply.error);
     }
@@ -331,7 +335,10 @@ static int apply(void *userdata, struct store *store)
     outcome->circumstances.provider_paused = lane_paused(flight->lane);
     outcome->circumstances.others_succeeded_at =
         lane_others_succeeded_at(flight->lane, &flight->name);
-    return outcome_apply(outcome, flight->keeper->key, store);
+    int r = outcome_apply(outcome, flight->keeper->key, store);
+    if (r == 0 && outcome->row.state == ACCOUNT_CONSENT_REQUIRED)
+        r = links_offer(flight->keeper, store, &outcome->row);
+    return r;
 }
 
 /* The lane hears of refusals before the row does: it may pause, and then no verdict falls. */

@@ -174,6 +174,17 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
         r = store_drop_held(store, &row->name);
     if (r == 0 && readable)
         r = revoke_unused(keeper, store, &row->name, &old);
+    if (r == 0)
+        r = store_end_link(store, &row->name, LINK_USED, clock_now());
+    return r > 0 ? 0 : r;
+}
+
+/* An account that never had a grant was there for what was held alone. */
+static int discard_held(struct job *job, struct store *store, struct account_row *row)
+{
+    int r = held_revoke(job->keeper, store, &row->name);
+    if (r == 0 && row->generation == 0)
+        r = store_delete(store, &row->name);
     return r;
 }
 
@@ -187,8 +198,7 @@ static int apply_decision(void *userdata, struct store *store)
         return r;
     if (row.held_at == 0)
         return JOB_NOTHING_HELD;
-    r = job->question->accept ? accept_held(job, store, &row)
-                              : held_revoke(job->keeper, store, name);
+    r = (job->question->accept ? accept_held : discard_held)(job, store, &row);
     if (r != 0)
         return r;
     row.held_at = 0;

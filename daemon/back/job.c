@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "back/lanes.h"
+#include "back/links.h"
 
 static void free_job(struct job *job)
 {
@@ -37,6 +38,11 @@ static struct failure refusal(const struct job *job, int result, const char *nam
     case JOB_NO_PROVIDER:
         return failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
                             other->provider);
+    case JOB_NO_LINK:
+    case JOB_LINKS_FULL:
+    case JOB_LINK_OF_OTHER:
+    case JOB_LINK_BUSY:
+        return links_refusal(result, name);
     default:
         return failure_make(WIRE_INTERNAL, 0,
                             "what the store holds of %s is damaged, or sealed with another key: "
@@ -123,6 +129,7 @@ void job_answer_row(struct job *job)
         mailbox_unreserve(job->keeper->front);
         return;
     }
+    links_attach(job->keeper, &job->row);
     rows[0] = job->row;
     job->row = (struct account_row){ 0 };
     answer->rows = rows;

@@ -12,7 +12,11 @@ enum job_result {
     JOB_NOTHING_HELD, /* no consent is held for the account */
     JOB_OTHER_GRANT,  /* the other provider's accounts are made of something else */
     JOB_NO_PROVIDER,  /* that of `other` is not configured */
-    JOB_NOT_CURRENT,  /* it is fine, and nothing was to be written: as is the next */
+    JOB_NO_LINK,
+    JOB_LINKS_FULL,
+    JOB_LINK_OF_OTHER, /* the account's identity is another than the link is to expect */
+    JOB_LINK_BUSY,     /* too many attempts by it within an hour */
+    JOB_NOT_CURRENT,   /* it is fine, and nothing was to be written: as is the next */
     JOB_REJECTED_BEFORE
 };
 

@@ -127,7 +127,10 @@ struct failure failure_consent_required(const struct account_row *row)
     account_text(&row->name, name);
     if (!row->last_error)
         return failure_make(WIRE_CONSENT_REQUIRED, 0,
-                            "%s needs a new consent: run `tokenbroker login %s`", name, name);
+                            row->held_at > 0 ? "%s has a consent that is held: an admin runs "
+                                               "`tokenbroker accept %s`, or discard"
+                                             : "%s needs a consent: run `tokenbroker login %s`",
+                            name, name);
     return failure_make(WIRE_CONSENT_REQUIRED, 0,
                         "%s needs a new consent (the provider said %s): run `tokenbroker login %s`",
                         name, row->last_error, name);
@@ -158,21 +161,37 @@ static void tell_followers(struct keeper *keeper, struct message *letter)
     mailbox_notify(keeper->front, key, letter, make_forget_all);
 }
 
-void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
-                  const char *format, ...)
+/* Takes the letter over; where a person may consent is for the hook alone. */
+static void tell_all(struct keeper *keeper, const char *event, const char *link,
+                     struct message *letter)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    struct message *letter = event_letter(name, event, format, arguments);
-    va_end(arguments);
     if (!letter)
         return;
-    keeper_remark(keeper, name, event, "%s", letter->event.text);
+    keeper_remark(keeper, &letter->account, event, "%s", letter->event.text);
+    letter->start_url = *link ? strdup(link) : NULL; /* it is worth telling without, too */
     if (keeper->main && mailbox_send(keeper->main, letter) == 0)
         return;
     if (keeper->main)
         log_warning("event %s was dropped: too many wait for the hook", event);
     message_free(letter);
+}
+
+void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
+                  const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell_all(keeper, event, "", event_letter(name, event, format, arguments));
+    va_end(arguments);
+}
+
+void keeper_event_with_link(struct keeper *keeper, const struct account_name *name,
+                            const char *event, const char *link, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell_all(keeper, event, link, event_letter(name, event, format, arguments));
+    va_end(arguments);
 }
 
 void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,

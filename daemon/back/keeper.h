@@ -29,7 +29,8 @@ struct keeper {
     struct exchanges *exchanges;
     struct revocations *revocations;
     struct authority *authority;
-    bool stopping; /* nothing new is sent to a provider */
+    const struct settings *settings; /* the newest; back.c's */
+    bool stopping;                   /* nothing new is sent to a provider */
 };
 
 /* One provider as it was configured when an operation began: it ends with what it began with. */
@@ -68,6 +69,11 @@ void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *fai
  * dropped; of those who follow, only the last one of a name and account that waits is told. */
 void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
                   const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same with where a person may consent; "": nowhere. */
+void keeper_event_with_link(struct keeper *keeper, const struct account_name *name,
+                            const char *event, const char *link, const char *format, ...)
+    PRINTF_LIKE(5, 6);
 
 /* The same for what nobody needs to be called for: those who follow alone are told. */
 void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,

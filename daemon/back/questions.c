@@ -9,6 +9,7 @@
 #include "back/first_token.h"
 #include "back/judgement.h"
 #include "back/lanes.h"
+#include "back/links.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,7 +24,7 @@ enum {
 
 typedef void (*question_handler)(struct keeper *keeper, struct message *question);
 
-static void refuse_store(struct keeper *keeper, uint64_t id)
+void question_refuse_store(struct keeper *keeper, uint64_t id)
 {
     const struct failure failure = failure_make(
         WIRE_INTERNAL, 0, "the store cannot be read: %.180s", store_message(keeper->store));
@@ -31,7 +32,7 @@ static void refuse_store(struct keeper *keeper, uint64_t id)
     keeper_refuse(keeper, id, &failure);
 }
 
-static void refuse_memory(struct keeper *keeper, uint64_t id)
+void question_refuse_memory(struct keeper *keeper, uint64_t id)
 {
     const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
     keeper_refuse(keeper, id, &failure);
@@ -63,7 +64,7 @@ static void refuse_read(struct keeper *keeper, const struct message *question, i
     if (result == STORE_NOT_FOUND || result == 0)
         refuse_unknown(keeper, question);
     else
-        refuse_store(keeper, question->id);
+        question_refuse_store(keeper, question->id);
 }
 
 /* Reads the asked account; on any problem the question is answered and false comes back. */
@@ -97,7 +98,7 @@ static void answer_token(struct keeper *keeper, const struct message *question,
         return;
     }
     if (r != VAULT_BROKEN) {
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
     char name[ACCOUNT_TEXT_SIZE];
@@ -153,9 +154,11 @@ static void demand_refresh(struct keeper *keeper, const struct message *question
         refuse_unknown(keeper, question);
         return;
     }
-    if (account_needs_consent(row, lane_setup(lane)->provider))
-        failure = failure_consent_required(row);
-    else if (lane_flies(lane, &question->account) || !tried_just_now(row, &failure)) {
+    if (account_needs_consent(row, lane_setup(lane)->provider)) {
+        links_refuse(keeper, question->id, row);
+        return;
+    }
+    if (lane_flies(lane, &question->account) || !tried_just_now(row, &failure)) {
         lane_demand(lane, &question->account, question->id, with_rows);
         return;
     }
@@ -223,6 +226,12 @@ static bool collect_row(void *userdata, const struct account_row *row)
     return true;
 }
 
+static void attach_links(struct keeper *keeper, struct row_collector *collector)
+{
+    for (size_t i = 0; i < collector->count; i++)
+        links_attach(keeper, &collector->rows[i]);
+}
+
 static void ask_accounts(struct keeper *keeper, struct message *question)
 {
     CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
@@ -232,18 +241,19 @@ static void ask_accounts(struct keeper *keeper, struct message *question)
                                        .room = limit };
     if (!answer || !collector.rows) {
         free(collector.rows);
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
     const struct account_name *after = question->account.provider[0] ? &question->account : NULL;
     int r = (question->kind == ASK_HELD ? store_list_held : store_list)(keeper->store, after, limit,
                                                                         collect_row, &collector);
+    attach_links(keeper, &collector);
     answer->rows = collector.rows;
     answer->row_count = collector.count;
     if (r != 0)
-        refuse_store(keeper, question->id);
+        question_refuse_store(keeper, question->id);
     else if (collector.error != 0)
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
     else
         keeper_answer(keeper, question->id, steal(answer));
 }
@@ -257,9 +267,10 @@ static void ask_account(struct keeper *keeper, struct message *question)
     struct account_row *rows = answer ? calloc(1, sizeof *rows) : NULL;
     if (!rows) {
         account_row_release(&row);
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
+    links_attach(keeper, &row);
     rows[0] = row;
     answer->rows = rows;
     answer->row_count = 1;
@@ -285,7 +296,7 @@ static void provider_resolved(void *userdata, const struct failure *why)
     if (why || !lane)
         keeper_refuse(keeper, waiting->id, lane ? why : &gone);
     else if (!answer || provider_copy(lane_setup(lane)->provider, &answer->provider) != 0)
-        refuse_memory(keeper, waiting->id);
+        question_refuse_memory(keeper, waiting->id);
     else
         keeper_answer(keeper, waiting->id, steal(answer));
     free(waiting);
@@ -300,7 +311,7 @@ static void ask_provider(struct keeper *keeper, struct message *question)
     }
     struct provider_question *waiting = malloc(sizeof *waiting);
     if (!waiting) {
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
     *waiting = (struct provider_question){ keeper, question->id, question->account };
@@ -331,7 +342,7 @@ static void ask_audit(struct keeper *keeper, struct message *question)
                                          .room = limit };
     if (!answer || !collector.rows) {
         free(collector.rows);
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
     int r = store_each_audit(keeper->store, query->account[0] ? query->account : NULL,
@@ -339,7 +350,7 @@ static void ask_audit(struct keeper *keeper, struct message *question)
     answer->audit = collector.rows;
     answer->audit_count = collector.count;
     if (r != 0)
-        refuse_store(keeper, question->id);
+        question_refuse_store(keeper, question->id);
     else
         keeper_answer(keeper, question->id, steal(answer));
 }
@@ -368,13 +379,13 @@ static void ask_health(struct keeper *keeper, struct message *question)
     if (answer)
         answer->health = calloc(1, sizeof *answer->health);
     if (!answer || !answer->health) {
-        refuse_memory(keeper, question->id);
+        question_refuse_memory(keeper, question->id);
         return;
     }
     if (fill_health(keeper, answer->health) == 0)
         keeper_answer(keeper, question->id, steal(answer));
     else
-        refuse_store(keeper, question->id);
+        question_refuse_store(keeper, question->id);
 }
 
 /* Those that keep the message take it over; for the others it is freed here. */
@@ -389,6 +400,9 @@ static const struct {
     [ASK_EXCHANGE] = { exchange_begin, true }, [ASK_PROVIDER] = { ask_provider, false },
     [ASK_HELD] = { ask_accounts, false },      [ASK_DECIDE] = { change_decide, true },
     [ASK_RENAME] = { change_rename, true },    [ASK_AUDIT] = { ask_audit, false },
+    [ASK_LINK] = { change_link, true },        [ASK_LINKS] = { ask_links, false },
+    [ASK_LINK_OF] = { ask_link, false },       [ASK_UNLINK] = { change_unlink, true },
+    [ASK_LINK_LOOK] = { ask_link, false },     [ASK_LINK_CLICK] = { change_link_click, true },
     [ASK_HEALTH] = { ask_health, false },      [TELL_AUDIT] = { change_audit, true },
 };
 

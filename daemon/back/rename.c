@@ -43,9 +43,11 @@ static int put_renamed(struct job *job, struct store *store, struct account_row 
     char fingerprint[FINGERPRINT_SIZE];
     const struct secret *token = grant->refresh_token;
     row->name = job->question->new_name;
-    row->generation++;
+    row->generation += row->generation > 0; /* 0 says that there never was a grant */
     /* First, since it alone may find something that cannot be read: then nothing is written. */
     int r = held_move(job->keeper, store, &job->question->account, &row->name);
+    if (r == 0)
+        r = store_move_link(store, &job->question->account, &row->name, clock_now());
     if (r == 0)
         r = vault_close(job->keeper->key, row, grant);
     if (r == 0)

@@ -175,6 +175,10 @@ static int close_grant(const struct seal_key *key, const char *context, const st
 int vault_open(const struct seal_key *key, const struct account_row *row, struct grant *ret)
 {
     char context[CONTEXT_MAX];
+    if (row->generation == 0 && !row->sealed) {
+        *ret = (struct grant){ 0 };
+        return 0;
+    }
     row_context(context, row);
     return open_blob(key, context, row->sealed, row->sealed_length, ret);
 }
@@ -212,6 +216,30 @@ int vault_close_kept(const struct seal_key *key, struct kept_row *row, const str
     char context[CONTEXT_MAX];
     kept_context(context, row);
     return close_grant(key, context, grant, &row->sealed, &row->sealed_length);
+}
+
+static void link_context(char out[static CONTEXT_MAX], const struct link_row *row)
+{
+    (void)snprintf(out, CONTEXT_MAX, "link %s", row->digest);
+}
+
+int vault_open_link(const struct seal_key *key, const struct link_row *row, struct secret **ret)
+{
+    CLEANUP(cleanup_buffer) struct buffer plain = BUFFER_WITH_MAXIMUM(SEAL_PLAIN_MAX);
+    char context[CONTEXT_MAX];
+    link_context(context, row);
+    int r = unseal(key, context, row->sealed, row->sealed_length, &plain);
+    if (r == 0)
+        r = secret_new(plain.data, plain.length, ret);
+    return r == SEAL_BROKEN ? VAULT_BROKEN : r;
+}
+
+int vault_close_link(const struct seal_key *key, struct link_row *row, const struct secret *token)
+{
+    char context[CONTEXT_MAX];
+    link_context(context, row);
+    return close_blob(key, context, secret_reveal(token), secret_length(token), &row->sealed,
+                      &row->sealed_length);
 }
 
 int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const char *bytes,

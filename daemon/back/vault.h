@@ -22,7 +22,8 @@ struct grant {
 
 enum { VAULT_BROKEN = 100 };
 
-/* Opens row->sealed. Returns 0, VAULT_BROKEN (another key, or changed on disk) or -errno. */
+/* Opens row->sealed; a row that never had a grant opens as an empty one. Returns 0, VAULT_BROKEN
+ * (another key, or changed on disk) or -errno. */
 int vault_open(const struct seal_key *key, const struct account_row *row, struct grant *ret);
 
 /* Seals into row->sealed, replacing what was there. Returns 0 or -errno. */
@@ -35,6 +36,10 @@ int vault_close_held(const struct seal_key *key, struct held_row *row, const str
 /* The same for a kept row: a token to revoke. */
 int vault_open_kept(const struct seal_key *key, const struct kept_row *row, struct grant *ret);
 int vault_close_kept(const struct seal_key *key, struct kept_row *row, const struct grant *grant);
+
+/* The same for a link's token, bound to its digest. */
+int vault_open_link(const struct seal_key *key, const struct link_row *row, struct secret **ret);
+int vault_close_link(const struct seal_key *key, struct link_row *row, const struct secret *token);
 
 /* Any bytes of a kept row: a reply that could not be read. */
 int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const char *bytes,

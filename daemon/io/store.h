@@ -19,6 +19,7 @@
 #include "base/error.h"
 
 struct store;
+struct link_row;
 
 enum store_problem {
     STORE_NOT_FOUND = 1,
@@ -81,8 +82,11 @@ struct account_row {
     int64_t held_refresh_token_life_ms;
     unsigned held_warned_days;
 
-    void *sealed; /* the tokens; see back/vault */
+    void *sealed; /* the tokens; see back/vault; NULL with generation 0: never had a grant */
     size_t sealed_length;
+
+    /* Of the link that is open for it; never in the store, not copied: filled by back/links. */
+    struct link_row *link;
 };
 
 /* Frees what a row owns; a copy is deep and returns 0 or -ENOMEM. */
@@ -120,6 +124,39 @@ struct held_row {
 /* Frees what a row owns. */
 void held_row_release(struct held_row *row);
 
+/* What became of a link. The numbers are in the store. */
+enum link_ending { LINK_OPEN, LINK_USED, LINK_REPLACED, LINK_WITHDRAWN };
+
+enum { LINK_TOKEN_SIZE = 43 + 1, LINK_DIGEST_SIZE = 43 + 1 };
+
+/* A link by which a person elsewhere consents for an account, of which there need not be a row. */
+struct link_row {
+    struct account_name name;
+    char digest[LINK_DIGEST_SIZE]; /* SHA-256 of the token, by which it is looked up */
+    int64_t created_at;
+    int64_t expires_at;
+    enum link_ending ending; /* LINK_OPEN also when it has expired */
+    int64_t ended_at;        /* 0: open */
+    int64_t forget_at;       /* the row goes then */
+    uint32_t uid;            /* who made it */
+    unsigned clicks;         /* attempts that were begun by it */
+    int64_t hour_began_at;
+    unsigned hour_clicks; /* of them since hour_began_at */
+    char *expect;         /* whose consent it is for; NULL: not known */
+    char *scope;          /* to ask for; NULL: the provider's */
+    char *params;         /* for the authorize URL, a JSON object; NULL: none */
+    void *sealed;         /* the token; NULL once it is over */
+    size_t sealed_length;
+
+    char *token; /* never in the store: opened by the back for who may see it; else NULL */
+};
+
+/* Frees what a row owns; a copy is deep, but for the token, and returns 0 or -ENOMEM. */
+void link_row_release(struct link_row *row);
+int link_row_copy(const struct link_row *from, struct link_row *ret);
+/* NULL is fine; returns NULL. */
+struct link_row *link_row_free(struct link_row *row);
+
 /* A reply that could not be read, kept for a person to look at; or a token still to be revoked.
  * Both are sealed. The numbers are in the store; 0 was a held consent once. */
 enum kept_kind { KEPT_UNREADABLE_REPLY = 1, KEPT_REVOCATION };
@@ -150,7 +187,15 @@ struct audit_row {
     int64_t first_at, last_at;
 };
 
-enum { AUDIT_ROWS_MAX = 100 * 1000, KEPT_ROWS_MAX = 10 * 1000 };
+enum {
+    AUDIT_ROWS_MAX = 100 * 1000,
+    KEPT_ROWS_MAX = 10 * 1000,
+    LINKS_OVER_MAX = 20 * 1000, /* the oldest go */
+    LINKS_FORGOTTEN_AT_ONCE = 100,
+};
+
+/* So long a link that is over can still say so. */
+#define LINK_REMEMBERED_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
 
 /* Opens or creates the store in a folder, migrates it, and holds it alone. complaint says what is
  * wrong and what to do. The folder must be there, ours, and 0700: else another -errno than the two
@@ -218,6 +263,30 @@ int store_drop_held(struct store *store, const struct account_name *name);
 int store_list_held(struct store *store, const struct account_name *after, size_t limit,
                     store_each_account each, void *userdata);
 
+/* Inserts a link; the one that was open for the account is LINK_REPLACED as of row->created_at. The
+ * row is open and its token, expect, … are borrowed. */
+int store_put_link(struct store *store, const struct link_row *row);
+/* Whatever became of it. Release it with link_row_release(). */
+int store_read_link(struct store *store, const char *digest, struct link_row *ret);
+/* The one that is open for an account, expired or not; STORE_NOT_FOUND: none. */
+int store_open_link(struct store *store, const struct account_name *name, struct link_row *ret);
+/* It is over, its sealed token gone; STORE_NOT_FOUND: none was open. */
+int store_end_link(struct store *store, const struct account_name *name, enum link_ending ending,
+                   int64_t now);
+/* Writes the numbers of clicks. */
+int store_count_click(struct store *store, const struct link_row *row);
+/* The one that is open for an account is another's from now on; the other's own is replaced by it.
+ * Nothing to move is fine. */
+int store_move_link(struct store *store, const struct account_name *from,
+                    const struct account_name *to, int64_t now);
+/* The open ones in the order of their accounts' names; like store_list(). */
+int store_list_links(struct store *store, const struct account_name *after, size_t limit,
+                     bool (*each)(void *userdata, const struct link_row *row), void *userdata);
+/* How many are open. */
+int store_count_links(struct store *store, uint64_t *ret);
+/* Those go whose time to be forgotten has come, a bounded number at a time. */
+int store_forget_links(struct store *store, int64_t now);
+
 /* Of each kind the oldest rows beyond KEPT_ROWS_MAX go. */
 int store_keep(struct store *store, const struct kept_row *row);
 /* Rows with due_at <= due_before, the longest due first, at most limit; INT64_MAX: all. */
@@ -250,6 +319,11 @@ DEFINE_CLEANUP(struct store *, store, store_close)
 static inline void cleanup_account_row(struct account_row *row)
 {
     account_row_release(row);
+}
+
+static inline void cleanup_link_row(struct link_row *row)
+{
+    link_row_release(row);
 }
 
 static inline void cleanup_held_row(struct held_row *row)

@@ -44,6 +44,9 @@
 #define HELD_COLUMNS                                                                               \
     "provider, label, created_at, refreshed_at, lifetime_ms, expires_at, refresh_at,"              \
     " refresh_token_expires_at, refresh_token_life_ms, scope, identity, warned_days, sealed"
+#define LINK_COLUMNS                                                                               \
+    "provider, label, digest, created_at, expires_at, ending, ended_at, forget_at, uid, clicks,"   \
+    " hour_began_at, hour_clicks, expect, scope, params, sealed"
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
@@ -108,6 +111,27 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_READ_HELD] = "SELECT " HELD_COLUMNS " FROM held"
                             " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_DROP_HELD] = "DELETE FROM held WHERE provider = ?1 AND label = ?2",
+
+    [STATEMENT_PUT_LINK] = "INSERT INTO links (" LINK_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+                           " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    [STATEMENT_READ_LINK] = "SELECT " LINK_COLUMNS " FROM links WHERE digest = ?1",
+    [STATEMENT_OPEN_LINK] = "SELECT " LINK_COLUMNS " FROM links"
+                            " WHERE provider = ?1 AND label = ?2 AND ending = 0",
+    [STATEMENT_END_LINK] = "UPDATE links SET ending = ?3, ended_at = ?4, forget_at = ?5,"
+                           " sealed = NULL WHERE provider = ?1 AND label = ?2 AND ending = 0",
+    [STATEMENT_COUNT_CLICK] = "UPDATE links SET clicks = ?2, hour_began_at = ?3, hour_clicks = ?4"
+                              " WHERE digest = ?1",
+    [STATEMENT_MOVE_LINK] = "UPDATE links SET provider = ?3, label = ?4"
+                            " WHERE provider = ?1 AND label = ?2 AND ending = 0",
+    [STATEMENT_LIST_LINKS] = "SELECT " LINK_COLUMNS " FROM links"
+                             " WHERE ending = 0 AND (provider, label) > (?1, ?2)"
+                             " ORDER BY provider, label LIMIT ?3",
+    [STATEMENT_COUNT_LINKS] = "SELECT count(*) FROM links WHERE ending = 0",
+    [STATEMENT_FORGET_LINKS] = "DELETE FROM links WHERE id IN"
+                               " (SELECT id FROM links WHERE forget_at <= ?1 LIMIT ?2)",
+    [STATEMENT_TRIM_LINKS] = "DELETE FROM links WHERE id IN"
+                             " (SELECT id FROM links WHERE ending <> 0 ORDER BY id LIMIT"
+                             " max(0, (SELECT count(*) FROM links WHERE ending <> 0) - ?1))",
 
     [STATEMENT_KEEP] = "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_TRIM_KEPT] = "DELETE FROM kept WHERE id IN"

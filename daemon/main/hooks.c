@@ -41,6 +41,7 @@ static int describe(const struct message *letter)
     if (letter->account.label[0])
         json_put_string(&json, "account", account_text(&letter->account, account));
     json_put_string(&json, "description", letter->event.text);
+    json_put_string(&json, "start_url", letter->start_url);
     json_writer_end(&json);
     buffer_append_char(&text, '\n');
     CLEANUP(cleanup_fd) int fd = memfd_create("event", MFD_CLOEXEC);

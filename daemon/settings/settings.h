@@ -11,12 +11,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/secret.h"
 #include "oauth/provider.h"
 
 enum { SETTINGS_FILE_MAX = 1024 * 1024, SETTINGS_PROVIDERS_MAX = 1000, SETTINGS_RULES_MAX = 1000 };
-enum { SETTINGS_INVALID = 1, PUBLIC_URL_MAX = 512 };
+enum { SETTINGS_INVALID = 1, PUBLIC_URL_MAX = 512, LINK_URL_MAX = PUBLIC_URL_MAX + 64 };
 
 /* What a rule allows; bits. */
 enum may {
@@ -79,6 +80,13 @@ struct settings {
 /* NULL when there is none of that name. Owned by the settings. */
 const struct provider *settings_provider(const struct settings *settings, const char *name);
 const struct secret *settings_client_secret(const struct settings *settings, const char *provider);
+
+/* Why no link can be made by which people elsewhere consent at the provider: a sentence's end, such
+ * as "… has no authorization code"; NULL: one can. Static text. */
+const char *settings_link_flaw(const struct settings *settings, const struct provider *provider);
+
+/* Appends the address of the link with this token; there must be a public_url. */
+void settings_append_link(const struct settings *settings, const char *token, struct buffer *out);
 
 /* The texts of all files, read at one moment. */
 struct settings_text;

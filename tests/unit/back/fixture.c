@@ -146,6 +146,7 @@ static struct settings *copy_settings(const struct settings *from)
     struct settings *copy = calloc(1, sizeof *copy);
     assert_non_null(copy);
     copy->key = strdup("auto");
+    copy->public_url = from->public_url ? strdup(from->public_url) : NULL;
     copy->provider_count = from->provider_count;
     copy->providers = calloc(from->provider_count + 1, sizeof copy->providers[0]);
     copy->credentials = calloc(from->provider_count + 1, sizeof copy->credentials[0]);

@@ -132,8 +132,8 @@ static void test_newer(void **state)
 
     f->store = store_close(f->store);
     make_database(f, "PRAGMA user_version = 77");
-    assert_refused(f, STORE_NEWER, "newer tokenbroker (schema 77, this one knows 5)");
-    make_database(f, "PRAGMA user_version = 5");
+    assert_refused(f, STORE_NEWER, "newer tokenbroker (schema 77, this one knows 6)");
+    make_database(f, "PRAGMA user_version = 6");
     open_again(f);
 }
 
@@ -144,7 +144,7 @@ static void test_foreign_database(void **state)
         "PRAGMA application_id = 5; CREATE TABLE t (a)",
         "PRAGMA user_version = 1",
         /* It says that it is ours, but the tables are not there. */
-        "PRAGMA application_id = 1953459042; PRAGMA user_version = 4; CREATE TABLE facts (a)",
+        "PRAGMA application_id = 1953459042; PRAGMA user_version = 6; CREATE TABLE facts (a)",
     };
     struct fixture *f = *state;
 
