@@ -61,6 +61,15 @@ static void exchange_free(struct exchange_request *exchange)
     free(exchange);
 }
 
+static void device_request_free(struct device_request *request)
+{
+    if (!request)
+        return;
+    free(request->scope);
+    parameters_release(&request->params);
+    free(request);
+}
+
 static void import_free(struct import_request *import)
 {
     if (!import)
@@ -119,6 +128,8 @@ struct message *message_free(struct message *message)
     if (!message)
         return NULL;
     exchange_free(message->exchange);
+    device_request_free(message->device_request);
+    device_authorization_free(message->device);
     import_free(message->import);
     link_order_free(message->link_order);
     settings_free(message->settings);

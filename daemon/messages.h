@@ -19,6 +19,7 @@
 #include "io/local_ca.h"
 #include "io/store.h"
 #include "oauth/authorize.h"
+#include "oauth/device.h"
 #include "oauth/provider.h"
 #include "schema/wire.h"
 #include "settings/settings.h"
@@ -35,7 +36,9 @@ enum message_kind {
     ASK_FORGET,   /* account → nothing, once it is durable */
     ASK_RETRY,    /* account, or provider alone (label ""), or all (provider "") → nothing */
     ASK_EXCHANGE, /* account, exchange → consent */
-    ASK_HELD,     /* after, limit → rows of those for which a consent is held */
+    ASK_DEVICE,   /* account, device_request → device */
+    ASK_POLL, /* account, device, exchange (its scope) → consent, when the device login has ended */
+    ASK_HELD,   /* after, limit → rows of those for which a consent is held */
     ASK_DECIDE, /* account, accept → rows (one): what is held becomes the grant, or is revoked */
     ASK_RENAME, /* account, new_name → rows (one) */
     ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
@@ -49,7 +52,8 @@ enum message_kind {
     ASK_HEALTH,     /* → health */
 
     /* front to back, not answered */
-    TELL_AUDIT, /* audit rows, with counts */
+    TELL_AUDIT,  /* audit rows, with counts */
+    TELL_CANCEL, /* id: of the ASK_POLL that is to end, which is answered all the same */
 
     /* back to front */
     ANSWER,
@@ -113,18 +117,26 @@ struct link_order {
     char *params;
 };
 
+struct device_request {
+    char *scope;              /* asked for; NULL: the provider's */
+    struct parameters params; /* the caller's own */
+};
+
 struct import_request {
     struct secret *refresh_token; /* either this */
     struct secret *access_token;  /* or, for GRANT_STATIC, this */
     char *scope;
 };
 
-/* How a consent ended well. */
+/* How a consent ended; the last three leave an account as it was. */
 enum consent_outcome {
     CONSENT_GRANTED,
     CONSENT_WITHOUT_REFRESH_TOKEN, /* works until expires_at */
     CONSENT_IDENTITY_MISMATCH,     /* held; the old grant serves on */
     CONSENT_AWAITS,                /* by a link, and nobody has said whose it should be: held */
+    CONSENT_DENIED,                /* on the device's page, by the person */
+    CONSENT_EXPIRED,               /* nobody entered the device's code in time */
+    CONSENT_CANCELLED,             /* by TELL_CANCEL */
 };
 
 struct consent {
@@ -177,6 +189,8 @@ struct message {
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 
     struct exchange_request *exchange;
+    struct device_request *device_request;
+    struct device_authorization *device; /* ASK_POLL, and the answer to ASK_DEVICE */
     struct import_request *import;
     struct link_order *link_order;
     char link_digest[LINK_DIGEST_SIZE]; /* ASK_LINK_LOOK, ASK_LINK_CLICK */

@@ -7,6 +7,8 @@
 #include <sys/epoll.h>
 
 #include "back/authority.h"
+#include "back/device.h"
+#include "back/device_poll.h"
 #include "back/exchange.h"
 #include "back/lanes.h"
 #include "back/questions.h"
@@ -38,7 +40,7 @@ static void check_stopped(void *userdata)
     struct back *back = userdata;
     struct keeper *keeper = &back->keeper;
     const bool busy = lanes_busy(keeper->lanes) || exchanges_busy(keeper->exchanges) ||
-                      commits_pending(keeper->commits);
+                      device_polls_busy(keeper->device_polls) || commits_pending(keeper->commits);
     if (busy && clock_now() < back->stop_by)
         (void)loop_timer_set(back->stop_timer, STOP_CHECK_MS);
     else
@@ -129,6 +131,10 @@ static int build_rooms(struct back *back)
     if (r == 0)
         r = exchanges_new(keeper, &keeper->exchanges);
     if (r == 0)
+        r = device_starts_new(keeper, &keeper->device_starts);
+    if (r == 0)
+        r = device_polls_new(keeper, &keeper->device_polls);
+    if (r == 0)
         r = lanes_new(keeper, back->settings, &keeper->lanes);
     if (r == 0)
         r = revocations_new(keeper, &keeper->revocations);
@@ -166,6 +172,8 @@ static void tear_down(struct back *back)
     loop_source_free(back->stop_timer);
     authority_free(keeper->authority);
     revocations_free(keeper->revocations);
+    device_starts_free(keeper->device_starts);
+    device_polls_free(keeper->device_polls);
     exchanges_free(keeper->exchanges);
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);

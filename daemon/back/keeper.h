@@ -14,6 +14,8 @@
 
 struct lanes;
 struct exchanges;
+struct device_starts;
+struct device_polls;
 struct revocations;
 struct authority;
 
@@ -27,6 +29,8 @@ struct keeper {
     struct mailbox *main; /* NULL: nobody hears of events */
     struct lanes *lanes;
     struct exchanges *exchanges;
+    struct device_starts *device_starts;
+    struct device_polls *device_polls;
     struct revocations *revocations;
     struct authority *authority;
     const struct settings *settings; /* the newest; back.c's */

@@ -240,6 +240,8 @@ int lane_new(struct keeper *keeper, const struct provider *provider,
     lane->window = 1;
     int r = loop_add_timer(keeper->loop, lane_turn, lane, &lane->timer);
     if (r == 0)
+        r = loop_add_timer(keeper->loop, lane_give_turns, lane, &lane->turn_timer);
+    if (r == 0)
         r = setup_new(provider, client_secret, &lane->setup);
     if (r == 0) {
         lane->setup->resolved = !resolve_is_needed(lane->setup);
@@ -265,6 +267,7 @@ struct lane *lane_free(struct lane *lane)
         free(w);
     }
     loop_source_free(lane->timer);
+    loop_source_free(lane->turn_timer);
     setup_unref(lane->setup);
     free(lane);
     return NULL;

@@ -10,12 +10,18 @@ void lane_pump_soon(struct lane *lane)
 }
 
 /* A provider's rate limit is kept by pace: no burst can pass it, whatever its window is. */
-static void launch(struct lane *lane, struct flight *flight, bool canary)
+void lane_pace(struct lane *lane)
 {
     const struct provider *provider = lane->setup->provider;
     if (provider->rate_limit_requests > 0)
         lane->paced_until =
             clock_now() + provider->rate_limit_period_ms / provider->rate_limit_requests;
+}
+
+static void launch(struct lane *lane, struct flight *flight, bool canary)
+{
+    lane_pace(lane);
+    lane->turn_was_last = false;
     lane->in_air++;
     flight_start(flight, canary);
 }
@@ -136,7 +142,7 @@ static bool has_work(struct lane *lane)
 static void pump_open(struct lane *lane)
 {
     while (lane->in_air < lane->window && !pause_holds(&lane->pause) &&
-           clock_now() >= lane->paced_until) {
+           clock_now() >= lane->paced_until && !lane_turn_goes_first(lane)) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)
             flight = next_due(lane);

@@ -9,7 +9,7 @@ struct lanes {
     size_t count;
 };
 
-static struct lane *find_any(const struct lanes *lanes, const char *provider)
+struct lane *lanes_any(const struct lanes *lanes, const char *provider)
 {
     for (size_t i = 0; i < lanes->count; i++)
         if (strcmp(lane_setup(lanes->all[i])->provider->name, provider) == 0)
@@ -39,7 +39,7 @@ int lanes_configure(struct lanes *lanes, const struct settings *settings)
     for (size_t i = 0; i < settings->provider_count; i++) {
         const struct provider *provider = settings->providers[i];
         const struct secret *secret = settings_client_secret(settings, provider->name);
-        struct lane *lane = find_any(lanes, provider->name);
+        struct lane *lane = lanes_any(lanes, provider->name);
         int r = lane ? lane_configure(lane, provider, secret) : add(lanes, provider, secret);
         if (r != 0 && first_error == 0)
             first_error = r;
@@ -75,13 +75,13 @@ struct lanes *lanes_free(struct lanes *lanes)
 
 struct lane *lanes_find(const struct lanes *lanes, const char *provider)
 {
-    struct lane *lane = find_any(lanes, provider);
+    struct lane *lane = lanes_any(lanes, provider);
     return lane && !lane_removed(lane) ? lane : NULL;
 }
 
 bool lanes_fly(const struct lanes *lanes, const struct account_name *name)
 {
-    struct lane *lane = find_any(lanes, name->provider);
+    struct lane *lane = lanes_any(lanes, name->provider);
     return lane && lane_flies(lane, name);
 }
 

@@ -15,6 +15,9 @@ int lanes_configure(struct lanes *lanes, const struct settings *settings);
 /* NULL when no provider of that name is configured. */
 struct lane *lanes_find(const struct lanes *lanes, const char *provider);
 
+/* The same, also for one that is not configured any more. */
+struct lane *lanes_any(const struct lanes *lanes, const char *provider);
+
 /* True while a flight of that account is in the air, resting or waiting, also where its provider is
  * not configured any more. */
 bool lanes_fly(const struct lanes *lanes, const struct account_name *name);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "back/asked.h"
+#include "back/device.h"
+#include "back/device_poll.h"
 #include "back/exchange.h"
 #include "back/first_token.h"
 #include "back/judgement.h"
@@ -393,17 +395,19 @@ static const struct {
     question_handler handle;
     bool keeps;
 } handlers[] = {
-    [ASK_TOKEN] = { ask_token, false },        [ASK_ACCOUNT] = { ask_account, false },
-    [ASK_ACCOUNTS] = { ask_accounts, false },  [ASK_REFRESH] = { ask_refresh, false },
-    [ASK_REJECT] = { change_reject, true },    [ASK_IMPORT] = { change_import, true },
-    [ASK_FORGET] = { change_forget, true },    [ASK_RETRY] = { change_retry, true },
-    [ASK_EXCHANGE] = { exchange_begin, true }, [ASK_PROVIDER] = { ask_provider, false },
-    [ASK_HELD] = { ask_accounts, false },      [ASK_DECIDE] = { change_decide, true },
-    [ASK_RENAME] = { change_rename, true },    [ASK_AUDIT] = { ask_audit, false },
-    [ASK_LINK] = { change_link, true },        [ASK_LINKS] = { ask_links, false },
-    [ASK_LINK_OF] = { ask_link, false },       [ASK_UNLINK] = { change_unlink, true },
-    [ASK_LINK_LOOK] = { ask_link, false },     [ASK_LINK_CLICK] = { change_link_click, true },
-    [ASK_HEALTH] = { ask_health, false },      [TELL_AUDIT] = { change_audit, true },
+    [ASK_TOKEN] = { ask_token, false },           [ASK_ACCOUNT] = { ask_account, false },
+    [ASK_ACCOUNTS] = { ask_accounts, false },     [ASK_REFRESH] = { ask_refresh, false },
+    [ASK_REJECT] = { change_reject, true },       [ASK_IMPORT] = { change_import, true },
+    [ASK_FORGET] = { change_forget, true },       [ASK_RETRY] = { change_retry, true },
+    [ASK_EXCHANGE] = { exchange_begin, true },    [ASK_PROVIDER] = { ask_provider, false },
+    [ASK_HELD] = { ask_accounts, false },         [ASK_DECIDE] = { change_decide, true },
+    [ASK_RENAME] = { change_rename, true },       [ASK_AUDIT] = { ask_audit, false },
+    [ASK_LINK] = { change_link, true },           [ASK_LINKS] = { ask_links, false },
+    [ASK_LINK_OF] = { ask_link, false },          [ASK_UNLINK] = { change_unlink, true },
+    [ASK_LINK_LOOK] = { ask_link, false },        [ASK_LINK_CLICK] = { change_link_click, true },
+    [ASK_DEVICE] = { device_begin, true },        [ASK_POLL] = { device_poll_begin, true },
+    [TELL_CANCEL] = { device_poll_cancel, true }, [ASK_HEALTH] = { ask_health, false },
+    [TELL_AUDIT] = { change_audit, true },
 };
 
 void question_take(struct keeper *keeper, struct message *question)

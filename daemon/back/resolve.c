@@ -19,8 +19,10 @@ bool resolve_is_needed(const struct setup *setup)
     const struct provider *provider = setup->provider;
     if (!provider->issuer)
         return false;
-    const bool asks_people = provider->grant == GRANT_AUTHORIZATION_CODE;
-    return !provider->token_endpoint || (asks_people && !provider->authorization_endpoint);
+    const bool browser = provider->grant == GRANT_AUTHORIZATION_CODE;
+    const bool device = provider->grant == GRANT_DEVICE_CODE;
+    return !provider->token_endpoint || (browser && !provider->authorization_endpoint) ||
+           (device && !provider->device_authorization_endpoint);
 }
 
 struct resolve *resolve_cancel(struct resolve *resolve)

@@ -6,10 +6,6 @@
 #include "front/api_listing.h"
 #include "front/audit.h"
 
-enum {
-    SCOPE_MAX = 4096,
-};
-
 static void count(const struct api_request *request, const char *verdict, uint64_t generation)
 {
     char account[ACCOUNT_TEXT_SIZE];

@@ -3,30 +3,19 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "front/api.h"
 #include "front/api_ask.h"
 #include "front/api_body.h"
+#include "front/api_login.h"
 #include "front/audit.h"
 #include "front/callback.h"
-#include "front/login.h"
 
 enum {
     LOGIN_PARAMS_MAX = 16,
     LOGIN_PARAM_NAME_MAX = 64,
     LOGIN_PARAM_VALUE_MAX = 1024,
-    LOGIN_ANSWER_MAX = 64 * 1024,
 };
 
-/* What the body of a request asks for, while it waits for the provider's endpoints. */
-struct starting {
-    bool mode_given;
-    enum login_mode mode;
-    char *scope; /* NULL: the provider's */
-    struct parameters params;
-    struct login_seat *seat;
-};
-
-static struct starting *starting_free(struct starting *starting)
+struct starting *starting_free(struct starting *starting)
 {
     if (!starting)
         return NULL;
@@ -37,17 +26,27 @@ static struct starting *starting_free(struct starting *starting)
     return NULL;
 }
 
-static void release_starting(void *state)
+void starting_release(void *starting)
 {
-    starting_free(state);
+    starting_free(starting);
 }
 
-DEFINE_CLEANUP(struct starting *, starting, starting_free)
-
-static void refuse(const struct api_request *request, enum wire_error error, const char *text)
+void login_refuse(const struct api_request *request, enum wire_error error, const char *text)
 {
     char account[ACCOUNT_TEXT_SIZE];
     api_refuse(request->web, error, account_text(&request->account, account), "%s", text);
+}
+
+struct login_order login_order_of(const struct api_request *request,
+                                  const struct starting *starting)
+{
+    return (struct login_order){
+        .uid = request->peer.uid,
+        .account = &request->account,
+        .mode = starting->mode,
+        .scope = starting->scope,
+        .params = &starting->params,
+    };
 }
 
 /* --- the body --- */
@@ -112,16 +111,23 @@ static int read_scope(struct reading *reading, const struct json *member)
     return reading->result;
 }
 
+static const char *const mode_names[] = {
+    [LOGIN_BROWSER] = "browser", [LOGIN_PASTE] = "paste", [LOGIN_DEVICE] = "device"
+};
+
 static int read_mode(struct reading *reading, const struct json *member)
 {
+    const char *mode = json_string(member);
     if (json_kind(member) == JSON_ABSENT)
         return 0;
-    const char *mode = json_string(member);
-    bool paste = mode && strcmp(mode, "paste") == 0;
-    if (!paste && (!mode || strcmp(mode, "browser") != 0))
-        refuse_body(reading, "\"browser\" or \"paste\" is wanted as", "mode");
-    reading->starting->mode_given = true;
-    reading->starting->mode = paste ? LOGIN_PASTE : LOGIN_BROWSER;
+    for (size_t i = 0; mode && i < sizeof mode_names / sizeof mode_names[0]; i++) {
+        if (strcmp(mode, mode_names[i]) != 0)
+            continue;
+        reading->starting->mode_given = true;
+        reading->starting->mode = (enum login_mode)i;
+        return reading->result;
+    }
+    refuse_body(reading, "\"browser\", \"paste\" or \"device\" is wanted as", "mode");
     return reading->result;
 }
 
@@ -140,41 +146,69 @@ static struct starting *read_body(const struct api_request *request)
         read_params(&reading, json_member(body, "params")) == 0)
         return steal(starting);
     bool invalid = reading.result == JSON_INVALID;
-    refuse(request, invalid ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
-           invalid ? complaint.text : "out of memory");
+    login_refuse(request, invalid ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
+                 invalid ? complaint.text : "out of memory");
     return NULL;
 }
 
 /* --- what may begin --- */
 
-/* Answers and returns false when this provider's consent is not given in a browser. */
+/* Answers and returns false when this provider's consent is not given by a person. */
 static bool check_grant(const struct api_request *request, const struct provider *provider)
 {
-    if (provider->grant == GRANT_AUTHORIZATION_CODE && provider->redirect_uri)
+    if (provider->grant == GRANT_DEVICE_CODE ||
+        (provider->grant == GRANT_AUTHORIZATION_CODE && provider->redirect_uri))
         return true;
-    refuse(request, WIRE_BAD_REQUEST,
-           provider->grant == GRANT_CLIENT_CREDENTIALS
-               ? "this provider needs no login, since its grant is client_credentials: ask for "
-                 "a token"
-               : "this provider does not use a login in the browser: its grant is not "
-                 "authorization_code");
+    login_refuse(request, WIRE_BAD_REQUEST,
+                 provider->grant == GRANT_CLIENT_CREDENTIALS
+                     ? "this provider needs no login, since its grant is client_credentials: ask "
+                       "for a token"
+                     : "this provider does not use a login in the browser: its grant is not "
+                       "authorization_code");
     return false;
 }
 
-/* Settles the mode; answers and returns false when the callback cannot serve it. */
+/* What an issuer may still tell is not missing. */
+static bool may_have_device(const struct provider *provider)
+{
+    return provider->device_authorization_endpoint || provider->issuer;
+}
+
+/* Why the mode is none for this provider; false when it is fine. */
+static bool mode_problem(const struct starting *starting, const struct provider *provider,
+                         enum callback_reach reach, struct complaint *ret)
+{
+    if (starting->mode == LOGIN_DEVICE && !may_have_device(provider))
+        complain(ret, "provider %s has no device_authorization_endpoint: use mode \"browser\"",
+                 provider->name);
+    else if (starting->mode != LOGIN_DEVICE && provider->grant == GRANT_DEVICE_CODE)
+        complain(ret, "the grant of provider %s is device_code: use mode \"device\"",
+                 provider->name);
+    else if (starting->mode == LOGIN_BROWSER && reach != CALLBACK_OURS)
+        complain(ret,
+                 "the redirect URI %s is no callback address of this broker: use mode \"paste\"",
+                 provider->redirect_uri);
+    else
+        return false;
+    return true;
+}
+
+/* Settles the mode; answers and returns false when it cannot be served. */
 static bool settle_mode(const struct api_request *request, struct starting *starting,
                         const struct provider *provider)
 {
-    enum callback_reach reach = callback_reach(request->context->callback, provider->redirect_uri);
-    if (!starting->mode_given)
-        starting->mode = reach == CALLBACK_ELSEWHERE ? LOGIN_PASTE : LOGIN_BROWSER;
-    if (starting->mode == LOGIN_PASTE || reach == CALLBACK_OURS)
-        return true;
+    const bool by_device = provider->grant == GRANT_DEVICE_CODE;
+    const enum callback_reach reach =
+        by_device ? CALLBACK_ELSEWHERE
+                  : callback_reach(request->context->callback, provider->redirect_uri);
     struct complaint complaint;
-    complain(&complaint,
-             "the redirect URI %s is no callback address of this broker: use mode \"paste\"",
-             provider->redirect_uri);
-    refuse(request, WIRE_BAD_REQUEST, complaint.text);
+    if (!starting->mode_given)
+        starting->mode = by_device                     ? LOGIN_DEVICE
+                         : reach == CALLBACK_ELSEWHERE ? LOGIN_PASTE
+                                                       : LOGIN_BROWSER;
+    if (!mode_problem(starting, provider, reach, &complaint))
+        return true;
+    login_refuse(request, WIRE_BAD_REQUEST, complaint.text);
     return false;
 }
 
@@ -190,11 +224,11 @@ static bool take_seat(const struct api_request *request, struct starting *starti
     else if (r)
         complain(&complaint, "out of memory");
     if (r)
-        refuse(request,
-               r == LOGINS_QUOTA  ? WIRE_TOO_MANY_REQUESTS
-               : r == LOGINS_FULL ? WIRE_BUSY
-                                  : WIRE_INTERNAL,
-               complaint.text);
+        login_refuse(request,
+                     r == LOGINS_QUOTA  ? WIRE_TOO_MANY_REQUESTS
+                     : r == LOGINS_FULL ? WIRE_BUSY
+                                        : WIRE_INTERNAL,
+                     complaint.text);
     return r == 0;
 }
 
@@ -211,6 +245,8 @@ static void answer_started(const struct api_request *request, const struct login
     json_put_secret(&writer, "authorize_url", login->authorize_url);
     json_put_integer(&writer, "expires_in", LOGIN_LIFETIME_MS / 1000);
     json_put_string(&writer, "redirect_uri", login->provider->redirect_uri);
+    if (login->provider->device_authorization_endpoint)
+        json_put_boolean(&writer, "device", true);
     json_writer_end(&writer);
     audit_count(request->context->audit, account, login->uid, "login_started", 0);
     api_answer(request->web, &body);
@@ -227,7 +263,7 @@ static bool hold(const struct api_request *request, struct login *login)
     CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(2 * COMPLAINT_MAX);
     buffer_append_format(&text, "%s; free the port, or use mode \"paste\"", complaint.text);
     logins_remove(context->logins, login);
-    refuse(request, WIRE_BUSY, buffer_text(&text));
+    login_refuse(request, WIRE_BUSY, buffer_text(&text));
     return false;
 }
 
@@ -236,26 +272,24 @@ static void on_provider(const struct api_request *request, struct message *answe
     CLEANUP(cleanup_starting) struct starting *starting = state;
     struct complaint complaint = { "the provider's endpoints are not known" };
     if (!answer->provider) {
-        refuse(request, WIRE_INTERNAL, complaint.text);
+        login_refuse(request, WIRE_INTERNAL, complaint.text);
         return;
     }
     if (!check_grant(request, answer->provider) ||
         !settle_mode(request, starting, answer->provider))
         return;
+    if (starting->mode == LOGIN_DEVICE) {
+        api_login_device(request, steal(starting));
+        return;
+    }
     struct login *login = NULL;
-    struct login_order order = {
-        .uid = request->peer.uid,
-        .account = &request->account,
-        .mode = starting->mode,
-        .scope = starting->scope,
-        .params = &starting->params,
-    };
+    const struct login_order order = login_order_of(request, starting);
     starting->seat = login_seat_free(starting->seat);
     int r =
         login_begin(request->context->logins, &order, steal(answer->provider), &login, &complaint);
     if (r)
-        refuse(request, r == LOGIN_REFUSED ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
-               r == LOGIN_REFUSED ? complaint.text : strerror(-r));
+        login_refuse(request, r == LOGIN_REFUSED ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
+                     r == LOGIN_REFUSED ? complaint.text : strerror(-r));
     else if (hold(request, login))
         answer_started(request, login);
 }
@@ -275,7 +309,7 @@ void api_login(const struct api_request *request)
     struct api_follow_up then = {
         .answered = on_provider,
         .state = steal(starting),
-        .release = release_starting,
+        .release = starting_release,
     };
     api_ask(request, api_question(request, ASK_PROVIDER), &then);
 }

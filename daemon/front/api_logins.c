@@ -11,7 +11,7 @@
 #include "front/login.h"
 #include "front/pages.h"
 
-enum { LOGIN_ANSWER_MAX = 64 * 1024, LOGIN_WARNING_MAX = 512 };
+enum { LOGIN_ANSWER_MAX = 64 * 1024, LOGIN_WARNING_MAX = 512, CANCEL_WAIT_MS = 10 * 1000 };
 
 /* --- the login as JSON --- */
 
@@ -77,14 +77,15 @@ static void on_gone(void *userdata)
     free(follower);
 }
 
-static void follow(struct web_request *web, struct login *login, bool until_ended, int64_t wait_ms)
+static void follow(struct web_request *web, struct login *login, bool until_ended, int64_t wait_ms,
+                   login_changed changed)
 {
     char account[ACCOUNT_TEXT_SIZE];
     struct follower *follower = malloc(sizeof *follower);
     int r = -ENOMEM;
     if (follower) {
         follower->web = web;
-        r = login_wait(login, until_ended, wait_ms, on_changed, follower, &follower->waiter);
+        r = login_wait(login, until_ended, wait_ms, changed, follower, &follower->waiter);
     }
     if (r) {
         free(follower);
@@ -141,7 +142,8 @@ void api_login_follow(const struct api_request *request)
     else if (wait_s == 0 || login_ended(login))
         answer_login(request->web, login);
     else
-        follow(request->web, login, false, capped_wait(request->context, wait_s * 1000));
+        follow(request->web, login, false, capped_wait(request->context, wait_s * 1000),
+               on_changed);
 }
 
 static void finish(const struct api_request *request, struct login *login, const char *redirect)
@@ -158,7 +160,8 @@ static void finish(const struct api_request *request, struct login *login, const
     else if (login_ended(login))
         answer_login(request->web, login);
     else
-        follow(request->web, login, true, capped_wait(request->context, WIRE_WAIT_MAX_S * 1000));
+        follow(request->web, login, true, capped_wait(request->context, WIRE_WAIT_MAX_S * 1000),
+               on_changed);
 }
 
 void api_login_finish(const struct api_request *request)
@@ -188,21 +191,47 @@ static void answer_cancelled(struct web_request *web, const struct login *login)
     api_answer(web, &body);
 }
 
+static void answer_cancel(struct web_request *web, const struct login *login)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    account_text(&login->account, account);
+    if (login->status == LOGIN_CANCELLED)
+        answer_cancelled(web, login);
+    else if (login_ended(login))
+        api_refuse(web, WIRE_BAD_REQUEST, account, "the login has ended already: %s",
+                   login_status_name(login->status));
+    else
+        api_refuse(web, WIRE_BUSY, account,
+                   "the provider has said yes and its code is being exchanged: it is too late");
+}
+
+static void on_cancel_taken(void *userdata, struct login *login)
+{
+    struct follower *follower = userdata;
+    answer_cancel(follower->web, login);
+    free(follower);
+}
+
+/* Only the back knows whether a grant has come already: its word is waited for. */
+static void cancel_device(const struct api_request *request, struct login *login)
+{
+    if (login_cancel_device(login) == 0)
+        follow(request->web, login, true, capped_wait(request->context, CANCEL_WAIT_MS),
+               on_cancel_taken);
+    else
+        api_refuse(request->web, WIRE_BUSY, NULL, "the login cannot be cancelled now: try again");
+}
+
 void api_login_cancel(const struct api_request *request)
 {
     struct login *login = find_login(request);
     if (!login)
         return;
-    char account[ACCOUNT_TEXT_SIZE];
-    account_text(&login->account, account);
+    if (login->status == LOGIN_PENDING && login->mode == LOGIN_DEVICE) {
+        cancel_device(request, login);
+        return;
+    }
     if (login->status == LOGIN_PENDING)
         login_set_status(login, LOGIN_CANCELLED, "cancelled", "the login was cancelled");
-    if (login->status == LOGIN_CANCELLED)
-        answer_cancelled(request->web, login);
-    else if (login->status == LOGIN_EXCHANGING)
-        api_refuse(request->web, WIRE_BUSY, account,
-                   "the provider has said yes and its code is being exchanged: it is too late");
-    else
-        api_refuse(request->web, WIRE_BAD_REQUEST, account, "the login has ended already: %s",
-                   login_status_name(login->status));
+    answer_cancel(request->web, login);
 }

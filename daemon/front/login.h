@@ -6,7 +6,8 @@
  * that it can move into a process of its own one day.
  *
  * login_table.c keeps them (quotas, expiry, who waits); login_flow.c begins and opens them,
- * login_return.c takes what the provider's redirect brings and has the code exchanged.
+ * login_return.c takes what the provider's redirect brings and has the code exchanged;
+ * login_device.c begins those that are finished on another device.
  */
 
 #include <stdbool.h>
@@ -62,6 +63,7 @@ enum login_ending {
 enum login_mode {
     LOGIN_BROWSER, /* through /start on our callback address */
     LOGIN_PASTE,   /* the person pastes the address the redirect ended on */
+    LOGIN_DEVICE,  /* the person enters a code on a page of the provider (RFC 8628) */
 };
 
 struct logins;
@@ -78,10 +80,11 @@ struct login {
     enum login_mode mode;
     struct provider *provider; /* as it was when the login began, endpoints known */
     char *scope;               /* asked for; NULL: none */
-    char *redirect_target;     /* the redirect URI without its query */
+    char *redirect_target;     /* the redirect URI without its query; "" for LOGIN_DEVICE */
     char *redirect_path;
     char *prefix; /* before our own paths at that origin: "", or public_url's "/oauth" */
 
+    /* Of these a LOGIN_DEVICE has none. */
     struct secret *state;
     struct secret *verifier; /* NULL without PKCE */
     struct secret *nonce;    /* NULL unless the scope holds openid */
@@ -93,9 +96,9 @@ struct login {
 
     enum login_status status;
     enum login_ending ending;
-    int64_t due_at; /* broker time: expires, or is forgotten; 0 while exchanging */
+    int64_t due_at; /* broker time: expires, or is forgotten; 0 while the back has it */
     int64_t ended_at;
-    uint64_t ask; /* the exchange's id while exchanging */
+    uint64_t ask; /* what the back has to answer; 0: nothing */
     struct login_waiter *waiters;
     unsigned waiter_count;
 
@@ -143,8 +146,8 @@ int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret);
 /* NULL is fine; returns NULL. */
 struct login_seat *login_seat_free(struct login_seat *seat);
 
-/* Takes a login over, into a seat that was just given back; it expires LOGIN_LIFETIME_MS from now.
- */
+/* Takes a login over, into a seat that was just given back; it expires LOGIN_LIFETIME_MS from now,
+ * a LOGIN_DEVICE when the back says so. */
 void logins_add(struct logins *logins, struct login *login);
 
 /* Removes a login that could not be begun after all. */
@@ -191,6 +194,11 @@ enum { LOGIN_REFUSED = 1 };
 int login_begin(struct logins *logins, const struct login_order *order, struct provider *provider,
                 struct login **ret, struct complaint *complaint);
 
+/* One that is in no table yet, for login_begin_device(): provider is taken over in every case.
+ * Returns 0 or -errno. */
+int login_make_device(struct logins *logins, const struct login_order *order,
+                      struct provider *provider, struct login **ret);
+
 enum login_opening {
     OPENING_UNKNOWN,
     OPENING_ELSEWHERE, /* another browser has opened it */
@@ -219,7 +227,22 @@ const char *login_browser_cookie(const struct login *login);
 /* True when the header holds the cookie that the login gave its browser. */
 bool login_cookie_fits(const struct login *login, const char *cookies);
 
+/* --- login_device.c --- */
+
+/* Begins a login with the codes that the provider gave: the back polls from now on. provider is
+ * taken over in every case. Returns 0, -EBUSY or -errno; *ret is owned by the table. */
+int login_begin_device(struct logins *logins, const struct login_order *order,
+                       struct provider *provider, const struct device_authorization *device,
+                       struct login **ret);
+
+/* Asks the back to end a pending one; it ends soon, perhaps with the grant that had just come.
+ * Returns 0, -EBUSY or -ENOMEM. */
+int login_cancel_device(const struct login *login);
+
 /* --- login_return.c --- */
+
+/* The back has answered what login->ask was: the login ends. */
+void login_take_answer(struct login *login, struct message *answer);
 
 enum login_landing {
     LANDING_UNKNOWN, /* no such login, or not this browser's and over */

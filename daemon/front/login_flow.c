@@ -34,17 +34,24 @@ static int set_redirect(struct login *login)
     return r == 0 ? copy_text(prefix ? prefix : "", &login->prefix) : r;
 }
 
-static int make_secrets(struct login *login)
+static int make_id(struct login *login)
 {
     CLEANUP(cleanup_secret) struct secret *id = NULL;
+    char tag[FINGERPRINT_SIZE];
     int r = secret_random(LOGIN_RANDOM_BYTES, &id);
-    if (r == 0) {
-        char tag[FINGERPRINT_SIZE];
-        memcpy(login->id, secret_reveal(id), LOGIN_ID_SIZE);
-        digest_text(login->id, LOGIN_ID_SIZE - 1, tag);
-        memcpy(login->tag, tag, LOGIN_TAG_SIZE - 1);
+    if (r < 0)
+        return r;
+    memcpy(login->id, secret_reveal(id), LOGIN_ID_SIZE);
+    digest_text(login->id, LOGIN_ID_SIZE - 1, tag);
+    memcpy(login->tag, tag, LOGIN_TAG_SIZE - 1);
+    return 0;
+}
+
+static int make_secrets(struct login *login)
+{
+    int r = make_id(login);
+    if (r == 0)
         r = secret_random(LOGIN_RANDOM_BYTES, &login->state);
-    }
     if (r == 0)
         r = secret_random(LOGIN_RANDOM_BYTES, &login->cookie);
     if (r == 0 && login->provider->pkce != PKCE_OFF)
@@ -107,10 +114,15 @@ static struct login *new_login(struct logins *logins, const struct login_order *
     return login;
 }
 
+static int set_scope(struct login *login, const struct login_order *order)
+{
+    return copy_text(order->scope ? order->scope : login->provider->scope, &login->scope);
+}
+
 static int fill_login(struct login *login, const struct login_order *order,
                       struct complaint *complaint)
 {
-    int r = copy_text(order->scope ? order->scope : login->provider->scope, &login->scope);
+    int r = set_scope(login, order);
     if (r == 0)
         r = set_redirect(login);
     if (r == 0)
@@ -139,6 +151,24 @@ int login_begin(struct logins *logins, const struct login_order *order, struct p
     *ret = login;
     logins_add(logins, steal(login));
     return 0;
+}
+
+int login_make_device(struct logins *logins, const struct login_order *order,
+                      struct provider *provider, struct login **ret)
+{
+    CLEANUP(cleanup_login) struct login *login = new_login(logins, order, provider);
+    int r = login ? make_id(login) : -ENOMEM;
+    if (r == 0)
+        r = set_scope(login, order);
+    if (r == 0)
+        r = copy_text("", &login->redirect_target);
+    if (r == 0)
+        r = copy_text("", &login->redirect_path);
+    if (r == 0)
+        r = copy_text("", &login->prefix);
+    if (r == 0)
+        *ret = steal(login);
+    return r;
 }
 
 /* --- cookies --- */

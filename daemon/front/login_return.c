@@ -9,6 +9,22 @@
 
 /* --- the exchange --- */
 
+/* How a login ends by its consent's outcome; those that are not here are done. */
+static const struct {
+    enum login_status status;
+    enum login_ending ending;
+    const char *error, *description;
+} outcomes[] = {
+    [CONSENT_IDENTITY_MISMATCH] = { LOGIN_FAILED, ENDING_HELD, "identity_mismatch",
+                                    "the consent is for another identity than the account's; it "
+                                    "is held, and the earlier grant serves on" },
+    [CONSENT_DENIED] = { LOGIN_FAILED, ENDING_NOT_GRANTED, "access_denied",
+                         "the provider says that the person refused" },
+    [CONSENT_EXPIRED] = { LOGIN_EXPIRED, ENDING_NONE, "expired",
+                          "nobody entered the code in time; start it again" },
+    [CONSENT_CANCELLED] = { LOGIN_CANCELLED, ENDING_NONE, "cancelled", "the login was cancelled" },
+};
+
 static void take_consent(struct login *login, struct consent *consent)
 {
     login->granted_scope = steal(consent->scope);
@@ -16,14 +32,14 @@ static void take_consent(struct login *login, struct consent *consent)
     login->expires_at = consent->expires_at;
     login->fewer_scopes = consent->fewer_scopes;
     login->without_refresh_token = consent->outcome == CONSENT_WITHOUT_REFRESH_TOKEN;
-    if (consent->outcome != CONSENT_IDENTITY_MISMATCH) {
+    const bool known = (size_t)consent->outcome < sizeof outcomes / sizeof outcomes[0];
+    if (!known || !outcomes[consent->outcome].error) {
         login_set_status(login, LOGIN_DONE, NULL, NULL);
         return;
     }
-    login->ending = ENDING_HELD;
-    login_set_status(login, LOGIN_FAILED, "identity_mismatch",
-                     "the consent is for another identity than the account's; it is held, and the "
-                     "earlier grant serves on");
+    login->ending = outcomes[consent->outcome].ending;
+    login_set_status(login, outcomes[consent->outcome].status, outcomes[consent->outcome].error,
+                     outcomes[consent->outcome].description);
 }
 
 static void take_failure(struct login *login, const struct failure *failure)
@@ -33,15 +49,19 @@ static void take_failure(struct login *login, const struct failure *failure)
     login_set_status(login, LOGIN_FAILED, wire_errors[failure->error].name, failure->description);
 }
 
-static void on_exchanged(void *userdata, struct message *answer)
+void login_take_answer(struct login *login, struct message *answer)
 {
-    struct login *login = userdata;
     struct failure odd = { WIRE_INTERNAL, "the answer to the exchange holds nothing" };
     login->ask = 0;
     if (!answer->failed && answer->consent)
         take_consent(login, answer->consent);
     else
         take_failure(login, answer->failed ? &answer->failure : &odd);
+}
+
+static void on_exchanged(void *userdata, struct message *answer)
+{
+    login_take_answer(userdata, answer);
 }
 
 static int copy_secret(const struct secret *secret, struct secret **ret)
@@ -230,6 +250,8 @@ int login_paste(struct login *login, const char *address, struct complaint *comp
 {
     if (login->status != LOGIN_PENDING)
         return refuse(complaint, "the login is not pending any more");
+    if (login->mode == LOGIN_DEVICE)
+        return refuse(complaint, "this login ends on the provider's page: enter its code there");
     CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(LOGIN_PASTE_MAX);
     struct url url;
     trim(&text, address);

@@ -57,7 +57,7 @@ struct logins *logins_free(struct logins *logins)
     while (logins->newest) {
         struct login *login = logins->newest;
         logins->newest = login->next;
-        if (login->status == LOGIN_EXCHANGING)
+        if (login->ask != 0)
             asks_forget(logins->context->asks, login->ask);
         login_free(login);
     }
@@ -266,7 +266,7 @@ void logins_add(struct logins *logins, struct login *login)
 {
     login->logins = logins;
     login->next = logins->newest;
-    login->due_at = clock_now() + LOGIN_LIFETIME_MS;
+    login->due_at = login->mode == LOGIN_DEVICE ? 0 : clock_now() + LOGIN_LIFETIME_MS;
     logins->newest = login;
     tell_started(login);
     set_timer(logins);

@@ -10,6 +10,7 @@
 
 enum {
     LIFETIME_MIN_MS = 1000,
+    UNIT_SECOND_MS = 1000,
     DURATION_DIGITS_MAX = 18,
     TOKEN_TYPE_SIZE = 64,
     MEMBER_TEXT_MAX = 8 * TOKEN_REPLY_MAX, /* a whole reply, every byte escaped */
@@ -68,20 +69,31 @@ static bool digits_to_integer(const char *text, int64_t *ret)
     return true;
 }
 
-/* A duration in the provider's unit: a number, or a string of digits; 1 s to 10 years. */
-static bool read_duration(const struct provider *provider, const struct json *member,
-                          int64_t *ret_ms)
+/* A number, or a string of digits; 1 s to 10 years. */
+static bool read_units(const struct json *member, int64_t unit_ms, int64_t *ret_ms)
 {
     int64_t value;
     const char *text = json_string(member);
     bool read = text != NULL ? digits_to_integer(text, &value) : json_integer(member, &value);
     if (!read || value < 0)
         return false;
-    int64_t unit_ms = provider->lifetime_unit == LIFETIME_MILLISECONDS ? 1 : 1000;
     if (value > LIFETIME_MAX_MS / unit_ms || value * unit_ms < LIFETIME_MIN_MS)
         return false;
     *ret_ms = value * unit_ms;
     return true;
+}
+
+bool token_grant_read_seconds(const struct json *member, int64_t *ret_ms)
+{
+    return read_units(member, UNIT_SECOND_MS, ret_ms);
+}
+
+/* A duration in the provider's unit. */
+static bool read_duration(const struct provider *provider, const struct json *member,
+                          int64_t *ret_ms)
+{
+    const bool milliseconds = provider->lifetime_unit == LIFETIME_MILLISECONDS;
+    return read_units(member, milliseconds ? 1 : UNIT_SECOND_MS, ret_ms);
 }
 
 static void read_lifetimes(const struct provider *provider, const struct json *reply,

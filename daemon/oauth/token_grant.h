@@ -15,6 +15,10 @@ enum token_member {
 int token_grant_read_token(const struct json *reply, const char *name, struct secret **ret,
                            enum token_member *ret_member);
 
+/* A duration in seconds: a number, or a string of digits; 1 s to 10 years. False, and *ret_ms
+ * untouched, for anything else. */
+bool token_grant_read_seconds(const struct json *member, int64_t *ret_ms);
+
 /* Fills all of *grant but its tokens. Returns 0 or -ENOMEM; grant is to be released in any case. */
 int token_grant_read(const struct provider *provider, const struct json *reply,
                      struct token_grant *grant);

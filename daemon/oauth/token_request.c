@@ -8,6 +8,7 @@
 #include "oauth/url.h"
 
 #define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define DEVICE_GRANT_TYPE "urn:ietf:params:oauth:grant-type:device_code"
 
 enum { JSON_ESCAPE_MAX = 6 }; /* the bytes that one byte can become: \u0001 */
 
@@ -62,10 +63,10 @@ static void put_own(struct writer *writer, const char *name, const char *value)
         put_text(writer, name, value);
 }
 
-static void put_scope(struct writer *writer)
+static void put_scope(struct writer *writer, const char *words)
 {
     CLEANUP(cleanup_buffer) struct buffer scope = BUFFER_WITH_MAXIMUM(TOKEN_REQUEST_BODY_MAX);
-    scope_append(&scope, writer->provider->scope, writer->provider->scope_separator);
+    scope_append(&scope, words, writer->provider->scope_separator);
     writer->out->failed = writer->out->failed || scope.failed;
     if (scope.length > 0)
         put_own(writer, "scope", scope.data);
@@ -122,8 +123,8 @@ static void put_client(struct writer *writer)
 static bool is_reserved(const char *name)
 {
     static const char *const names[] = {
-        "code",          "refresh_token",        "client_secret", "token", "client_assertion",
-        "code_verifier", "client_assertion_type"
+        "code",          "refresh_token",         "client_secret", "token", "client_assertion",
+        "code_verifier", "client_assertion_type", "device_code"
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0)
@@ -247,6 +248,53 @@ int token_request_code(const struct provider *provider, const struct secret *cli
     return finish(&writer, &request, ret);
 }
 
+/* Those that authorize_params lack. */
+static int merge_params(const struct parameters *own, const struct parameters *params,
+                        struct parameters *ret)
+{
+    int r = params != NULL ? parameters_copy(params, ret) : 0;
+    for (size_t i = 0; r == 0 && i < own->count; i++) {
+        const struct parameter *item = &own->items[i];
+        if (parameters_find(ret, item->name) == NULL)
+            r = parameters_add(ret, item->name, item->value);
+    }
+    return r;
+}
+
+int token_request_device_authorization(const struct provider *provider,
+                                       const struct secret *client_secret, const char *scope,
+                                       const struct parameters *params, struct token_request *ret)
+{
+    CLEANUP(cleanup_parameters) struct parameters all = { 0 };
+    struct token_request request;
+    struct writer writer;
+    int r = merge_params(&provider->authorize_params, params, &all);
+    if (r != 0)
+        return r;
+    begin(&writer, provider, client_secret, provider->device_authorization_endpoint, &all,
+          &request);
+    put_scope(&writer, scope != NULL ? scope : provider->scope);
+    put_resources(&writer);
+    put_client(&writer);
+    put_fixed(&writer, NULL);
+    return finish(&writer, &request, ret);
+}
+
+int token_request_device(const struct provider *provider, const struct secret *client_secret,
+                         const struct secret *device_code, struct token_request *ret)
+{
+    struct token_request request;
+    struct writer writer;
+    begin(&writer, provider, client_secret, provider->token_endpoint, &provider->token_params,
+          &request);
+    put_own(&writer, "grant_type", DEVICE_GRANT_TYPE);
+    put_secret(&writer, "device_code", device_code);
+    put_resources(&writer);
+    put_client(&writer);
+    put_fixed(&writer, NULL);
+    return finish(&writer, &request, ret);
+}
+
 int token_request_refresh(const struct provider *provider, const struct secret *client_secret,
                           const struct secret *refresh_token, struct token_request *ret)
 {
@@ -271,7 +319,7 @@ int token_request_client_credentials(const struct provider *provider,
     begin(&writer, provider, client_secret, provider->token_endpoint, &provider->token_params,
           &request);
     put_own(&writer, "grant_type", "client_credentials");
-    put_scope(&writer);
+    put_scope(&writer, provider->scope);
     put_resources(&writer);
     put_client(&writer);
     put_fixed(&writer, provider->redirect_uri);

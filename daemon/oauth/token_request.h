@@ -30,6 +30,16 @@ int token_request_code(const struct provider *provider, const struct secret *cli
                        const struct secret *code, const char *redirect_uri,
                        const struct secret *verifier, struct token_request *ret);
 
+/* The device authorization request (RFC 8628 3.1). scope: NULL is the provider's. params are the
+ * caller's own and replace authorize_params, which are sent too; may be NULL. */
+int token_request_device_authorization(const struct provider *provider,
+                                       const struct secret *client_secret, const char *scope,
+                                       const struct parameters *params, struct token_request *ret);
+
+/* A poll for the token of a device login (RFC 8628 3.4). */
+int token_request_device(const struct provider *provider, const struct secret *client_secret,
+                         const struct secret *device_code, struct token_request *ret);
+
 /* The refresh (RFC 6749 6), to refresh_endpoint where one is given, with refresh_params. */
 int token_request_refresh(const struct provider *provider, const struct secret *client_secret,
                           const struct secret *refresh_token, struct token_request *ret);

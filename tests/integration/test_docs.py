@@ -258,21 +258,10 @@ def test_wrong_configuration_is_noticed(sandbox):
     assert sandbox.run("tokenbrokerd", "--check-config").returncode != 0
 
 
-@pytest.mark.parametrize("key", [
-    'grant = "device_code"\ndevice_authorization_endpoint = "https://example.com/device"'], ids=lambda key: key.splitlines()[0])
-def test_limits_of_providers(key, sandbox):
-    """What README says is not there yet is refused. (Is it there now? Then README says so.)"""
-    sandbox.config.write_text(
-        'provider a {\nauthorization_endpoint = "https://example.com/authorize"\n'
-        'token_endpoint = "https://example.com/token"\nclient_id = "a"\nclient_secret = "b"\n'
-        f"{key}\n}}\n", encoding="utf-8")
-    done = sandbox.run("tokenbrokerd", "--check-config")
-    assert done.returncode != 0 and "not supported" in done.stderr, done.stderr
-
-
 @pytest.mark.parametrize("section", [
     'access a { accounts = {"*/*"} who = {"unit:a.service"} may = {"token"} }'])
 def test_limits_of_sections(section, sandbox):
+    """What README says is not there yet is refused. (Is it there now? Then README says so.)"""
     sandbox.config.write_text(CONF_BLOCKS[0].text + section + "\n", encoding="utf-8")
     done = sandbox.run("tokenbrokerd", "--check-config")
     assert done.returncode != 0 and "not supported" in done.stderr, done.stderr

@@ -7,15 +7,11 @@ import time
 from dataclasses import dataclass, field, replace
 
 from . import tokens
+from .device import Devices
 from .ledger import fingerprint
+from .refused import Refused
 
-
-class Refused(Exception):
-    """An answer of the token endpoint that is an error (RFC 6749 5.2)."""
-
-    def __init__(self, error, why, status=400):
-        super().__init__(why)
-        self.error, self.why, self.status = error, why, status
+__all__ = ["Authority", "Refused"]
 
 
 @dataclass
@@ -64,6 +60,7 @@ class Authority:
         self._lock = threading.RLock()
         self._grants, self._codes, self._refreshes, self._accesses = [], {}, {}, {}
         self._statics = set()
+        self._devices = Devices(ledger)
 
     def configure(self, **changes):
         with self._lock:
@@ -102,7 +99,8 @@ class Authority:
     def secrets(self):
         """Every code and token there ever was, in clear: for tests that look for leaks."""
         with self._lock:
-            return [*self._codes, *self._refreshes, *self._accesses, *self._statics]
+            return [*self._codes, *self._refreshes, *self._accesses, *self._statics,
+                    *self._devices.codes()]
 
     def user_of(self, token):
         with self._lock:
@@ -132,6 +130,20 @@ class Authority:
             known.used = True
             refresh = self._new_refresh(known.grant)
             return self._issue("exchange", known.grant, refresh, "", facts)
+
+    def begin_device(self, issuer, scope):
+        with self._lock:
+            return self._devices.begin(self.dialect, issuer, scope)
+
+    def answer_device(self, form):
+        with self._lock:
+            return self._devices.answer(form, self.new_grant)
+
+    def poll_device(self, code):
+        with self._lock:
+            grant = self._devices.poll(code)
+            return self._issue("device", grant, self._new_refresh(grant), "",
+                               {"device": fingerprint(code)})
 
     def refresh(self, token):
         with self._lock:

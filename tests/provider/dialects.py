@@ -49,6 +49,15 @@ class Dialect:
     iss: bool = False  # RFC 9207
     code_lifetime: float = 10 * MINUTE
 
+    # Device logins (RFC 8628).
+    device_path: str = ""  # of the device authorization endpoint; "": it has none
+    device_page_path: str = "/device"
+    device_interval: float = 1
+    device_lifetime: float = 10 * MINUTE
+    device_complete: bool = True  # sends verification_uri_complete
+    device_uri_member: str = "verification_uri"
+    device_members: dict = field(default_factory=dict)  # in place of what it would say
+
     # The reply.
     token_type: str = "Bearer"
     lifetime: float = HOUR
@@ -211,6 +220,10 @@ VARIANTS = {
         "no-expires-in": {"expires_in": "absent"},
         "family": {"kill_family_on_reuse": True},
         "clients-own": {"clients_own_grant": "client_credentials"},
+        "device": {"device_path": "/device_authorization"},
+        "device-url": {"device_path": "/device_authorization", "device_complete": False,
+                       "device_uri_member": "verification_url"},
+        "post": {"client_auth": ("post",)},
     },
 }
 

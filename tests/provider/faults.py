@@ -26,6 +26,7 @@ CANNED = {
     "invalid_grant": (400, "application/json", _oauth_error("invalid_grant"), {}),
     "invalid_client": (401, "application/json", _oauth_error("invalid_client"), {}),
     "invalid_scope": (400, "application/json", _oauth_error("invalid_scope"), {}),
+    "slow_down": (400, "application/json", _oauth_error("slow_down"), {}),
     "unknown-error": (400, "application/json", _oauth_error("out_of_cheese"), {}),
     "server_error": (400, "application/json", _oauth_error("server_error"), {}),
 }
@@ -38,7 +39,7 @@ AFTER = {"drop", "truncate", "hold-after"}
 
 @dataclass
 class Fault:
-    endpoint: str  # token, api, authorize, revoke
+    endpoint: str  # token, api, authorize, revoke, device
     mode: str
     seconds: float = 0
     times: int = -1  # -1: until cleared

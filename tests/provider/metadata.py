@@ -18,6 +18,8 @@ def document(dialect, issuer):
     }
     if dialect.revocation_path:
         members["revocation_endpoint"] = issuer + dialect.revocation_path
+    if dialect.device_path:
+        members["device_authorization_endpoint"] = issuer + dialect.device_path
     if dialect.pkce:
         members["code_challenge_methods_supported"] = ["S256"]
     return members

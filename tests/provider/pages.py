@@ -37,5 +37,9 @@ def consent(dialect, parameters):
     return _PAGE.format(title=f"{escape(dialect.name)} asks for your consent", body=body)
 
 
+def page(title, body):
+    return _PAGE.format(title=escape(title), body=body)
+
+
 def problem(text):
-    return _PAGE.format(title="Error", body=f"<p>{escape(text)}</p>")
+    return page("Error", f"<p>{escape(text)}</p>")

@@ -7,7 +7,7 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from . import consent, control, faults, metadata, pages, token_endpoint, tokens
+from . import consent, control, device, faults, metadata, pages, token_endpoint, tokens
 from .authority import Authority, Refused
 from .client_keys import Shown
 
@@ -98,6 +98,10 @@ class Handler(BaseHTTPRequestHandler):
             ("GET", self.dialect.api_prefix + "/whoami"): self._whoami,
             ("POST", "/_control"): self._control,
         }
+        if self.dialect.device_path:
+            routes |= {("POST", self.dialect.device_path): self._begin_device,
+                       ("GET", self.dialect.device_page_path): self._device_page,
+                       ("POST", self.dialect.device_page_path): self._decide_device}
         routes.update({("GET", path): self._metadata for path in metadata.PATHS})
         return routes
 
@@ -117,6 +121,26 @@ class Handler(BaseHTTPRequestHandler):
         form = parse_qs(self.body.decode(), keep_blank_values=True)
         target = consent.answer(self.server.authority, self.server.issuer, form)
         self._send(302, "text/html", "", {"Location": target})
+
+    def _begin_device(self):
+        parameters = token_endpoint.collect_parameters(
+            self.dialect, self.headers.get_content_type(), self._body_members(), self.query)
+        self.server.ledger.write("device_request", parameters=sorted(parameters))
+        if self._fault("device", None) == "over":
+            return
+        try:
+            members = token_endpoint.begin_device(
+                self.server.authority, self.server.issuer, self._shown(), parameters)
+            self._send_json(200, members)
+        except Refused as refusal:
+            self._send_json(refusal.status, {"error": refusal.error})
+
+    def _device_page(self):
+        self._send(200, "text/html", device.page(self.dialect, self.query.get("user_code", "")))
+
+    def _decide_device(self):
+        form = dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+        self._send(200, "text/html", self.server.authority.answer_device(form))
 
     def _token(self):
         try:

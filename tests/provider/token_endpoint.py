@@ -39,13 +39,26 @@ def revoke(authority, shown, parameters):
     authority.revoke_token(parameters.get("token", ""))
 
 
-_EVENTS = {"authorization_code": "exchange", "system_access": "system_access",
+def begin_device(authority, issuer, shown, parameters):
+    """The device authorization request (RFC 8628 3.1)."""
+    try:
+        check_client(authority.dialect, shown, parameters)
+    except Refused as refusal:
+        authority.refuse("device_begun", refusal)
+        raise
+    return authority.begin_device(issuer, parameters.get("scope", ""))
+
+
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+_EVENTS = {DEVICE: "device", "authorization_code": "exchange", "system_access": "system_access",
            "client_credentials": "client_credentials"}
 
 
 def _check_parameters(dialect, parameters):
     kind = parameters.get("grant_type")
     needed = {"authorization_code": ["code", "redirect_uri"], "refresh_token": ["refresh_token"]}
+    if dialect.device_path:
+        needed[DEVICE] = ["device_code"]
     if kind in _CLIENTS_OWN and kind == dialect.clients_own_grant:
         return
     if kind not in needed:
@@ -62,6 +75,7 @@ def _check_parameters(dialect, parameters):
 _GRANTS = {
     "authorization_code": lambda authority, p: authority.exchange(
         p["code"], p["redirect_uri"], p.get("code_verifier", "")),
+    DEVICE: lambda authority, p: authority.poll_device(p["device_code"]),
     "refresh_token": lambda authority, p: authority.refresh(p["refresh_token"]),
     "system_access": lambda authority, p: authority.clients_own("system_access", ""),
     "client_credentials": lambda authority, p: authority.clients_own(

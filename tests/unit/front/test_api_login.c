@@ -109,7 +109,7 @@ static void test_start_refused_bodies(void **state)
         "[]",
         "\"x\"",
         "{",
-        "{\"mode\":\"device\"}",
+        "{\"mode\":\"magic\"}",
         "{\"mode\":1}",
         "{\"mode\":null}",
         "{\"modes\":\"paste\"}",

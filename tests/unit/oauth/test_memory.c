@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "oauth/authorize.h"
+#include "oauth/device.h"
 #include "oauth/discovery.h"
 #include "oauth/token_reply.h"
 #include "oauth/token_request.h"
@@ -131,6 +132,33 @@ static int make_request(void)
     return r;
 }
 
+static int read_device(void)
+{
+    static const char body[] = "{\"device_code\":\"d\",\"user_code\":\"U\",\"expires_in\":9,"
+                               "\"verification_uri\":\"https://h/\","
+                               "\"verification_uri_complete\":\"https://h/U\"}";
+    const struct token_answer answer = { .status = 200, .body = body, .length = sizeof(body) - 1 };
+    struct device_authorization *device = NULL;
+    int r = device_authorization_read(&answer, &device, NULL);
+    assert_int_equal(device != NULL, r == 0);
+    device_authorization_free(device);
+    return r;
+}
+
+static int make_device_request(void)
+{
+    struct parameter items[] = { { name, id } };
+    struct provider device = provider;
+    device.authorize_params = (struct parameters){ .items = items, .count = LENGTH_OF(items) };
+    device.device_authorization_endpoint = token_url;
+    struct token_request request = { 0 };
+    int r = token_request_device_authorization(&device, NULL, NULL, NULL, &request);
+    if (r == 0)
+        assert_string_equal(buffer_text(&request.body), "scope=company_id&company_id=id");
+    token_request_release(&request);
+    return r;
+}
+
 static int make_address(void)
 {
     CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
@@ -187,6 +215,12 @@ static void requests_without_memory(void **state)
     fail_each_allocation(make_request);
 }
 
+static void device_logins_without_memory(void **state)
+{
+    fail_each_allocation(read_device);
+    fail_each_allocation(make_device_request);
+}
+
 static void addresses_without_memory(void **state)
 {
     fail_each_allocation(make_address);
@@ -205,9 +239,10 @@ static void discovers_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(judges_without_memory),   cmocka_unit_test(parses_without_memory),
-        cmocka_unit_test(requests_without_memory), cmocka_unit_test(addresses_without_memory),
-        cmocka_unit_test(copies_without_memory),   cmocka_unit_test(discovers_without_memory),
+        cmocka_unit_test(judges_without_memory),        cmocka_unit_test(parses_without_memory),
+        cmocka_unit_test(requests_without_memory),      cmocka_unit_test(addresses_without_memory),
+        cmocka_unit_test(copies_without_memory),        cmocka_unit_test(discovers_without_memory),
+        cmocka_unit_test(device_logins_without_memory),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }

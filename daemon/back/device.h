@@ -1,0 +1,17 @@
+#pragma once
+
+/* A device login begins (RFC 8628 3.1, 3.2): the provider is asked for the codes. */
+
+#include "back/keeper.h"
+
+enum { DEVICE_STARTS_MAX = 64 };
+
+struct device_starts;
+
+/* Returns 0 or -ENOMEM. */
+int device_starts_new(struct keeper *keeper, struct device_starts **ret);
+/* Ends what is on the wire. NULL is fine; returns NULL. */
+struct device_starts *device_starts_free(struct device_starts *starts);
+
+/* Takes an ASK_DEVICE over and answers it, later. */
+void device_begin(struct keeper *keeper, struct message *question);

@@ -1,0 +1,165 @@
+#include "back/settle.h"
+
+#include <errno.h>
+
+#include "back/lanes.h"
+#include "base/log.h"
+
+void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
+                 void (*ended)(void *userdata), void *userdata)
+{
+    *settle = (struct settle){ .keeper = keeper,
+                               .question = question,
+                               .write = { .question = question },
+                               .ended = ended,
+                               .userdata = userdata };
+}
+
+void settle_release(struct settle *settle)
+{
+    exchange_write_release(&settle->write);
+    settle->question = message_free(settle->question);
+}
+
+void settle_refuse(struct settle *settle, const struct failure *failure)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: the login failed: %s", account_text(&settle->question->account, name),
+                failure->description);
+    keeper_refuse(settle->keeper, settle->question->id, failure);
+    settle->ended(settle->userdata);
+}
+
+static void answer_consent(struct settle *settle, struct consent *consent)
+{
+    struct message *answer = message_new(ANSWER);
+    if (!answer || !consent) {
+        consent_free(consent);
+        message_free(answer);
+        const struct failure failure = failure_make(WIRE_INTERNAL, 0, "memory is short");
+        settle_refuse(settle, &failure);
+        return;
+    }
+    answer->consent = consent;
+    keeper_answer(settle->keeper, settle->question->id, answer);
+    settle->ended(settle->userdata);
+}
+
+void settle_say(struct settle *settle, enum consent_outcome outcome)
+{
+    struct consent *consent = calloc(1, sizeof *consent);
+    if (consent)
+        consent->outcome = outcome;
+    answer_consent(settle, consent);
+}
+
+static void tell_front(struct settle *settle)
+{
+    struct exchange_write *write = &settle->write;
+    const struct account_name *name = &settle->question->account;
+    struct lane *lane = lanes_find(settle->keeper->lanes, name->provider);
+    if (lane)
+        lane_succeeded(lane, name);
+    if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
+        keeper_event(settle->keeper, name, "identity_mismatch",
+                     "a consent for another identity is held");
+    else if (write->consent->outcome == CONSENT_AWAITS)
+        keeper_event(settle->keeper, name, "consent_held",
+                     "a first consent by link is held: accept or discard it");
+    else
+        keeper_notify(settle->keeper, name, write->row.generation, steal(write->issued));
+    answer_consent(settle, steal(write->consent));
+}
+
+void settle_refuse_by_reply(struct settle *settle)
+{
+    const struct token_reply *reply = &settle->write.reply;
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
+                     reply->error, reply->description);
+    settle_refuse(settle, &failure);
+}
+
+static struct failure why_not_stored(const struct settle *settle, int result)
+{
+    const struct account_name *owner = &settle->write.owner;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&settle->question->account, name);
+    if (result == EXCHANGE_OWNED)
+        return failure_make(WIRE_PROVIDER_REJECTED, 0,
+                            "the provider gave the refresh token that account %s/%s holds: log in "
+                            "as the other company, or log %s/%s out first",
+                            owner->provider, owner->label, owner->provider, owner->label);
+    if (result > 0)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the row of %s in the store is damaged: log it out, then in again",
+                            name);
+    return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
+}
+
+/* Of those that leave something in the store. */
+static const char *outcome_words(enum consent_outcome outcome)
+{
+    static const char *const words[] = {
+        [CONSENT_GRANTED] = "stored",
+        [CONSENT_WITHOUT_REFRESH_TOKEN] = "stored",
+        [CONSENT_IDENTITY_MISMATCH] = "another identity's and held",
+        [CONSENT_AWAITS] = "held until it is accepted",
+    };
+    return words[outcome];
+}
+
+static void durable(void *userdata, int result)
+{
+    struct settle *settle = userdata;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&settle->question->account, name);
+    if (result == 0 && !exchange_write_grants(&settle->write)) {
+        settle_refuse_by_reply(settle);
+        return;
+    }
+    if (result == 0) {
+        log_info("%s: consent is %s, generation %llu", name,
+                 outcome_words(settle->write.consent->outcome),
+                 (unsigned long long)settle->write.row.generation);
+        tell_front(settle);
+        return;
+    }
+    const struct failure failure = why_not_stored(settle, result);
+    settle_refuse(settle, &failure);
+}
+
+static int apply(void *userdata, struct store *store)
+{
+    struct settle *settle = userdata;
+    return exchange_write_apply(&settle->write, settle->keeper, store);
+}
+
+void settle_store(struct settle *settle)
+{
+    int r = commits_add(settle->keeper->commits, COMMIT_MUST, apply, durable, settle);
+    if (r != 0)
+        durable(settle, r);
+}
+
+bool settle_has_to_store(const struct settle *settle)
+{
+    return exchange_write_grants(&settle->write) || settle->write.unreadable.length > 0;
+}
+
+int settle_judge(struct settle *settle, const struct http_reply *http)
+{
+    struct exchange_write *write = &settle->write;
+    const struct token_answer answer = { .status = http->status,
+                                         .body = http->body,
+                                         .length = http->length,
+                                         .content_type = http->content_type,
+                                         .truncated = http->truncated };
+    token_reply_release(&write->reply);
+    int r = token_reply_judge(write->setup->provider, &answer, &write->reply);
+    if (r == 0 && write->reply.unreadable) {
+        write->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+        buffer_append(&write->unreadable, http->body, http->length);
+    }
+    return r;
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+/* The end of a login: the provider's reply judged, a grant made durable, the question answered. */
+
+#include "back/exchange_write.h"
+
+struct settle {
+    struct keeper *keeper;
+    struct message *question;
+    struct exchange_write write;
+    void (*ended)(void *userdata); /* the question is answered: let go of what is around this */
+    void *userdata;
+};
+
+/* Takes question over. */
+void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
+                 void (*ended)(void *userdata), void *userdata);
+
+/* Frees what it holds. */
+void settle_release(struct settle *settle);
+
+/* Reads what came into write.reply, which is released by the next call. Returns 0 or -ENOMEM. */
+int settle_judge(struct settle *settle, const struct http_reply *http);
+
+/* True when the reply has to be stored: it grants, or is kept for a person to look at. */
+bool settle_has_to_store(const struct settle *settle);
+
+/* Commits what the reply grants, then answers; what does not grant is only kept. */
+void settle_store(struct settle *settle);
+
+/* Answers without a grant: a failure, the reply's own refusal, or an outcome. */
+void settle_refuse(struct settle *settle, const struct failure *failure);
+void settle_refuse_by_reply(struct settle *settle);
+void settle_say(struct settle *settle, enum consent_outcome outcome);

@@ -1,0 +1,350 @@
+/* A device login: the codes are asked for once, the token again and again at the provider's pace,
+ * and what comes is stored before it is told. */
+
+#include "fixture.h"
+
+#include "back/device.h"
+#include "back/device_poll.h"
+
+#include <stdio.h>
+
+#define BEGUN                                                                                      \
+    "{\"device_code\":\"dc-secret-1\",\"user_code\":\"WDJB-MJHT\",\"expires_in\":600,"             \
+    "\"verification_uri\":\"https://h/device\",\"interval\":2}"
+#define PENDING "{\"error\":\"authorization_pending\"}"
+
+static int set_up_device(void **state)
+{
+    int r = set_up(state);
+    struct stage *stage = *state;
+    char url[128];
+    (void)snprintf(url, sizeof url, "%s/device", stage->url);
+    set_text(&acme(stage)->device_authorization_endpoint, url);
+    return r;
+}
+
+static int set_up_started(void **state)
+{
+    int r = set_up_device(state);
+    set_speed(20);
+    start(*state);
+    return r;
+}
+
+static uint64_t ask_device(struct stage *stage, const char *label)
+{
+    struct message *message = question(ASK_DEVICE, label);
+    message->device_request = calloc(1, sizeof *message->device_request);
+    assert_non_null(message->device_request);
+    message->device_request->scope = strdup("read");
+    return post(stage, message);
+}
+
+static uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms,
+                         int64_t lifetime_ms)
+{
+    struct message *message = question(ASK_POLL, label);
+    message->exchange = calloc(1, sizeof *message->exchange);
+    message->device = calloc(1, sizeof *message->device);
+    assert_true(message->exchange && message->device);
+    message->exchange->scope = strdup("read");
+    assert_int_equal(secret_new("dc-secret-1", 11, &message->device->device_code), 0);
+    message->device->interval_ms = interval_ms;
+    message->device->lifetime_ms = lifetime_ms;
+    return post(stage, message);
+}
+
+static void cancel(struct stage *stage, uint64_t id)
+{
+    struct message *letter = message_new(TELL_CANCEL);
+    assert_non_null(letter);
+    letter->id = id;
+    assert_int_equal(mailbox_send(stage->inbox, letter), 0);
+}
+
+static void expect_outcome(struct stage *stage, uint64_t id, enum consent_outcome outcome)
+{
+    CLEANUP(cleanup_message) struct message *came = answer(stage, id);
+    if (came->failed)
+        print_error("%s\n", came->failure.description);
+    assert_false(came->failed);
+    assert_int_equal(came->consent->outcome, outcome);
+}
+
+/* --- the beginning --- */
+
+static void the_codes_are_told(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN });
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask_device(stage, "a"));
+    assert_false(came->failed);
+    assert_string_equal(came->device->user_code, "WDJB-MJHT");
+    assert_true(holds(came->device->device_code, "dc-secret-1"));
+    assert_int_equal(came->device->interval_ms, 2000);
+    assert_int_equal(server_count(stage->server, "POST /device"), 1);
+    assert_int_equal(server_count(stage->server, "scope=read"), 1);
+}
+
+static void why_it_cannot_begin_is_said(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 500, .body = "<html>" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 0 });
+    expect_failure(stage, ask_device(stage, "a"), WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask_device(stage, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    expect_failure(stage, ask_device(stage, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    expect_failure(stage, ask_device(stage, "nobody/a"), WIRE_UNKNOWN_PROVIDER);
+    assert_int_equal(server_count(stage->server, NULL), 3);
+    assert_false(ask_paused(stage));
+}
+
+static void a_provider_without_the_endpoint_says_so(void **state)
+{
+    struct stage *stage = *state;
+    expect_failure(stage, ask_device(stage, "a"), WIRE_BAD_REQUEST);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+}
+
+static void the_end_answers_a_beginning_that_hangs(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN, .held = true });
+    const uint64_t id = ask_device(stage, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+}
+
+/* --- the polls --- */
+
+static void a_grant_is_stored_then_told(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    server_script(stage->server, (struct canned){ .times = 2, .status = 400, .body = PENDING });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const int64_t begun = broker_now();
+    const uint64_t id = ask_poll(stage, "a", 2 * SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, NULL, 3));
+    assert_true(broker_now() - begun >= 6 * SECOND);
+    refuse_commits(1);
+    server_release(stage->server);
+    expect_outcome(stage, id, CONSENT_GRANTED);
+    assert_int_equal(stage->notice_count, 1);
+    assert_int_equal(server_count(stage->server, "device_code=dc-secret-1"), 3);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-3"));
+    assert_string_equal(row.scope, "read");
+}
+
+static void slow_down_adds_five_seconds(void **state)
+{
+    struct stage *stage = *state;
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 400, .body = "{\"error\":\"slow_down\"}" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 400, .body = PENDING });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const int64_t begun = broker_now();
+    expect_outcome(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), CONSENT_GRANTED);
+    assert_true(broker_now() - begun >= (1 + 6 + 6) * SECOND);
+}
+
+static void a_provider_that_fails_is_asked_less_often(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 500, .body = "<html>" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 0 });
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 503, .headers = "Retry-After: 30\r\n" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const int64_t begun = broker_now();
+    expect_outcome(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), CONSENT_GRANTED);
+    assert_true(broker_now() - begun >= (1 + 2 + 4 + 30) * SECOND);
+    assert_int_equal(server_count(stage->server, NULL), 4);
+}
+
+static void a_refusal_ends_it(void **state)
+{
+    struct stage *stage = *state;
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 400, .body = "{\"error\":\"access_denied\"}" });
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 400, .body = "{\"error\":\"expired_token\"}" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 400, .body = REFUSED });
+    expect_outcome(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), CONSENT_DENIED);
+    expect_outcome(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), CONSENT_EXPIRED);
+    expect_failure(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_int_equal(server_count(stage->server, NULL), 3);
+}
+
+static void it_ends_by_itself(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 400, .body = PENDING });
+    const int64_t begun = broker_now();
+    expect_outcome(stage, ask_poll(stage, "a", 4 * SECOND, 10 * SECOND), CONSENT_EXPIRED);
+    assert_in_range(broker_now() - begun, 10 * SECOND, 20 * SECOND);
+    assert_int_equal(server_count(stage->server, NULL), 2);
+}
+
+/* The codes end while a poll is on its way: what it brings still counts. */
+static void a_grant_that_comes_late_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const uint64_t id = ask_poll(stage, "a", SECOND, 3 * SECOND);
+    assert_true(server_wait(stage->server, NULL, 1));
+    rest(300); /* 6 s of the broker's */
+    assert_false(answered(stage, id));
+    server_release(stage->server);
+    expect_outcome(stage, id, CONSENT_GRANTED);
+}
+
+static void a_cancelled_one_asks_no_more(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 400, .body = PENDING });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const uint64_t id = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    cancel(stage, id + 1000);
+    assert_true(server_wait(stage->server, NULL, 2));
+    cancel(stage, id);
+    expect_outcome(stage, id, CONSENT_CANCELLED);
+    cancel(stage, id);
+    rest(200);
+    server_release(stage->server);
+    assert_int_equal(server_count(stage->server, NULL), 2);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+}
+
+static void the_end_answers_those_that_wait(void **state)
+{
+    struct stage *stage = *state;
+    const uint64_t id = ask_poll(stage, "a", MINUTE, 10 * MINUTE);
+    const int64_t begun = broker_now();
+    rest(20);
+    stop(stage);
+    assert_true(broker_now() - begun < MINUTE);
+    expect_failure(stage, id, WIRE_BUSY);
+}
+
+/* No token is asked for that could not be stored. */
+static void nothing_is_asked_while_the_disk_is_full(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(20);
+    start(stage);
+    refuse_commits(UINT32_MAX);
+    const uint64_t refresh = ask(stage, ASK_TOKEN, "b");
+    assert_true(server_wait(stage->server, NULL, 1));
+    rest(100);
+    const uint64_t id = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    rest(300); /* 6 s of the broker's */
+    assert_int_equal(server_count(stage->server, "device_code="), 0);
+    refuse_commits(0);
+    expect_token(stage, refresh, "at-secret-1");
+    expect_outcome(stage, id, CONSENT_GRANTED);
+}
+
+static void they_are_bounded(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t ids[DEVICE_POLLS_MAX];
+    for (size_t i = 0; i < DEVICE_POLLS_MAX; i++)
+        ids[i] = ask_poll(stage, "a", MINUTE, 10 * MINUTE);
+    expect_failure(stage, ask_poll(stage, "a", MINUTE, 10 * MINUTE), WIRE_BUSY);
+    cancel(stage, ids[0]);
+    expect_outcome(stage, ids[0], CONSENT_CANCELLED);
+    ids[0] = ask_poll(stage, "a", MINUTE, 10 * MINUTE);
+    rest(50);
+    stop(stage);
+    for (size_t i = 0; i < DEVICE_POLLS_MAX; i++)
+        expect_failure(stage, ids[i], WIRE_BUSY);
+}
+
+/* One request in two seconds for eight that poll each second and three refreshes. */
+static void polls_and_refreshes_take_turns(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const labels[] = { "r1", "r2", "r3" };
+    uint64_t refreshes[3];
+    acme(stage)->rate_limit_requests = 1;
+    acme(stage)->rate_limit_period_ms = 2 * SECOND;
+    for (size_t i = 0; i < 3; i++)
+        seed(stage, (struct seed){ .label = labels[i], .refresh_token = labels[i] });
+    server_script(stage->server,
+                  (struct canned){ .match = "device_code=", .status = 400, .body = PENDING });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    set_speed(20);
+    start(stage);
+    const int64_t begun = broker_now();
+    uint64_t polls[8];
+    for (size_t i = 0; i < 8; i++)
+        polls[i] = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, "device_code=", 2));
+    for (size_t i = 0; i < 3; i++)
+        refreshes[i] = ask(stage, ASK_TOKEN, labels[i]);
+    for (size_t i = 0; i < 3; i++)
+        expect_ok(stage, refreshes[i]);
+    /* At most a poll before each refresh, and one that was on its way. */
+    assert_in_range(server_count(stage->server, "device_code="), 3, 7);
+    const unsigned all = server_count(stage->server, NULL);
+    assert_true(broker_now() - begun >= (int64_t)(all - 1) * 2 * SECOND);
+    assert_true(server_wait(stage->server, "device_code=", 9));
+    stop(stage);
+    for (size_t i = 0; i < 8; i++)
+        expect_failure(stage, polls[i], WIRE_BUSY);
+}
+
+static void a_provider_that_is_gone_ends_nothing_badly(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 400, .body = PENDING });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const uint64_t id = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, NULL, 1));
+    stage->settings->provider_count = 0;
+    reload(stage);
+    stage->settings->provider_count = 1;
+    expect_outcome(stage, id, CONSENT_GRANTED);
+    expect_failure(stage, ask_poll(stage, "a", SECOND, MINUTE), WIRE_UNKNOWN_PROVIDER);
+}
+
+#define TEST_DEVICE(name) cmocka_unit_test_setup_teardown(name, set_up_started, tear_down)
+#define TEST_UNSTARTED(name) cmocka_unit_test_setup_teardown(name, set_up_device, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_DEVICE(the_codes_are_told),
+        TEST_DEVICE(why_it_cannot_begin_is_said),
+        TEST_STARTED(a_provider_without_the_endpoint_says_so),
+        TEST_DEVICE(the_end_answers_a_beginning_that_hangs),
+        TEST_DEVICE(a_grant_is_stored_then_told),
+        TEST_DEVICE(slow_down_adds_five_seconds),
+        TEST_DEVICE(a_provider_that_fails_is_asked_less_often),
+        TEST_DEVICE(a_refusal_ends_it),
+        TEST_DEVICE(it_ends_by_itself),
+        TEST_DEVICE(a_grant_that_comes_late_is_kept),
+        TEST_DEVICE(a_cancelled_one_asks_no_more),
+        TEST_DEVICE(the_end_answers_those_that_wait),
+        TEST_UNSTARTED(nothing_is_asked_while_the_disk_is_full),
+        TEST_DEVICE(they_are_bounded),
+        TEST_UNSTARTED(polls_and_refreshes_take_turns),
+        TEST_DEVICE(a_provider_that_is_gone_ends_nothing_badly),
+    };
+    return RUN(tests);
+}
