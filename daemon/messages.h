@@ -157,11 +157,20 @@ struct audit_query {
     size_t limit;
 };
 
+/* Of client_secret_next. */
+enum next_secret {
+    NEXT_SECRET_NONE, /* not configured */
+    NEXT_SECRET_UNTRIED,
+    NEXT_SECRET_REFUSED,
+    NEXT_SECRET_WORKS, /* it is in force */
+};
+
 struct provider_health {
     char provider[PROVIDER_NAME_MAX + 1];
     bool paused;
     char reason[64];
     int64_t probe_at;
+    enum next_secret next_secret;
 };
 
 struct health {

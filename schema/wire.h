@@ -42,6 +42,8 @@ enum {
     X("grant_dies_soon", "the grant will die unless a person consents again")                      \
     X("provider_paused", "nothing is sent to this provider but probes")                            \
     X("provider_resumed", "the provider took a refresh again: all goes on")                        \
+    X("client_secret_changed", "client_secret_next works: make it client_secret")                  \
+    X("client_secret_refused", "client_secret_next was refused: the old one stays")                \
     X("refreshed", "a refresh brought a new token")                                                \
     X("refresh_failed", "a refresh failed; it is tried again where that can help")                 \
     X("login_started", "someone began a login")                                                    \

@@ -43,18 +43,28 @@ static void put_accounts(struct sheet *sheet, const struct tb_value *accounts)
                   count_of(accounts, "consent_required"));
 }
 
+static const char *next_secret_words(const char *next)
+{
+    if (strcmp(next, "works") == 0)
+        return ", client_secret_next works: make it client_secret";
+    if (strcmp(next, "refused") == 0)
+        return ", client_secret_next is refused: client_secret stays in use";
+    return strcmp(next, "untried") == 0 ? ", client_secret_next is not tried yet" : "";
+}
+
 static void put_provider(struct sheet *sheet, const struct tb_value *provider)
 {
     char words[WORDS_SIZE];
     const char *reason = text_of(provider, "reason");
+    const char *next = next_secret_words(text_of(provider, "client_secret_next"));
     int64_t at = tb_value_integer(tb_value_member(provider, "probe_at"), TB_DEFAULT);
 
     if (!tb_value_true(tb_value_member(provider, "paused")))
-        sheet_put(sheet, "provider", "%s ok", text_of(provider, "name"));
+        sheet_put(sheet, "provider", "%s ok%s", text_of(provider, "name"), next);
     else
-        sheet_put(sheet, "provider", "%s PAUSED%s%s%s%s", text_of(provider, "name"),
+        sheet_put(sheet, "provider", "%s PAUSED%s%s%s%s%s", text_of(provider, "name"),
                   *reason ? ": " : "", reason, at >= 0 ? ", next try " : "",
-                  at >= 0 ? words_moment(at, words_now(), words) : "");
+                  at >= 0 ? words_moment(at, words_now(), words) : "", next);
 }
 
 static void put_callback(struct sheet *sheet, const struct tb_value *callback)

@@ -9,15 +9,10 @@
 #include "back/lane.h"
 #include "back/links.h"
 #include "back/vault.h"
+#include "back/waiters.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
-
-struct waiter {
-    struct waiter *next;
-    uint64_t id;
-    bool with_rows;
-};
 
 struct flight {
     struct keeper *keeper;
@@ -62,11 +57,7 @@ int flight_new(struct keeper *keeper, struct lane *lane, const struct account_na
 
 void flight_refuse(struct flight *flight, const struct failure *failure)
 {
-    for (struct waiter *waiter = flight->waiters; waiter; waiter = flight->waiters) {
-        flight->waiters = waiter->next;
-        keeper_refuse(flight->keeper, waiter->id, failure);
-        free(waiter);
-    }
+    waiters_refuse(&flight->waiters, flight->keeper, failure);
 }
 
 struct flight *flight_free(struct flight *flight)
@@ -116,14 +107,7 @@ void flight_queued(struct flight *flight)
 
 void flight_join(struct flight *flight, uint64_t id, bool with_rows)
 {
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (!waiter) {
-        const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
-        keeper_refuse(flight->keeper, id, &failure);
-        return;
-    }
-    *waiter = (struct waiter){ .next = flight->waiters, .id = id, .with_rows = with_rows };
-    flight->waiters = waiter;
+    waiters_add(&flight->waiters, flight->keeper, id, with_rows);
     if (flight->set_aside && flight->stage == FLIGHT_RESTING)
         flight_rest(flight, 0); /* whoever asks has read the row: it is mended */
 }
@@ -134,31 +118,9 @@ void flight_rest(struct flight *flight, int64_t rest_ms)
     (void)loop_timer_set(flight->rest, rest_ms);
 }
 
-static void answer_waiter(struct flight *flight, const struct waiter *waiter)
-{
-    const struct outcome *outcome = &flight->outcome;
-    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
-    int r = answer ? issued_token_copy(outcome->issued, &answer->token) : -ENOMEM;
-    if (r == 0 && waiter->with_rows) {
-        answer->rows = calloc(1, sizeof *answer->rows);
-        r = answer->rows ? account_row_copy(&outcome->row, answer->rows) : -ENOMEM;
-        answer->row_count = r == 0 ? 1 : 0;
-    }
-    if (r == 0) {
-        keeper_answer(flight->keeper, waiter->id, steal(answer));
-        return;
-    }
-    const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
-    keeper_refuse(flight->keeper, waiter->id, &failure);
-}
-
 static void land_with_token(struct flight *flight)
 {
-    for (struct waiter *waiter = flight->waiters; waiter; waiter = flight->waiters) {
-        flight->waiters = waiter->next;
-        answer_waiter(flight, waiter);
-        free(waiter);
-    }
+    waiters_answer(&flight->waiters, flight->keeper, flight->outcome.issued, &flight->outcome.row);
     lane_landed(flight->lane, flight);
 }
 
@@ -366,6 +328,15 @@ static void report_to_lane(struct flight *flight)
     }
 }
 
+/* True when it was sent with the client secret that is only tried, which was refused: it goes again
+ * at once with the one in force, and its row hears nothing of it. */
+static bool try_refused(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    return lane_judge_trial(flight->lane, outcome->setup, &outcome->reply) == TRIAL_REFUSED &&
+           !flight->canary;
+}
+
 static void replied(void *userdata, const struct http_reply *http)
 {
     struct flight *flight = userdata;
@@ -377,6 +348,10 @@ static void replied(void *userdata, const struct http_reply *http)
     if (outcome->reply.verdict == VERDICT_NO_ANSWER && flight->lost_at == 0)
         flight->lost_at = outcome->sent_at;
     outcome->circumstances.lost_at = flight->lost_at;
+    if (r == 0 && try_refused(flight)) {
+        lane_wait_again(flight->lane, flight, 0);
+        return;
+    }
     report_to_lane(flight);
     if (r == 0 && short_retry_fits(flight) && !outcome_must_be_kept(outcome)) {
         retry_shortly(flight);
@@ -472,7 +447,8 @@ void flight_start(struct flight *flight, bool canary)
     flight->set_aside = false;
     flight->canary = canary;
     outcome_release(outcome);
-    int r = outcome_begin(outcome, flight->keeper, lane_setup(flight->lane), &flight->name);
+    int r = outcome_begin(outcome, flight->keeper, lane_choose_setup(flight->lane, &flight->name),
+                          &flight->name);
     if (r == OUTCOME_UNREADABLE) {
         set_aside(flight);
         return;

@@ -90,6 +90,7 @@ bool lane_flies(struct lane *lane, const struct account_name *name)
 void lane_retry(struct lane *lane)
 {
     lane->rests_until = 0;
+    credentials_retry(&lane->credentials, lane->keeper);
     pause_probe_now(&lane->pause, lane->keeper);
     lane_end_rests(lane);
     lane_pump_soon(lane);
@@ -100,6 +101,23 @@ struct setup *lane_setup(struct lane *lane)
     return lane->setup;
 }
 
+struct setup *lane_choose_setup(struct lane *lane, const struct account_name *name)
+{
+    return credentials_choose(&lane->credentials, lane->setup, name);
+}
+
+enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
+                                   const struct token_reply *reply)
+{
+    const enum trial_result result =
+        credentials_judge(&lane->credentials, lane->keeper, used, reply);
+    if (result == TRIAL_PASSED) {
+        setup_unref(lane->setup);
+        lane->setup = setup_ref(used);
+    }
+    return result;
+}
+
 bool lane_paused(const struct lane *lane)
 {
     return pause_holds(&lane->pause);
@@ -108,7 +126,8 @@ bool lane_paused(const struct lane *lane)
 void lane_health(const struct lane *lane, struct provider_health *ret)
 {
     *ret = (struct provider_health){ .paused = pause_holds(&lane->pause),
-                                     .probe_at = lane->pause.row.probe_at };
+                                     .probe_at = lane->pause.row.probe_at,
+                                     .next_secret = credentials_next_secret(&lane->credentials) };
     memcpy(ret->provider, lane->setup->provider->name, sizeof ret->provider);
     memcpy(ret->reason, lane->pause.row.reason, sizeof ret->reason);
 }
@@ -150,6 +169,9 @@ void lane_credentials_refused(struct lane *lane, const char *error)
 {
     lane->window = 1;
     pause_credentials_refused(&lane->pause, lane->keeper, error);
+    credentials_needed(&lane->credentials);
+    if (credentials_wants_trial(&lane->credentials, NULL))
+        pause_probe_now(&lane->pause, lane->keeper);
 }
 
 static void out_of_air(struct lane *lane, const struct flight *flight)
@@ -164,10 +186,16 @@ static void note_probe(struct lane *lane, const struct flight *flight)
         pause_probe_failed(&lane->pause, lane->keeper);
 }
 
-void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms)
+static void try_ended(struct lane *lane, const struct flight *flight)
 {
     out_of_air(lane, flight);
     note_probe(lane, flight);
+    credentials_landed(&lane->credentials, flight_account(flight));
+}
+
+void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms)
+{
+    try_ended(lane, flight);
     flight_rest(flight, rest_ms);
     lane_pump_soon(lane);
 }
@@ -180,8 +208,7 @@ void lane_ready(struct lane *lane, struct flight *flight)
 
 void lane_landed(struct lane *lane, struct flight *flight)
 {
-    out_of_air(lane, flight);
-    note_probe(lane, flight);
+    try_ended(lane, flight);
     lane_drop_flight(lane, flight);
     lane_pump_soon(lane);
 }
@@ -212,26 +239,45 @@ static void resolve_anew(struct lane *lane)
         resolved(lane, &failure);
 }
 
-int lane_configure(struct lane *lane, const struct provider *provider,
-                   const struct secret *client_secret)
+/* Takes provider and secrets, both or none. */
+static int take_setup(struct lane *lane, const struct provider *provider,
+                      struct client_secrets secrets)
 {
+    struct credentials credentials = { 0 };
     struct setup *setup = NULL;
-    int r = setup_new(provider, client_secret, &setup);
+    int r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
+    if (r == 0)
+        r = credentials_setup(&credentials, provider, &setup);
+    if (r != 0) {
+        credentials_release(&credentials);
+        return r;
+    }
+    setup->resolved = !resolve_is_needed(setup);
+    credentials_release(&lane->credentials);
+    setup_unref(lane->setup);
+    lane->credentials = credentials;
+    lane->setup = setup;
+    return 0;
+}
+
+int lane_configure(struct lane *lane, const struct provider *provider,
+                   struct client_secrets secrets)
+{
+    int r = take_setup(lane, provider, secrets);
     if (r != 0)
         return r;
-    setup->resolved = !resolve_is_needed(setup);
-    setup_unref(lane->setup);
-    lane->setup = setup;
     lane->removed = false;
     lane->rests_until = 0;
     resolve_anew(lane);
-    pause_setup_changed(&lane->pause, lane->keeper, setup);
+    pause_setup_changed(&lane->pause, lane->keeper, lane->setup);
+    if (credentials_wants_trial(&lane->credentials, NULL))
+        pause_probe_now(&lane->pause, lane->keeper);
     lane_pump_soon(lane);
     return 0;
 }
 
-int lane_new(struct keeper *keeper, const struct provider *provider,
-             const struct secret *client_secret, struct lane **ret)
+int lane_new(struct keeper *keeper, const struct provider *provider, struct client_secrets secrets,
+             struct lane **ret)
 {
     struct lane *lane = calloc(1, sizeof *lane);
     if (!lane)
@@ -242,11 +288,9 @@ int lane_new(struct keeper *keeper, const struct provider *provider,
     if (r == 0)
         r = loop_add_timer(keeper->loop, lane_give_turns, lane, &lane->turn_timer);
     if (r == 0)
-        r = setup_new(provider, client_secret, &lane->setup);
-    if (r == 0) {
-        lane->setup->resolved = !resolve_is_needed(lane->setup);
+        r = take_setup(lane, provider, secrets);
+    if (r == 0)
         r = pause_load(&lane->pause, keeper, lane->setup);
-    }
     if (r != 0) {
         lane_free(lane);
         return r;
@@ -268,6 +312,7 @@ struct lane *lane_free(struct lane *lane)
     }
     loop_source_free(lane->timer);
     loop_source_free(lane->turn_timer);
+    credentials_release(&lane->credentials);
     setup_unref(lane->setup);
     free(lane);
     return NULL;

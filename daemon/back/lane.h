@@ -8,6 +8,7 @@
  * with all of them.
  */
 
+#include "back/credentials.h"
 #include "back/flight.h"
 #include "back/keeper.h"
 
@@ -23,15 +24,15 @@ enum {
 struct lane;
 
 /* Starts with what is stored of the provider's pause. Returns 0 or -errno. */
-int lane_new(struct keeper *keeper, const struct provider *provider,
-             const struct secret *client_secret, struct lane **ret);
+int lane_new(struct keeper *keeper, const struct provider *provider, struct client_secrets secrets,
+             struct lane **ret);
 /* Ends every flight; whoever waits is told to ask again. NULL is fine; returns NULL. */
 struct lane *lane_free(struct lane *lane);
 
 /* Takes another configuration; what is in the air ends with the one it began with. Returns 0 or
  * -errno (the old one stays). */
 int lane_configure(struct lane *lane, const struct provider *provider,
-                   const struct secret *client_secret);
+                   struct client_secrets secrets);
 
 /* The end: whoever waits for discovery is told so. Before lane_free(), which tells only those who
  * wait for a flight. */
@@ -72,8 +73,15 @@ void lane_ask_turn(struct lane *lane, struct lane_turn *turn);
 /* One that does not wait is fine. */
 void lane_drop_turn(struct lane *lane, struct lane_turn *turn);
 
-/* The set-up as it is now, borrowed; setup_ref() keeps it. */
+/* The set-up as it is now, with the client secret in force, borrowed; setup_ref() keeps it. */
 struct setup *lane_setup(struct lane *lane);
+
+/* The same for a refresh of that account, which may be the one that tries client_secret_next. */
+struct setup *lane_choose_setup(struct lane *lane, const struct account_name *name);
+
+/* What a reply to it says of the secret that was tried: before any other report. */
+enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
+                                   const struct token_reply *reply);
 
 /* Calls back once, at once or later: NULL when the endpoints are known, else why they are not. */
 void lane_resolve(struct lane *lane, void (*resolved)(void *userdata, const struct failure *why),

@@ -20,7 +20,8 @@ struct success {
 
 struct lane {
     struct keeper *keeper;
-    struct setup *setup;
+    struct setup *setup; /* with the client secret in force */
+    struct credentials credentials;
     bool removed; /* not configured any more: what is in the air ends, nothing begins */
     struct pause pause;
     struct loop_source *timer; /* the next turn: a due account, a probe, the end of a rest */

@@ -74,10 +74,26 @@ static int find_canary(const struct lane *lane, struct account_name *ret)
     return r;
 }
 
+/* The one account that may try client_secret_next, when it is to be tried and can be. */
+static bool trial_canary(const struct lane *lane, struct account_name *ret)
+{
+    const struct credentials *credentials = &lane->credentials;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    if (!credentials->canary.label[0] || !credentials_wants_trial(credentials, NULL) ||
+        lane_find_flight(lane, &credentials->canary) ||
+        store_read(lane->keeper->store, &credentials->canary, &row) != 0 ||
+        account_needs_consent(&row, lane->setup->provider))
+        return false;
+    *ret = credentials->canary;
+    return true;
+}
+
 static struct flight *canary(struct lane *lane)
 {
     struct account_name name = { "", "" };
     struct flight *flight = NULL;
+    if (trial_canary(lane, &name))
+        return lane_add_flight(lane, &name, &flight) == 0 ? flight : NULL;
     /* Every other probe is another account's: the one that succeeded last may be the broken one. */
     if (lane->pause.row.probes % 2 == 1) {
         flight = next_due(lane);

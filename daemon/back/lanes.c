@@ -17,14 +17,13 @@ struct lane *lanes_any(const struct lanes *lanes, const char *provider)
     return NULL;
 }
 
-static int add(struct lanes *lanes, const struct provider *provider,
-               const struct secret *client_secret)
+static int add(struct lanes *lanes, const struct provider *provider, struct client_secrets secrets)
 {
     struct lane **all = reallocarray(lanes->all, lanes->count + 1, sizeof(struct lane *));
     if (!all)
         return -ENOMEM;
     lanes->all = all;
-    int r = lane_new(lanes->keeper, provider, client_secret, &all[lanes->count]);
+    int r = lane_new(lanes->keeper, provider, secrets, &all[lanes->count]);
     if (r == 0)
         lanes->count++;
     return r;
@@ -38,9 +37,12 @@ int lanes_configure(struct lanes *lanes, const struct settings *settings)
             lane_remove(lanes->all[i]);
     for (size_t i = 0; i < settings->provider_count; i++) {
         const struct provider *provider = settings->providers[i];
-        const struct secret *secret = settings_client_secret(settings, provider->name);
+        const struct client_secrets secrets = {
+            .now = settings_client_secret(settings, provider->name),
+            .next = settings_client_secret_next(settings, provider->name),
+        };
         struct lane *lane = lanes_any(lanes, provider->name);
-        int r = lane ? lane_configure(lane, provider, secret) : add(lanes, provider, secret);
+        int r = lane ? lane_configure(lane, provider, secrets) : add(lanes, provider, secrets);
         if (r != 0 && first_error == 0)
             first_error = r;
     }

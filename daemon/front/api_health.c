@@ -31,6 +31,18 @@ static void put_accounts(struct json_writer *writer, const struct health *health
     json_writer_end(&accounts);
 }
 
+/* NULL: there is none. */
+static const char *next_secret_name(enum next_secret next)
+{
+    static const char *const names[] = {
+        [NEXT_SECRET_NONE] = NULL,
+        [NEXT_SECRET_UNTRIED] = "untried",
+        [NEXT_SECRET_REFUSED] = "refused",
+        [NEXT_SECRET_WORKS] = "works",
+    };
+    return names[next];
+}
+
 static void put_provider(struct json_writer *providers, const struct provider_health *provider)
 {
     struct json_writer writer = json_put_nested(providers, NULL, '{');
@@ -38,6 +50,7 @@ static void put_provider(struct json_writer *providers, const struct provider_he
     json_put_string(&writer, "name", provider->provider);
     json_put_boolean(&writer, "paused", provider->paused);
     json_put_string(&writer, "reason", *provider->reason ? provider->reason : NULL);
+    json_put_string(&writer, "client_secret_next", next_secret_name(provider->next_secret));
     if (provider->probe_at > 0)
         json_put_integer(&writer, "probe_at", clock_to_wall(provider->probe_at) / MS_PER_S);
     json_writer_end(&writer);

@@ -16,6 +16,7 @@ static const size_t string_offsets[] = {
     STRING(redirect_uri),
     STRING(client_id),
     STRING(client_key_id),
+    STRING(client_key_id_next),
     STRING(client_certificate),
     STRING(scope),
     STRING(scope_separator),

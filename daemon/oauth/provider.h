@@ -64,6 +64,7 @@ struct provider {
     char *client_id;
     enum client_auth client_auth;
     char *client_key_id;      /* CLIENT_AUTH_PRIVATE_KEY_JWT: the key's name at the provider */
+    char *client_key_id_next; /* the same of the next key */
     char *client_certificate; /* CLIENT_AUTH_TLS: where its PEM file lies */
     enum token_request_style token_request;
     enum pkce_method pkce;
@@ -105,6 +106,7 @@ struct provider_credentials {
     struct secret *client_secret; /* NULL when there is none. The secret itself; or in PEM the key
                                      that signs (CLIENT_AUTH_PRIVATE_KEY_JWT), or the certificate
                                      with its key (CLIENT_AUTH_TLS) */
+    struct secret *client_secret_next; /* the same, to be tried; NULL when there is none */
 };
 
 /* A deep copy. Returns 0 or -ENOMEM. */

@@ -8,15 +8,16 @@
 #include "settings/file.h"
 #include "settings/sections.h"
 
-static int check_signing_key(const struct section *section, const struct secret *key,
-                             struct complaint *complaint)
+/* name: of the setting. */
+static int check_signing_key(const struct section *section, const char *name,
+                             const struct secret *key, struct complaint *complaint)
 {
     if (assertion_check_key(key) == 0)
         return 0;
     return complain_section(complaint, section,
-                            "has a client_secret that is no private key to sign with: PEM without "
+                            "has a %s that is no private key to sign with: PEM without "
                             "a password, RSA of %d bits or more or EC on P-256",
-                            ASSERTION_RSA_BITS_MIN);
+                            name, ASSERTION_RSA_BITS_MIN);
 }
 
 /* key NULL: the certificate's file holds it too. */
@@ -71,8 +72,22 @@ int client_key_finish(const struct provider *provider, const struct section *sec
     if (provider->grant == GRANT_STATIC)
         return 0;
     if (provider->client_auth == CLIENT_AUTH_PRIVATE_KEY_JWT)
-        return check_signing_key(section, *secret, complaint);
+        return check_signing_key(section, "client_secret", *secret, complaint);
     if (provider->client_auth == CLIENT_AUTH_TLS)
         return join_certificate(provider, section, secret, complaint);
+    return 0;
+}
+
+int client_key_check_next(const struct provider *provider, const struct section *section,
+                          const struct secret *next, struct complaint *complaint)
+{
+    if (next == NULL || provider->grant == GRANT_STATIC)
+        return 0;
+    if (provider->client_auth == CLIENT_AUTH_PRIVATE_KEY_JWT)
+        return check_signing_key(section, "client_secret_next", next, complaint);
+    if (provider->client_auth == CLIENT_AUTH_TLS && assertion_check_certificate(next) != 0)
+        return complain_section(complaint, section,
+                                "has a client_secret_next that is no certificate with its private "
+                                "key: PEM without a password, both in one");
     return 0;
 }

@@ -180,12 +180,28 @@ static int check_client_auth(const struct draft *draft)
     return check_client_keys(draft);
 }
 
-static int check_secret(const struct draft *draft)
+/* It takes the place of one, so there has to be one; a certificate holds its own key. */
+static int check_next_secret(const struct draft *draft)
 {
-    const struct setting *secret = given(draft, "client_secret");
+    const struct provider *provider = draft->provider;
+    const struct setting *next = given(draft, "client_secret_next");
+    if (next == NULL)
+        return provider->client_key_id_next != NULL
+                   ? missing(draft, "client_secret_next, since client_key_id_next is given")
+                   : 0;
+    if (given(draft, "client_secret") == NULL && provider->client_auth != CLIENT_AUTH_TLS)
+        return missing(draft, "client_secret, since client_secret_next is given");
+    if (provider->client_key_id != NULL && provider->client_key_id_next == NULL)
+        return missing(draft, "client_key_id_next, since client_key_id is given");
+    return 0;
+}
+
+static int check_secret(const struct draft *draft, const char *key)
+{
+    const struct setting *secret = given(draft, key);
     if (secret == NULL)
         return 0;
-    bool own = section_find(draft->section, "client_secret") != NULL;
+    bool own = section_find(draft->section, key) != NULL;
     const struct section *section = own ? draft->section : draft->preset;
     return secret_source_check(section->file, secret, draft->complaint);
 }
@@ -228,7 +244,11 @@ static int check_parameters(const struct draft *draft)
 
 static int check_all(const struct draft *draft)
 {
-    int r = check_secret(draft);
+    int r = check_secret(draft, "client_secret");
+    if (r == 0)
+        r = check_secret(draft, "client_secret_next");
+    if (r == 0)
+        r = check_next_secret(draft);
     if (r == 0 && draft->provider->grant != GRANT_STATIC)
         r = check_endpoints(draft);
     if (r == 0 && draft->provider->grant != GRANT_STATIC)

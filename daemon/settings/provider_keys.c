@@ -67,11 +67,12 @@ static const struct word keep_policies[] = { { "always", KEEP_ALWAYS },
         .name = key, .list = true, .take = take_parameters, AT(field)                              \
     }
 
-/* The first two have no field: settings/provider.c and settings/secret_source.c look at them. A
+/* The first three have no field: settings/provider.c and settings/secret_source.c look at them. A
  * preset has no preset. */
 static const struct key keys[] = {
     { .name = "preset" },
     { .name = "client_secret", .secret = true },
+    { .name = "client_secret_next", .secret = true },
     ONE("client_id", take_text, client_id),
     CHOICE("grant", grant, grants),
     ONE("issuer", take_url, issuer),
@@ -83,6 +84,7 @@ static const struct key keys[] = {
     ONE("redirect_uri", take_url, redirect_uri),
     CHOICE("client_auth", client_auth, client_auths),
     ONE("client_key_id", take_text, client_key_id),
+    ONE("client_key_id_next", take_text, client_key_id_next),
     ONE("client_certificate", take_path, client_certificate),
     CHOICE("token_request", token_request, token_requests),
     CHOICE("pkce", pkce, pkce_methods),

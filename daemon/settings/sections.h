@@ -58,6 +58,10 @@ int secret_source_check(const struct config_file *file, const struct setting *se
 int client_key_finish(const struct provider *provider, const struct section *section,
                       struct secret **secret, struct complaint *complaint);
 
+/* The same for client_secret_next, which is whole by itself; next NULL: there is none. */
+int client_key_check_next(const struct provider *provider, const struct section *section,
+                          const struct secret *next, struct complaint *complaint);
+
 /* Runs argv[0] and gives its output; see secret_command.c. problem is a static sentence's rest.
  * Returns 0 or SETTINGS_INVALID. */
 int command_output(char *const argv[], struct buffer *out, const char **ret_problem);

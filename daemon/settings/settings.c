@@ -115,24 +115,32 @@ static int add_rule(const struct parse *parse, const struct section *section)
     return access_rule_build(section, rule, parse->complaint);
 }
 
+/* *ret stays NULL where the key is not given. */
+static int resolve_key(const struct parse *parse, const struct settings_places *places,
+                       const struct section *section, const char *key, struct secret **ret)
+{
+    const struct setting *setting = provider_setting(parse->text, section, key);
+    char where[COMPLAINT_MAX];
+    if (setting == NULL)
+        return 0;
+    (void)snprintf(where, sizeof where, "%s:%u: %s", setting->file, setting->line, key);
+    return settings_resolve_secret(setting->values[0], places, where, ret, parse->complaint);
+}
+
 static int resolve_one(const struct parse *parse, const struct settings_places *places,
                        size_t index)
 {
     const struct provider *provider = parse->settings->providers[index];
     struct provider_credentials *credentials = &parse->settings->credentials[index];
+    struct secret **now = &credentials->client_secret, **next = &credentials->client_secret_next;
     const struct section *section = text_provider(parse->text, provider->name);
-    const struct setting *setting = provider_setting(parse->text, section, "client_secret");
-    char where[COMPLAINT_MAX];
-    int r = 0;
     (void)snprintf(credentials->provider, sizeof credentials->provider, "%s", provider->name);
-    if (setting != NULL) {
-        (void)snprintf(where, sizeof where, "%s:%u: client_secret", setting->file, setting->line);
-        r = settings_resolve_secret(setting->values[0], places, where, &credentials->client_secret,
-                                    parse->complaint);
-    }
-    return r == 0
-               ? client_key_finish(provider, section, &credentials->client_secret, parse->complaint)
-               : r;
+    int r = resolve_key(parse, places, section, "client_secret", now);
+    if (r == 0)
+        r = resolve_key(parse, places, section, "client_secret_next", next);
+    if (r == 0)
+        r = client_key_finish(provider, section, now, parse->complaint);
+    return r == 0 ? client_key_check_next(provider, section, *next, parse->complaint) : r;
 }
 
 static int resolve_secrets(const struct parse *parse, const struct settings_places *places)
@@ -206,19 +214,36 @@ const struct provider *settings_provider(const struct settings *settings, const 
     return index < settings->provider_count ? settings->providers[index] : NULL;
 }
 
-const struct secret *settings_client_secret(const struct settings *settings, const char *provider)
+/* NULL where there is no such provider, or no secrets are kept. */
+static const struct provider_credentials *credentials_of(const struct settings *settings,
+                                                         const char *provider)
 {
     size_t index = provider_index(settings, provider);
     if (settings->credentials == NULL || index == settings->provider_count)
         return NULL;
-    return settings->credentials[index].client_secret;
+    return &settings->credentials[index];
+}
+
+const struct secret *settings_client_secret(const struct settings *settings, const char *provider)
+{
+    const struct provider_credentials *credentials = credentials_of(settings, provider);
+    return credentials != NULL ? credentials->client_secret : NULL;
+}
+
+const struct secret *settings_client_secret_next(const struct settings *settings,
+                                                 const char *provider)
+{
+    const struct provider_credentials *credentials = credentials_of(settings, provider);
+    return credentials != NULL ? credentials->client_secret_next : NULL;
 }
 
 static void release_providers(struct settings *settings)
 {
     for (size_t i = 0; i < settings->provider_count; i++) {
-        if (settings->credentials != NULL)
+        if (settings->credentials != NULL) {
             (void)secret_free(settings->credentials[i].client_secret);
+            (void)secret_free(settings->credentials[i].client_secret_next);
+        }
         (void)provider_free(settings->providers[i]);
     }
     free(settings->credentials);

@@ -80,6 +80,8 @@ struct settings {
 /* NULL when there is none of that name. Owned by the settings. */
 const struct provider *settings_provider(const struct settings *settings, const char *name);
 const struct secret *settings_client_secret(const struct settings *settings, const char *provider);
+const struct secret *settings_client_secret_next(const struct settings *settings,
+                                                 const char *provider);
 
 /* Why no link can be made by which people elsewhere consent at the provider: a sentence's end, such
  * as "… has no authorization code"; NULL: one can. Static text. */

@@ -153,7 +153,11 @@ static struct settings *copy_settings(const struct settings *from)
     for (size_t i = 0; i < from->provider_count; i++) {
         assert_int_equal(provider_copy(from->providers[i], &copy->providers[i]), 0);
         copy->credentials[i] = from->credentials[i];
-        copy->credentials[i].client_secret = NULL;
+        copy->credentials[i].client_secret = copy->credentials[i].client_secret_next = NULL;
+        if (from->credentials[i].client_secret_next)
+            assert_int_equal(secret_copy(from->credentials[i].client_secret_next,
+                                         &copy->credentials[i].client_secret_next),
+                             0);
         assert_int_equal(
             secret_copy(from->credentials[i].client_secret, &copy->credentials[i].client_secret),
             0);

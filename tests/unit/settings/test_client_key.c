@@ -57,13 +57,19 @@ static const struct row rows[] = {
     { SHOWS "'%s/empty.pem'", NO_PAIR },
     { SHOWS "'%s/large.crt'", "has a client_certificate" },
     { SHOWS "'%s/missing.pem'", "has a client_certificate of no use" },
+    { SIGNS "'file:%s/ec.pem' client_secret_next = 'file:%s/rsa.pem'", NULL },
+    { SIGNS "'file:%s/ec.pem' client_secret_next = 'file:%s/text.pem'",
+      "has a client_secret_next that is no private key to sign with" },
+    { SHOWS "'%s/both.pem' client_secret_next = 'file:%s/both.pem'", NULL },
+    { SHOWS "'%s/both.pem' client_secret_next = 'file:%s/ec.pem'",
+      "has a client_secret_next that is no certificate with its private key" },
     { "client_auth = post client_secret = x", NULL },
     { "grant = static " SIGNS "'file:%s/text.pem'", NULL },
 };
 
 static struct settings *parse(const char *keys, bool with_secrets, struct complaint *complaint)
 {
-    char text[2048], filled[1024];
+    char text[4096], filled[2048];
     size_t length = 0;
     for (const char *c = keys; *c && length < sizeof filled - sizeof shell.folder; c++) {
         if (c[0] == '%' && c[1] == 's') {
