@@ -118,7 +118,7 @@ static int put_table(const struct calendar *calendar)
     for (size_t i = 0; i < calendar->count; i++)
         add_row(&table, &calendar->entries[i]);
     if (calendar->count > 0)
-        table_put(&table, output_width(), output_coloured(), &out);
+        table_put(&table, output_width(), output_coloured(STDOUT_FILENO), &out);
     out.failed = out.failed || table.failed;
     int r = output_text(&out);
     if (calendar->others > 0)

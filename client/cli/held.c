@@ -38,7 +38,7 @@ static int held_table(struct cli *cli)
         cli_say("no consent is held");
         return TB_OK;
     }
-    table_put(&table, output_width(), output_coloured(), &out);
+    table_put(&table, output_width(), output_coloured(STDOUT_FILENO), &out);
     out.failed = out.failed || table.failed;
     r = output_text(&out);
     if (r == TB_OK)

@@ -13,7 +13,7 @@ static int put_body(const struct arguments *arguments, struct text *body)
     CLEANUP(cleanup_text) struct text token = TEXT_WITH_MAXIMUM(PROMPT_MAX);
     bool access = arguments->access_token;
 
-    if (prompt_secret(access ? "Access token: " : "Refresh token: ", -1, -1, &token) < 0)
+    if (prompt_secret(access ? "Access token: " : "Refresh token: ", NULL, &token) < 0)
         return TB_USAGE;
     text_append_string(body, access ? "{\"access_token\":" : "{\"refresh_token\":");
     text_append_json(body, text_string(&token));

@@ -67,7 +67,7 @@ static int list_table(struct cli *cli)
         return r;
     if (table.count == table.columns)
         cli_say("no accounts that you may see; connect one: tokenbroker login PROVIDER/LABEL");
-    table_put(&table, output_width(), output_coloured(), &out);
+    table_put(&table, output_width(), output_coloured(STDOUT_FILENO), &out);
     out.failed = out.failed || table.failed;
     return output_text(&out);
 }

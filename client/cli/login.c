@@ -5,8 +5,10 @@
 #include "client/cli/browser.h"
 #include "client/cli/commands.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/login_device.h"
 #include "client/cli/prompt.h"
 #include "client/cli/words.h"
+#include "client/connection.h"
 #include "schema/wire.h"
 
 enum {
@@ -14,6 +16,8 @@ enum {
     LOGIN_BODY_MAX = 256 * 1024,
     LOGIN_ID_SIZE = 64,
     FOLLOW_WAIT_S = 30,
+    COUNT_WAIT_S = 5, /* between two looks while a terminal shows how long it goes on */
+    MS_PER_S = 1000,
     PASTE_ATTEMPTS = 3,
     CANCEL_TIMEOUT_MS = 2000,
 };
@@ -25,6 +29,10 @@ struct login {
     char id[LOGIN_ID_SIZE];
     int interrupt_fd;
     int64_t expires_in;
+    int64_t ends_at_ms;       /* of connection_now() */
+    bool counts;              /* shows how long it goes on */
+    struct tb_reply *ended;   /* what was found while an address was waited for */
+    struct tb_error *trouble; /* or why it could not be looked for */
 };
 
 static const char *text_of(const struct tb_value *object, const char *name)
@@ -55,8 +63,8 @@ static void put_body(struct text *body, const struct arguments *arguments)
     const char *separator = "";
 
     text_append_string(body, "{");
-    if (arguments->paste) {
-        text_append_string(body, "\"mode\":\"paste\"");
+    if (arguments->paste || arguments->device) {
+        text_append_format(body, "\"mode\":\"%s\"", arguments->paste ? "paste" : "device");
         separator = ",";
     }
     if (arguments->scope) {
@@ -87,6 +95,7 @@ static int start(struct login *login, struct tb_reply **ret_reply)
     const struct tb_value *value = tb_reply_value(*ret_reply);
     (void)snprintf(login->id, sizeof login->id, "%s", text_of(value, "login_id"));
     login->expires_in = tb_value_integer(tb_value_member(value, "expires_in"), TB_DEFAULT);
+    login->ends_at_ms = connection_now() + login->expires_in * MS_PER_S;
     return TB_OK;
 }
 
@@ -106,6 +115,9 @@ static void announce(const struct login *login, const struct tb_value *started)
     cli_say("    %s", link);
     if (port > 0)
         browser_say_tunnel(port);
+    if (tb_value_true(tb_value_member(started, "device")))
+        cli_say("Or log in with a code, in a browser anywhere: tokenbroker login %s --device",
+                login->account);
     cli_say("Waiting for you there. Ctrl-C cancels.");
 }
 
@@ -190,26 +202,62 @@ static bool has_ended(const struct tb_value *login)
     return strcmp(status, "pending") != 0 && strcmp(status, "exchanging") != 0;
 }
 
-static int follow(struct login *login)
+/* How it stands, after wait_s at the latest; TB_OK, or not and an error. */
+static int look(const struct login *login, int wait_s, struct tb_reply **ret_reply,
+                struct tb_error **ret_error)
 {
     char path[LOGIN_PATH_SIZE];
 
-    (void)snprintf(path, sizeof path, WIRE_PATH_LOGINS "%s?wait=%d", login->id, FOLLOW_WAIT_S);
+    (void)snprintf(path, sizeof path, WIRE_PATH_LOGINS "%s?wait=%d", login->id, wait_s);
+    return tb_call(login->cli->broker, "GET", path, NULL, ret_reply, ret_error);
+}
+
+static int follow(struct login *login)
+{
     for (;;) {
         CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
         CLEANUP(cleanup_error) struct tb_error *error = NULL;
-        if (tb_call(login->cli->broker, "GET", path, NULL, &reply, &error) != TB_OK)
+        if (login->counts)
+            device_count_down((login->ends_at_ms - connection_now()) / MS_PER_S);
+        int r = look(login, login->counts ? COUNT_WAIT_S : FOLLOW_WAIT_S, &reply, &error);
+        if (login->counts)
+            device_count_end();
+        if (r != TB_OK)
             return failed(login, error);
         if (has_ended(tb_reply_value(reply)))
             return report_end(login->cli, tb_reply_value(reply));
     }
 }
 
+/* Somebody else may end it, or the broker, while an address is waited for. */
+static bool is_over(void *userdata)
+{
+    struct login *login = userdata;
+
+    if (look(login, 0, &login->ended, &login->trouble) != TB_OK)
+        return true;
+    if (has_ended(tb_reply_value(login->ended)))
+        return true;
+    login->ended = tb_reply_free(login->ended);
+    return false;
+}
+
+static int report_over(struct login *login)
+{
+    CLEANUP(cleanup_reply) struct tb_reply *ended = login->ended;
+    CLEANUP(cleanup_error) struct tb_error *trouble = login->trouble;
+
+    return trouble ? failed(login, trouble) : report_end(login->cli, tb_reply_value(ended));
+}
+
 static int read_address(struct login *login, struct text *body)
 {
     CLEANUP(cleanup_text) struct text address = TEXT_WITH_MAXIMUM(PROMPT_MAX);
-    int r = prompt_secret("Its address (not shown): ", login->interrupt_fd, login->expires_in,
-                          &address);
+    const struct prompt_ends ends = { .interrupt_fd = login->interrupt_fd,
+                                      .timeout_s = login->expires_in,
+                                      .is_over = is_over,
+                                      .userdata = login };
+    int r = prompt_secret("Its address (not shown): ", &ends, &address);
 
     text_release(body);
     text_append_string(body, "{\"redirect\":");
@@ -249,6 +297,8 @@ static int paste(struct login *login, const struct tb_value *started)
         int r = read_address(login, &body);
         if (r == PROMPT_INTERRUPTED)
             return cancel(login);
+        if (r == PROMPT_OVER)
+            return report_over(login);
         if (r == PROMPT_TIMEOUT)
             cli_complain("%s: the login expired", login->account);
         if (r < 0)
@@ -269,11 +319,20 @@ static int run(struct cli *cli)
 
     if (!cli_account(cli, login.account))
         return TB_USAGE;
+    if (cli->arguments.paste && cli->arguments.device) {
+        cli_complain("--paste and --device are two ways: choose one");
+        return TB_USAGE;
+    }
     int r = start(&login, &reply);
     if (r != TB_OK)
         return r;
     login.interrupt_fd = interrupt_take();
     tb_set_interrupt(cli->broker, login.interrupt_fd);
+    if (*text_of(tb_reply_value(reply), "user_code")) {
+        device_announce(login.account, tb_reply_value(reply));
+        login.counts = true;
+        return follow(&login);
+    }
     if (cli->arguments.paste || !*text_of(tb_reply_value(reply), "start_url"))
         return paste(&login, tb_reply_value(reply));
     announce(&login, tb_reply_value(reply));
@@ -283,6 +342,8 @@ static int run(struct cli *cli)
 static const struct option_row options[] = {
     OPTION_ROW("--paste", OPTION_FLAG, paste, NULL,
                "finish by pasting an address; no callback needed"),
+    OPTION_ROW("--device", OPTION_FLAG, device, NULL,
+               "finish on any device, by a code or a QR code"),
     OPTION_ROW("--no-browser", OPTION_FLAG, no_browser, NULL, "only print the link"),
     OPTION_ROW("--scope", OPTION_TEXT, scope, "SCOPE",
                "ask for this, in place of what is configured"),

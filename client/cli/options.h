@@ -25,6 +25,7 @@ struct arguments {
     bool version;
     bool json;
     bool paste;
+    bool device;
     bool no_browser;
     bool yes;
     bool system;

@@ -74,20 +74,26 @@ size_t output_columns(const char *string)
 
 size_t output_width(void)
 {
-    struct winsize size = { 0 };
+    size_t columns = output_columns_of(STDOUT_FILENO);
 
-    if (!isatty(STDOUT_FILENO))
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-        return WIDTH_DEFAULT;
-    return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col;
+    return columns > 0 && columns < WIDTH_MIN ? WIDTH_MIN : columns;
 }
 
-bool output_coloured(void)
+size_t output_columns_of(int fd)
+{
+    struct winsize size = { 0 };
+
+    if (!isatty(fd))
+        return 0;
+    if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return WIDTH_DEFAULT;
+    return size.ws_col;
+}
+
+bool output_coloured(int fd)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *terminal = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal &&
-           strcmp(terminal, "dumb") != 0;
+    return isatty(fd) && !(no_color && *no_color) && terminal && strcmp(terminal, "dumb") != 0;
 }

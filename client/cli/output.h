@@ -24,5 +24,8 @@ size_t output_columns(const char *string);
 /* Columns of the terminal on stdout; 0: it is none, nothing needs to fit. */
 size_t output_width(void);
 
-/* Whether stdout may have colours: a terminal, not dumb, without $NO_COLOR. */
-bool output_coloured(void);
+/* Columns of the terminal on a descriptor as it says; 0: it is none. */
+size_t output_columns_of(int fd);
+
+/* Whether a descriptor may have colours: a terminal, not dumb, without $NO_COLOR. */
+bool output_coloured(int fd);

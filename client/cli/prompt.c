@@ -64,21 +64,27 @@ static void unsilence(void)
 
 /* --- reading --- */
 
-static int wait_for_input(int interrupt_fd, int64_t deadline_ms)
+static const struct prompt_ends endless = { .interrupt_fd = -1, .timeout_s = -1 };
+
+static int wait_for_input(const struct prompt_ends *ends, int64_t deadline_ms)
 {
+    const int64_t longest = ends->is_over ? PROMPT_LOOK_MS : INT32_MAX;
+
     for (;;) {
         struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-                                { .fd = interrupt_fd, .events = POLLIN } };
+                                { .fd = ends->interrupt_fd, .events = POLLIN } };
         int64_t left = deadline_ms - connection_now();
         if (left <= 0)
             return PROMPT_TIMEOUT;
-        int ready = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+        int ready = poll(fds, 2, (int)(left > longest ? longest : left));
         if (ready < 0 && errno != EINTR)
             return -1;
         if (ready > 0 && fds[1].revents)
             return PROMPT_INTERRUPTED;
         if (ready > 0)
             return 0;
+        if (ready == 0 && ends->is_over && ends->is_over(ends->userdata))
+            return PROMPT_OVER;
     }
 }
 
@@ -99,13 +105,15 @@ static bool take_byte(struct text *out, char c, bool terminal)
     return true;
 }
 
-static int read_line(int interrupt_fd, int64_t deadline_ms, bool terminal, struct text *out)
+static int read_line(const struct prompt_ends *ends, bool terminal, struct text *out)
 {
+    const int64_t deadline_ms =
+        ends->timeout_s < 0 ? INT64_MAX : connection_now() + ends->timeout_s * MS_PER_S;
     char piece[PIECE_SIZE];
     bool more = true;
 
     while (more && !out->failed) {
-        int r = wait_for_input(interrupt_fd, deadline_ms);
+        int r = wait_for_input(ends, deadline_ms);
         if (r < 0)
             return r;
         ssize_t length = read(STDIN_FILENO, piece, terminal ? 1 : sizeof piece);
@@ -125,17 +133,16 @@ static void trim(struct text *out)
         text_cut(out, out->length - 1);
 }
 
-int prompt_secret(const char *prompt, int interrupt_fd, int64_t timeout_s, struct text *out)
+int prompt_secret(const char *prompt, const struct prompt_ends *ends, struct text *out)
 {
     bool terminal = prompt_possible();
-    int64_t deadline_ms = timeout_s < 0 ? INT64_MAX : connection_now() + timeout_s * MS_PER_S;
 
     /* Silent before it asks: whoever answers at once is not shown either. */
     if (terminal) {
         terminal = silence();
         (void)output_bytes(STDERR_FILENO, prompt, strlen(prompt));
     }
-    int r = read_line(interrupt_fd, deadline_ms, terminal, out);
+    int r = read_line(ends ? ends : &endless, terminal, out);
     if (terminal)
         unsilence();
     if (r == 0)
@@ -152,7 +159,7 @@ bool prompt_yes(const char *question)
     CLEANUP(cleanup_text) struct text answer = TEXT_WITH_MAXIMUM(PIECE_SIZE);
 
     (void)output_bytes(STDERR_FILENO, question, strlen(question));
-    if (read_line(-1, INT64_MAX, false, &answer) < 0)
+    if (read_line(&endless, false, &answer) < 0)
         return false;
     return strcmp(text_string(&answer), "y") == 0 || strcmp(text_string(&answer), "yes") == 0;
 }

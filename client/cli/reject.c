@@ -12,7 +12,7 @@ static int put_token(struct text *body)
 {
     CLEANUP(cleanup_text) struct text token = TEXT_WITH_MAXIMUM(PROMPT_MAX);
 
-    if (prompt_secret("Access token that the API refused: ", -1, -1, &token) < 0)
+    if (prompt_secret("Access token that the API refused: ", NULL, &token) < 0)
         return TB_USAGE;
     text_append_string(body, "{\"access_token\":");
     text_append_json(body, text_string(&token));

@@ -14,7 +14,7 @@ enum { SHEET_MAX = 256 * 1024 };
 #define SHEET_FOR_STDOUT()                                                                         \
     {                                                                                              \
         .out = TEXT_WITH_MAXIMUM(SHEET_MAX), .width = output_width(),                              \
-        .coloured = output_coloured()                                                              \
+        .coloured = output_coloured(STDOUT_FILENO)                                                 \
     }
 
 /* Adds a line; what would be printed is made harmless and wrapped at spaces. */

@@ -8,7 +8,7 @@ _tokenbroker_commands='login token exec list status refresh reject import held
 _tokenbroker_options()
 {
     case $1 in
-    login) echo --paste --no-browser --scope --param --json ;;
+    login) echo --paste --device --no-browser --scope --param --json ;;
     token) echo --min-ttl --wait --format --json ;;
     exec) echo --min-ttl --wait ;;
     reject) echo --fingerprint --json ;;

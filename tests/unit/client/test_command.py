@@ -433,6 +433,34 @@ class Login(Case):
         self.assertEqual(code, -signal.SIGINT, screen)
         self.assertEqual(self.broker.seen[-1][:2], ("DELETE", self.path))
 
+    def test_paste_ends_with_the_login(self):
+        self.broker.answers["GET " + self.path] = self.ends(
+            "cancelled", error="cancelled", error_description="the login was cancelled")
+        code, screen = self.on_terminal("login", "zenegy/acme", "--paste", until="(not shown): ",
+                                        typed=["half an addr"])
+        self.assertEqual(code, 1, screen)
+        self.assertIn("the login was cancelled", screen)
+        self.assertNotIn("half", screen)
+
+    def test_paste_from_a_pipe(self):
+        self.broker.answers["POST " + self.path] = self.ends("done")
+        done = self.run_command("login", "zenegy/acme", "--paste", text_in="http://x/?code=s3cret\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("s3cret", done.stderr + done.stdout)
+        self.assertEqual(json.loads(self.broker.seen[-1][2]), {"redirect": "http://x/?code=s3cret"})
+
+    def test_device(self):
+        self.broker.answers["POST /v1/login/zenegy/acme"] = {
+            "login_id": LOGIN_ID, "account": "zenegy/acme", "user_code": "A\x1b[2JB", "interval": 5,
+            "verification_uri": "https://h/device", "expires_in": 600}
+        self.slow(self.ends("pending"), self.ends("done"))
+        done = self.run_command("login", "zenegy/acme", "--device", "--scope", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(self.broker.seen[0][2]), {"mode": "device", "scope": "a"})
+        self.assertIn("    https://h/device\n", done.stderr)
+        self.assertIn("    A?[2JB\n", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+
     def test_wrong_paste_from_a_pipe(self):
         self.broker.answers["POST " + self.path] = (400, {"error": "bad_request",
                                                           "error_description": "another state"})
