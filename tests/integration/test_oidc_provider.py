@@ -185,6 +185,52 @@ def test_chromium_consents(server, api, browser):
     assert userinfo(server, api.token("basic/alice").ok()) == (200, "alice")
 
 
+def _open_device_page(browser, started):
+    browser.open(started["verification_uri"])
+    browser.type("input[name=user_code]", started["user_code"])
+    browser.click("button[type=submit]")
+    browser.wait_for("button[autofocus]")  # is it the code that the device shows?
+
+
+def _device_polls(server):
+    return [line for line in server.lines("grant") if line["grant_type"].endswith(":device_code")]
+
+
+@real_browser
+@each_client
+def test_chromium_enters_a_code(server, api, browser, client):
+    """RFC 8628 against a certified server, found by its metadata: the interval is its default."""
+    started = start(api, f"{client}/alice", mode="device")
+    assert started["interval"] == 5
+    assert started["user_code"] in started["verification_uri_complete"]
+    _open_device_page(browser, started)
+    browser.click("button[autofocus]")
+    browser.type("input[name=login]", "alice")
+    browser.type("input[name=password]", "x")
+    browser.click("button[type=submit]")
+    browser.wait_for("input[name=prompt][value=consent]")
+    browser.click("button[type=submit]")
+    login = wait_ended(api, started["login_id"], timeout=40)
+    assert (login["status"], login["identity"]) == ("done", "alice")
+    token = api.token(f"{client}/alice").ok()
+    assert userinfo(server, token) == (200, "alice")
+    *waited, granted = _device_polls(server)
+    assert {line["error"] for line in waited} <= {"authorization_pending"}, waited
+    assert granted["outcome"] == "accepted"
+    assert granted["access"] == fingerprint(token["access_token"])
+    api.refresh_allowed(f"{client}/alice").ok()
+
+
+@pytest.mark.slow
+@real_browser
+def test_chromium_refuses_a_code(server, api, browser):
+    started = start(api, "basic/alice", mode="device")
+    _open_device_page(browser, started)
+    browser.click("button[name=abort]")
+    login = wait_ended(api, started["login_id"], timeout=40)
+    assert (login["status"], login["error"]) == ("failed", "access_denied")
+
+
 @pytest.mark.slow
 @real_browser
 def test_chromium_denies(broker, api, browser):

@@ -13,6 +13,8 @@ const [ledgerFile, keyFile, redirectUri, lifetime, clientKeyFile] = process.argv
 
 const SECRET = "a secret/with+signs%20and=more";
 
+const DEVICE = "urn:ietf:params:oauth:grant-type:device_code";
+
 const fingerprint = (text) => createHash("sha256").update(text).digest("base64url");
 
 const write = (event, facts) =>
@@ -23,7 +25,7 @@ const client = (id, method, proof = { client_secret: SECRET }) => ({
   ...proof,
   redirect_uris: [redirectUri.replace("CLIENT", id)],
   token_endpoint_auth_method: method,
-  grant_types: ["authorization_code", "refresh_token"],
+  grant_types: ["authorization_code", "refresh_token", DEVICE],
   response_types: ["code"],
 });
 
@@ -45,7 +47,11 @@ function configuration() {
     ],
     clockTolerance: 0,
     cookies: { keys: [fingerprint(readFileSync(keyFile))] },
-    features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+    features: {
+      devInteractions: { enabled: true },
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
+    },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     issueRefreshToken: () => true,
     jwks: { keys: [{ ...key.export({ format: "jwk" }), use: "sig" }] },
