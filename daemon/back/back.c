@@ -13,6 +13,7 @@
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
+#include "back/warn.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -140,6 +141,8 @@ static int build_rooms(struct back *back)
         r = revocations_new(keeper, &keeper->revocations);
     if (r == 0)
         r = authority_new(keeper, back->settings, &keeper->authority);
+    if (r == 0)
+        r = warn_new(keeper, &keeper->warn);
     return r;
 }
 
@@ -170,6 +173,7 @@ static void tear_down(struct back *back)
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
+    warn_free(keeper->warn);
     authority_free(keeper->authority);
     revocations_free(keeper->revocations);
     device_starts_free(keeper->device_starts);

@@ -18,6 +18,7 @@ struct device_starts;
 struct device_polls;
 struct revocations;
 struct authority;
+struct warn;
 
 struct keeper {
     struct loop *loop;
@@ -33,6 +34,7 @@ struct keeper {
     struct device_polls *device_polls;
     struct revocations *revocations;
     struct authority *authority;
+    struct warn *warn;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider */
 };

@@ -6,12 +6,21 @@
 #include "front/api_body.h"
 #include "front/api_listing.h"
 #include "front/audit.h"
+#include "oauth/forecast.h"
 
 enum { MS_PER_S = 1000 };
 
 static void append_held(struct buffer *out, const struct account_row *row,
                         const struct provider *provider)
 {
+    const struct forecast_facts facts = {
+        .has_refresh_token = true,
+        .created_at = row->held_at,
+        .refreshed_at = row->held_refreshed_at,
+        .refresh_token_expires_at = row->held_refresh_token_expires_at,
+        .refresh_token_life_ms = row->held_refresh_token_life_ms,
+    };
+    const struct forecast forecast = forecast_of(&facts, provider, clock_now());
     struct json_writer writer = json_writer_begin(out, '{');
     char account[ACCOUNT_TEXT_SIZE];
 
@@ -19,6 +28,8 @@ static void append_held(struct buffer *out, const struct account_row *row,
     json_put_string(&writer, "identity", row->identity);
     json_put_string(&writer, "held_identity", row->held_identity ? row->held_identity : "");
     json_put_integer(&writer, "created_at", clock_to_wall(row->held_at) / MS_PER_S);
+    if (forecast.dies_at > 0)
+        json_put_integer(&writer, "dies_at", clock_to_wall(forecast.dies_at) / MS_PER_S);
     json_writer_end(&writer);
 }
 

@@ -8,11 +8,15 @@ static int64_t sum_of(int64_t a, int64_t b)
     return a > INT64_MAX - b ? INT64_MAX : a + b;
 }
 
-static enum forecast_warning warning_of(int64_t left_ms, int64_t life_ms)
+static void warn(struct forecast *forecast, int64_t left_ms, int64_t life_ms)
 {
+    static const unsigned levels[] = { 30, 14, 7, 3, 1 };
     if (left_ms >= FORECAST_SOON_MS || left_ms >= life_ms / FORECAST_LIFE_PARTS)
-        return FORECAST_CALM;
-    return left_ms < FORECAST_URGENT_MS ? FORECAST_URGENT : FORECAST_SOON;
+        return;
+    forecast->warning = left_ms < FORECAST_URGENT_MS ? FORECAST_URGENT : FORECAST_SOON;
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (left_ms < levels[i] * FORECAST_DAY_MS)
+            forecast->days = levels[i];
 }
 
 /* The life that an end was set to; where that was not noted, what the provider promises, or else
@@ -35,7 +39,7 @@ static struct forecast without_refresh_token(const struct forecast_facts *facts,
         return forecast;
     forecast.reason = FORECAST_NO_REFRESH_TOKEN;
     forecast.dies_at = facts->expires_at;
-    forecast.warning = warning_of(facts->expires_at - now, INT64_MAX);
+    warn(&forecast, facts->expires_at - now, INT64_MAX);
     return forecast;
 }
 
@@ -58,7 +62,7 @@ static struct forecast with_refresh_token(const struct forecast_facts *facts,
         life_ms = idle_ms;
     }
     if (forecast.reason != FORECAST_LIVES)
-        forecast.warning = warning_of(forecast.dies_at - now, life_ms);
+        warn(&forecast, forecast.dies_at - now, life_ms);
     return forecast;
 }
 

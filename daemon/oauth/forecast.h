@@ -9,8 +9,9 @@
 #include "oauth/provider.h"
 
 /* A warning begins when less than this is left, and less than a third of the life. */
-#define FORECAST_SOON_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
-#define FORECAST_URGENT_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
+#define FORECAST_DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+#define FORECAST_SOON_MS (30 * FORECAST_DAY_MS)
+#define FORECAST_URGENT_MS (7 * FORECAST_DAY_MS)
 enum { FORECAST_LIFE_PARTS = 3 };
 
 enum forecast_reason {
@@ -38,6 +39,7 @@ struct forecast {
     int64_t dies_at; /* 0: not known */
     enum forecast_reason reason;
     enum forecast_warning warning;
+    unsigned days; /* the level that was reached last: 30, 14, 7, 3 or 1 days before; 0: none */
 };
 
 /* provider may be NULL: it is not configured. A grant without a refresh token is urgent when less

@@ -150,6 +150,28 @@ static void does_without_a_provider(void **state)
     assert_int_equal(forecast_of(&ends, NULL, now).reason, FORECAST_NO_REFRESH_TOKEN);
 }
 
+/* Of a year's life, and of a fortnight's, where the third of the life comes first. */
+static void has_levels(void **state)
+{
+    static const struct {
+        int64_t life, left;
+        unsigned days;
+    } levels[] = {
+        { 365 * DAY, 30 * DAY, 0 },    { 365 * DAY, 30 * DAY - 1, 30 },
+        { 365 * DAY, 14 * DAY, 30 },   { 365 * DAY, 14 * DAY - 1, 14 },
+        { 365 * DAY, 7 * DAY - 1, 7 }, { 365 * DAY, 3 * DAY - 1, 3 },
+        { 365 * DAY, DAY - 1, 1 },     { 365 * DAY, -DAY, 1 },
+        { 14 * DAY, 5 * DAY, 0 },      { 14 * DAY, 4 * DAY, 7 },
+    };
+    for (size_t i = 0; i < LENGTH_OF(levels); i++) {
+        const struct forecast_facts facts = { .has_refresh_token = true,
+                                              .created_at = 1,
+                                              .refresh_token_expires_at = now + levels[i].left,
+                                              .refresh_token_life_ms = levels[i].life };
+        assert_int_equal(forecast_of(&facts, NULL, now).days, levels[i].days);
+    }
+}
+
 static void has_names(void **state)
 {
     assert_null(forecast_reason_name(FORECAST_LIVES));
@@ -167,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_when_and_why),
         cmocka_unit_test(does_without_a_provider),
+        cmocka_unit_test(has_levels),
         cmocka_unit_test(has_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
