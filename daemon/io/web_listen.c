@@ -146,23 +146,38 @@ static bool parse_address(const char *text, uint16_t port, union tcp_address *re
     return false;
 }
 
-/* A line of /proc/self/net/tcp or tcp6: true, and the uid, when it is a socket that listens on the
- * port. The address is not looked at: whoever holds the port on any address is worth naming. */
-static bool parse_listener(const char *line, uint16_t port, uid_t *ret)
+enum { ADDRESS_HEX_SIZE = 32 + 1 };
+
+/* The loopback address of the other family, as /proc/self/net/tcp and tcp6 write it. */
+static void print_other(const char *address, char out[static ADDRESS_HEX_SIZE])
 {
+    const uint32_t *words = in6addr_loopback.s6_addr32;
+
+    if (strchr(address, ':'))
+        snprintf(out, ADDRESS_HEX_SIZE, "%08X", (unsigned)htonl(INADDR_LOOPBACK));
+    else
+        snprintf(out, ADDRESS_HEX_SIZE, "%08X%08X%08X%08X", words[0], words[1], words[2], words[3]);
+}
+
+/* A line of /proc/self/net/tcp or tcp6: true, and the uid, when it is a socket that listens on the
+ * port. Whoever does on any address may be in the way, but for the other family's loopback: there
+ * we may stand ourselves. */
+static bool parse_listener(const char *line, uint16_t port, const char *other, uid_t *ret)
+{
+    char address[ADDRESS_HEX_SIZE];
     unsigned line_port, state, uid;
     const unsigned listening = 0x0A;
 
-    if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %u", &line_port,
-               &state, &uid) != 3)
+    if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %u", address,
+               &line_port, &state, &uid) != 4)
         return false;
-    if (line_port != port || state != listening)
+    if (line_port != port || state != listening || strcmp(address, other) == 0)
         return false;
     *ret = uid;
     return true;
 }
 
-static bool find_listener(const char *table, uint16_t port, uid_t *ret)
+static bool find_listener(const char *table, uint16_t port, const char *other, uid_t *ret)
 {
     FILE *file = fopen(table, "re");
     char line[256];
@@ -171,10 +186,19 @@ static bool find_listener(const char *table, uint16_t port, uid_t *ret)
     if (!file)
         return false;
     while (!found && fgets(line, sizeof line, file))
-        found = parse_listener(line, port, ret);
+        found = parse_listener(line, port, other, ret);
     /* Only read. */
     (void)fclose(file);
     return found;
+}
+
+static bool find_holder(const char *address, uint16_t port, uid_t *ret)
+{
+    char other[ADDRESS_HEX_SIZE];
+
+    print_other(address, other);
+    return find_listener("/proc/self/net/tcp", port, other, ret) ||
+           find_listener("/proc/self/net/tcp6", port, other, ret);
 }
 
 static int tcp_failed(const char *address, uint16_t port, int r, struct complaint *complaint)
@@ -183,8 +207,7 @@ static int tcp_failed(const char *address, uint16_t port, int r, struct complain
 
     if (r != -EADDRINUSE)
         complain(complaint, "cannot listen on %s port %u: %s", address, port, strerror(-r));
-    else if (find_listener("/proc/self/net/tcp", port, &uid) ||
-             find_listener("/proc/self/net/tcp6", port, &uid))
+    else if (find_holder(address, port, &uid))
         complain(complaint, "%s port %u is held by a program of uid %u", address, port,
                  (unsigned)uid);
     else

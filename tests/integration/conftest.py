@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness import contract  # noqa: E402
 from harness.cli import Cli  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
 from harness.lab import emulators, plain_broker  # noqa: E402
+from harness.nginx import NAME, PROGRAM, Public  # noqa: E402
 from harness.person import Person  # noqa: E402
 from harness.schema import ApiSchema  # noqa: E402
 
@@ -93,6 +95,19 @@ def person():
 @pytest.fixture
 def cli(daemon):
     return Cli(daemon.socket, daemon.folder)
+
+
+@pytest.fixture
+def public(folder, monkeypatch):
+    """A public name with a proxy that is not started yet; for this test it leads to this computer."""
+    if not PROGRAM:
+        pytest.skip("needs nginx-light")
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: resolve(
+        "127.0.0.1" if host == NAME else host, *more, **named))
+    one = Public(folder)
+    yield one
+    one.nginx.close()
 
 
 @pytest.fixture

@@ -120,9 +120,11 @@ def test_wrong_host(broker, api, plain, person, pending, host):
     ["Host: 127.0.0.1:{port}", "Host: 127.0.0.1:{port}"],
     ["Host: 127.0.0.1:{port}", "Host: evil.example"],
     ["Host: 127.0.0.1:{port}", "Content-Length: 0", "Content-Length: 5"],
+    ["Host: 127.0.0.1:{port}", "Content-Length: 5", "Content-Length: 0"],
+    ["Host: 127.0.0.1:{port}", "Content-Length: 0", "Content-Length: 0"],
     ["Host: 127.0.0.1:{port}", "Content-Length: 5", "Transfer-Encoding: chunked"],
     [],
-], ids=["twice", "two", "lengths", "length-and-chunked", "none"])
+], ids=["twice", "two", "lengths", "lengths-down", "equal-lengths", "length-and-chunked", "none"])
 def test_ambiguous_headers(broker, api, plain, person, pending, lines):
     head = [f"GET {_target(pending[1])} HTTP/1.1",
             *(line.format(port=broker.port) for line in lines), _cookie(person), "", ""]

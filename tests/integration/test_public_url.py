@@ -9,48 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from harness import browser as browsers
-from harness import https
 from harness.logins import log_in, start, wait_ended
-from harness.nginx import PROGRAM, Nginx
+from harness.nginx import NAME
 from harness.person import Person
-from harness.raw import get, send_raw
+from harness.raw import get
 
-NAME = "hr.example.com"
 ACCOUNT = "plain/acme"
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs nginx-light")
 needs_browser = pytest.mark.skipif(browsers.missing() != "" or not shutil.which("certutil"),
                                    reason=browsers.missing() or "needs libnss3-tools")
-
-
-class Public:
-    """The proxy and what it is called from outside."""
-
-    def __init__(self, folder):
-        self.pair = https.self_signed(folder, "public", NAME)
-        self.nginx = Nginx(folder / "nginx", self.pair)
-        self.origin = f"https://{NAME}:{self.nginx.port}"
-        self.url = self.origin + "/oauth"
-
-    def person(self):
-        return Person(https.trust(self.pair[0]))
-
-    def raw(self, head):
-        """The proxy's reply to these lines, over TLS."""
-        context = https.trust(self.pair[0])
-        return send_raw(self.nginx.port, "\r\n".join([*head, "Connection: close", "", ""]).encode(),
-                        wrap=lambda plain: context.wrap_socket(plain, server_hostname=NAME))
-
-
-@pytest.fixture
-def public(folder, monkeypatch):
-    """Its name leads to this computer, for this test alone."""
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: resolve(
-        "127.0.0.1" if host == NAME else host, *more, **named))
-    one = Public(folder)
-    yield one
-    one.nginx.close()
 
 
 @pytest.fixture

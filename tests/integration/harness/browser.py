@@ -51,7 +51,7 @@ class Browser:
         wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": flags}}
         made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._url += "/session/" + made["sessionId"]
-        self._call("POST", "/timeouts", {"implicit": WAIT * 1000})
+        self._call("POST", "/timeouts", {"implicit": WAIT * 1000, "script": WAIT * 1000})
 
     def close(self):
         try:
@@ -89,6 +89,10 @@ class Browser:
 
     def type(self, selector, text):
         self._call("POST", f"/element/{self._find(selector)}/value", {"text": text})
+
+    def run(self, script, *arguments):
+        """Runs a script as the page's own; its last argument is the function that ends it."""
+        return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
 
     def wait_for(self, selector):
         """Waits until the page holds such an element."""

@@ -7,8 +7,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from . import https
+from .person import Person
 from .ports import free_port
+from .raw import send_raw
 
+NAME = "hr.example.com"
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin") or ""
 START_TIMEOUT = 20
@@ -83,3 +87,22 @@ class Nginx:
         if self._process:
             self._process.terminate()
             self._process.wait()
+
+
+class Public:
+    """A public name with a proxy that hands /oauth/ on; who uses it has to have the name resolved."""
+
+    def __init__(self, folder):
+        self.pair = https.self_signed(folder, "public", NAME)
+        self.nginx = Nginx(folder / "nginx", self.pair)
+        self.origin = f"https://{NAME}:{self.nginx.port}"
+        self.url = self.origin + "/oauth"
+
+    def person(self):
+        return Person(https.trust(self.pair[0]))
+
+    def raw(self, head):
+        """The proxy's reply to these lines, over TLS."""
+        context = https.trust(self.pair[0])
+        return send_raw(self.nginx.port, "\r\n".join([*head, "Connection: close", "", ""]).encode(),
+                        wrap=lambda plain: context.wrap_socket(plain, server_hostname=NAME))
