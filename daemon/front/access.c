@@ -41,14 +41,22 @@ static bool covers(const struct access_rule *rule, const struct account_name *ac
     return false;
 }
 
-/* A part that cannot be looked at does not fit: a peer's unit is not known yet. */
+/* A unit that the kernel does not vouch for says too little by itself. */
+static bool unit_fits(const struct access_who *who, const struct peer *peer)
+{
+    return peer->unit[0] && access_glob_matches(who->unit, peer->unit) &&
+           (peer->unit_proven || who->has_user || who->has_group);
+}
+
 static bool fits(const struct access_who *who, const struct peer *peer)
 {
-    if (who->unit || (!who->has_user && !who->has_group))
+    if (!who->unit && !who->has_user && !who->has_group)
         return false;
     if (who->has_user && who->user != peer->uid)
         return false;
-    return !who->has_group || peer_in_group(peer, who->group);
+    if (who->has_group && !peer_in_group(peer, who->group))
+        return false;
+    return !who->unit || unit_fits(who, peer);
 }
 
 static bool names(const struct access_rule *rule, const struct peer *peer)
@@ -74,6 +82,20 @@ bool access_allowed(const struct settings *settings, const struct access_default
     return false;
 }
 
+bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise)
+{
+    return settings->units_named || otherwise->system_service;
+}
+
+/* A service is better named than the user it runs as; a login session's scope says nothing. */
+static bool unit_says_who(const struct peer *peer)
+{
+    size_t length = strlen(peer->unit), end = strlen(".service");
+    return peer->unit_proven && length > end &&
+           strcmp(peer->unit + length - end, ".service") == 0 &&
+           strncmp(peer->unit, "user@", strlen("user@")) != 0;
+}
+
 void access_append_advice(struct buffer *out, const struct peer *peer, enum may may,
                           const struct account_name *account)
 {
@@ -81,7 +103,11 @@ void access_append_advice(struct buffer *out, const struct peer *peer, enum may 
 
     if (account)
         account_text(account, text);
-    buffer_append_format(out,
-                         "access uid-%u { accounts = {\"%s\"} who = {\"user:%u\"} may = {\"%s\"} }",
-                         (unsigned)peer->uid, text, (unsigned)peer->uid, may_name(may));
+    buffer_append_format(out, "access uid-%u { accounts = {\"%s\"} who = {\"", (unsigned)peer->uid,
+                         text);
+    if (unit_says_who(peer))
+        buffer_append_format(out, "unit:%s", peer->unit);
+    else
+        buffer_append_format(out, "user:%u", (unsigned)peer->uid);
+    buffer_append_format(out, "\"} may = {\"%s\"} }", may_name(may));
 }

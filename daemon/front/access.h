@@ -22,6 +22,10 @@ struct access_default {
 bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
                     const struct peer *peer, enum may may, const struct account_name *account);
 
+/* True when it matters which unit asks (peer_find_unit() costs some system calls): a rule names
+ * one, or everybody on the machine may ask. */
+bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise);
+
 /* The line that an admin would have to add, appended for a refusal's text. */
 void access_append_advice(struct buffer *out, const struct peer *peer, enum may may,
                           const struct account_name *account);

@@ -268,6 +268,8 @@ static bool fill(struct api_request *request, const struct route *route)
         api_refuse(request->web, WIRE_INTERNAL, NULL, "the kernel does not say who asks");
         return false;
     }
+    if (access_asks_for_units(request->context->settings, &request->context->access))
+        (void)peer_find_unit(web_fd(request->web), &request->peer); /* else it has none: refused */
     return true;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-/* What the configuration can say and this version cannot do yet: refused, rather than ignored. */
+/* What the configuration can say and this kernel cannot do: refused, rather than ignored. */
 
 #include "base/error.h"
 #include "settings/settings.h"

@@ -112,7 +112,10 @@ static int add_rule(const struct parse *parse, const struct section *section)
     settings->rules = grown;
     struct access_rule *rule = &grown[settings->rule_count++];
     *rule = (struct access_rule){ 0 };
-    return access_rule_build(section, rule, parse->complaint);
+    int r = access_rule_build(section, rule, parse->complaint);
+    for (size_t i = 0; r == 0 && i < rule->who_count; i++)
+        settings->units_named |= rule->who[i].unit != NULL;
+    return r;
 }
 
 /* *ret stays NULL where the key is not given. */

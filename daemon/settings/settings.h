@@ -75,6 +75,7 @@ struct settings {
                                                  settings for the thread that answers */
     struct access_rule *rules;
     size_t rule_count;
+    bool units_named; /* by a rule's `who` */
 };
 
 /* NULL when there is none of that name. Owned by the settings. */

@@ -258,15 +258,6 @@ def test_wrong_configuration_is_noticed(sandbox):
     assert sandbox.run("tokenbrokerd", "--check-config").returncode != 0
 
 
-@pytest.mark.parametrize("section", [
-    'access a { accounts = {"*/*"} who = {"unit:a.service"} may = {"token"} }'])
-def test_limits_of_sections(section, sandbox):
-    """What README says is not there yet is refused. (Is it there now? Then README says so.)"""
-    sandbox.config.write_text(CONF_BLOCKS[0].text + section + "\n", encoding="utf-8")
-    done = sandbox.run("tokenbrokerd", "--check-config")
-    assert done.returncode != 0 and "not supported" in done.stderr, done.stderr
-
-
 def test_answer(connected):
     shown = json.loads(_in_readme("json")[0].text)
     real = json.loads(connected.shell(f"tokenbroker token {ACCOUNT} --format json"))

@@ -13,9 +13,17 @@ import sys
 PYTHON = "/usr/bin/python3"
 
 
-def as_user(api_class, uid, groups=()):
-    """A class like Api whose requests come from that uid and groups (the first is its own)."""
+def as_user(api_class, uid, groups=(), cgroup=None):
+    """A class like Api whose requests come from that uid and groups (the first is its own), out of
+    a cgroup where one is given."""
     groups = list(groups) or [uid]
+
+    def become():
+        if cgroup:
+            (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+        os.setgroups(groups[1:])
+        os.setgid(groups[0])
+        os.setuid(uid)
 
     class OtherUser(api_class):
         def _transport(self, method, target, body, headers):
@@ -23,7 +31,7 @@ def as_user(api_class, uid, groups=()):
                 [PYTHON, "-I", "-c", open(__file__, encoding="utf-8").read(), str(self.socket_path),
                  method, target, json.dumps(headers)],
                 input=body or b"", capture_output=True, timeout=60, check=False, cwd="/",
-                user=uid, group=groups[0], extra_groups=groups[1:], env={})
+                preexec_fn=become, env={})
             if result.returncode:
                 raise ConnectionError(result.stderr.decode())
             head, _, answer = result.stdout.partition(b"\n")

@@ -52,9 +52,12 @@ struct rule_row {
     enum may asked;
     const char *account; /* of zenegy; NULL: about none */
     bool allowed;
+    const char *unit; /* of who asks */
+    bool unit_proven;
 };
 
 static char unit_name[] = "sync.service";
+static char unit_glob[] = "sync-*.service";
 
 static const struct rule_row rules[] = {
     { { { .has_user = true, .user = 1 } }, MAY_TOKEN, "zenegy/*", 1, MAY_TOKEN, "a", true },
@@ -95,7 +98,7 @@ static const struct rule_row rules[] = {
       MAY_TOKEN,
       "a",
       true },
-    /* a unit cannot be looked at: it never fits, nor does a part that says nothing */
+    /* a unit that is not known never fits, nor does a part that says nothing */
     { { { .has_user = true, .user = 1, .unit = unit_name } },
       MAY_TOKEN,
       "*",
@@ -103,6 +106,31 @@ static const struct rule_row rules[] = {
       MAY_TOKEN,
       "a",
       false },
+    { { { .unit = unit_name } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false, "", true },
+    { { { .unit = unit_name } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", true, unit_name, true },
+    { { { .unit = unit_name } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false, "other.service", true },
+    { { { .unit = unit_glob } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", true, "sync-dk.service", true },
+    { { { .unit = unit_glob } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false, unit_name, true },
+    /* one that the kernel does not vouch for narrows a user or group, and is nothing by itself */
+    { { { .unit = unit_name } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false, unit_name, false },
+    { { { .has_user = true, .user = 1, .unit = unit_name } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      true,
+      unit_name,
+      false },
+    { { { .has_user = true, .user = 2, .unit = unit_name } },
+      MAY_TOKEN,
+      "*",
+      1,
+      MAY_TOKEN,
+      "a",
+      false,
+      unit_name,
+      true },
     { { { .has_user = false } }, MAY_TOKEN, "*", 1, MAY_TOKEN, "a", false },
     /* admin includes everything and nothing includes admin */
     { { { .has_user = true, .user = 1 } }, MAY_ADMIN, "*", 1, MAY_IMPORT, "a", true },
@@ -134,6 +162,9 @@ static void test_rules(void **state)
         struct peer peer = { .uid = row->uid, .group_count = 2, .groups = { row->uid, 50 } };
         struct account_name account;
 
+        peer.unit_proven = row->unit_proven;
+        if (row->unit)
+            snprintf(peer.unit, sizeof peer.unit, "%s", row->unit);
         if (row->account)
             assert_true(account_name_make("zenegy", row->account, &account));
         if (access_allowed(&settings, &otherwise, &peer, row->asked,
@@ -174,6 +205,39 @@ static void test_advice(void **state)
     assert_non_null(strstr(buffer_text(&out), "{\"*/*\"}"));
 }
 
+/* A service is advised by its name, unless that is not sure, or everybody's. */
+static void test_advice_for_a_unit(void **state)
+{
+    static const struct {
+        const char *unit;
+        bool proven;
+        const char *said;
+    } rows[] = {
+        { "sync.service", true, "who = {\"unit:sync.service\"}" },
+        { "sync.service", false, "who = {\"user:7\"}" },
+        { "session-2.scope", true, "who = {\"user:7\"}" },
+        { "user@1000.service", true, "who = {\"user:7\"}" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(1024);
+        struct peer peer = { .uid = 7, .unit_proven = rows[i].proven };
+        snprintf(peer.unit, sizeof peer.unit, "%s", rows[i].unit);
+        access_append_advice(&out, &peer, MAY_TOKEN, NULL);
+        if (!strstr(buffer_text(&out), rows[i].said))
+            fail_msg("%s: %s", rows[i].unit, buffer_text(&out));
+    }
+}
+
+static void test_when_units_are_asked_for(void **state)
+{
+    const struct settings named = { .units_named = true }, none = { .units_named = false };
+    const struct access_default user = { .own_uid = 1000 }, system = { .system_service = true };
+
+    assert_true(access_asks_for_units(&named, &user));
+    assert_true(access_asks_for_units(&none, &system));
+    assert_false(access_asks_for_units(&none, &user));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_advice_for_a_unit),
+        cmocka_unit_test(test_when_units_are_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

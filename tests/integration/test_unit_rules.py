@@ -1,0 +1,139 @@
+"""Rules with unit: which systemd unit asks, by the cgroup of the process that connected.
+
+The cgroups are made by hand here, as systemd makes them."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.client import Api
+from harness.other_user import as_user
+
+OTHER, THIRD = 61234, 61235
+ACCOUNT = "plain/acme"
+MOUNTS = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
+
+
+def _writable_mount():
+    for mount in MOUNTS:
+        if os.getuid() == 0 and (mount / "cgroup.procs").exists() and os.access(mount, os.W_OK):
+            return mount
+    return None
+
+
+def _knows_peers():
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            os.close(one.getsockopt(socket.SOL_SOCKET, 77))  # SO_PEERPIDFD
+        except OSError:
+            return False
+        return True
+
+
+pytestmark = [
+    pytest.mark.skipif(_writable_mount() is None, reason="needs root and cgroups to write in"),
+    pytest.mark.skipif(not _knows_peers(), reason="needs Linux 6.5"),
+]
+
+
+@pytest.fixture
+def cgroup():
+    """Makes cgroups by their path below the root."""
+    made = []
+
+    def make(path):
+        at = _writable_mount()
+        path = path.replace(SLICE, f"tbtest{os.getpid()}.slice")  # tests run side by side
+        for part in path.split("/"):
+            at = at / part
+            if not at.exists():
+                at.mkdir()
+                made.append(at)
+        return at
+
+    yield make
+    for path in reversed(made):
+        path.rmdir()
+
+
+@pytest.fixture
+def asker(daemon, schema, cgroup):
+    daemon.folder.chmod(0o711)
+    return lambda path, uid=OTHER: as_user(
+        Api, uid, cgroup=cgroup(path) if path else None)(daemon.socket, schema)
+
+
+@pytest.fixture
+def ruled(daemon, plain):
+    def begin(who):
+        daemon.with_provider("plain", plain)
+        daemon.config.access["root"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
+        daemon.config.access["rule"] = {"accounts": ["plain/*"], "who": [who], "may": ["token"]}
+        daemon.start()
+        daemon.socket.chmod(0o666)
+        daemon.grant(plain, ACCOUNT)
+    return begin
+
+
+SLICE = "SLICE"
+SYSTEM = f"{SLICE}/tbtest-sync.service"
+
+
+@pytest.mark.parametrize("who, path, uid, allowed", [
+    ("unit:tbtest-sync.service", SYSTEM, OTHER, True),
+    ("unit:tbtest-*.service", SYSTEM, OTHER, True),
+    ("unit:tbtest-sync.service", SYSTEM + "/inner", OTHER, True),
+    ("unit:tbtest-sync.service", f"{SLICE}/tbtest-other.service", OTHER, False),
+    ("unit:tbtest-sync.service", None, OTHER, False),
+    # a unit of the same name that a user's own manager runs
+    ("unit:tbtest-sync.service",
+     f"{SLICE}/tbtest-61234.slice/user@61234.service/app.slice/tbtest-sync.service", OTHER,
+     False),
+    ("user:61234+unit:tbtest-sync.service", SYSTEM, OTHER, True),
+    ("user:61234+unit:tbtest-sync.service", SYSTEM, THIRD, False),
+    ("user:61234+unit:tbtest-sync.service", f"{SLICE}/tbtest-other.service", OTHER, False),
+])
+def test_units(ruled, asker, plain, who, path, uid, allowed):
+    ruled(who)
+    assert asker(path, uid).token(ACCOUNT).status == (200 if allowed else 403)
+    assert len(plain.ledger.token_requests()) == (1 if allowed else 0)
+
+
+def test_refusal_names_the_unit(ruled, asker):
+    ruled("unit:tbtest-other.service")
+    text = asker(SYSTEM).token(ACCOUNT).json["error_description"]
+    assert 'who = {"unit:tbtest-sync.service"}' in text
+
+
+PASSES_ON = """
+import os, socket, sys
+os.seteuid(61234)
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+os.seteuid(0)
+open(sys.argv[2] + "/cgroup.procs", "w").write(str(os.getpid()))
+os.setuid(61234)
+if os.fork() == 0:
+    os.read(0, 1)  # until the one that connected has gone
+    connection.sendall(b"GET /v1/token/plain/acme HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+    print(connection.recv(65536).split(b" ")[1].decode())
+"""
+
+
+def test_a_connection_that_was_passed_on(ruled, daemon, cgroup):
+    """Who connected has ended; whoever holds its connection now is not known."""
+    ruled("unit:tbtest-sync.service")
+    daemon.folder.chmod(0o711)
+    inside, outside = cgroup(SYSTEM), cgroup(f"{SLICE}/tbtest-rest.service")
+    with subprocess.Popen(
+            [sys.executable, "-c", PASSES_ON, str(daemon.socket), str(outside)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: (inside / "cgroup.procs").write_text(str(os.getpid()))) as process:
+        process.wait(30)
+        said = process.communicate("x", timeout=30)[0]
+    assert said.strip() == "403"
