@@ -75,10 +75,10 @@ struct provider {
     char *scope_separator;      /* " " or another; always set */
     struct parameters resource; /* RFC 8707; the name of each is "resource" */
     struct parameters authorize_params;
+    /* Fixed ones, for the two kinds of token request. A value of "" for redirect_uri, client_id or
+     * client_secret means the provider's own, whatever client_auth does; other names of ours are
+     * replaced, but never what is secret. */
     struct parameters token_params;
-    /* Fixed ones. A value of "" for redirect_uri, client_id or client_secret means the provider's
-     * own, whatever client_auth does; other names of ours are replaced, but never what is secret.
-     */
     struct parameters refresh_params;
 
     int64_t default_lifetime_ms;

@@ -331,7 +331,11 @@ int token_request_revoke(const struct provider *provider, const struct secret *c
 {
     struct token_request request;
     struct writer writer;
-    begin(&writer, provider, client_secret, provider->revocation_endpoint, NULL, &request);
+    /* RFC 7009 2.1 wants a form; token_request = query is about another endpoint. */
+    struct provider dialect = *provider;
+    if (dialect.token_request == TOKEN_REQUEST_QUERY)
+        dialect.token_request = TOKEN_REQUEST_FORM;
+    begin(&writer, &dialect, client_secret, dialect.revocation_endpoint, NULL, &request);
     put_secret(&writer, "token", token);
     put_own(&writer, "token_type_hint", hint);
     put_client(&writer);

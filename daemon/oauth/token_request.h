@@ -48,7 +48,7 @@ int token_request_refresh(const struct provider *provider, const struct secret *
 int token_request_client_credentials(const struct provider *provider,
                                      const struct secret *client_secret, struct token_request *ret);
 
-/* Revocation (RFC 7009 2.1); hint is "refresh_token" or "access_token". */
+/* Revocation (RFC 7009 2.1), never in the url; hint is "refresh_token" or "access_token". */
 int token_request_revoke(const struct provider *provider, const struct secret *client_secret,
                          const struct secret *token, const char *hint, struct token_request *ret);
 

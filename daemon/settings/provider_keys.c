@@ -49,6 +49,11 @@ static const struct word keep_policies[] = { { "always", KEEP_ALWAYS },
                                              { "asked", KEEP_ASKED },
                                              { NULL, 0 } };
 
+/* Bare names of parameters that mean our own value. */
+static const struct word own_parameters[] = {
+    { "redirect_uri", 0 }, { "client_id", 0 }, { "client_secret", 0 }, { NULL, 0 }
+};
+
 #define AT(field) .offset = offsetof(struct provider, field)
 #define ONE(key, function, field)                                                                  \
     {                                                                                              \
@@ -62,9 +67,9 @@ static const struct word keep_policies[] = { { "always", KEEP_ALWAYS },
     {                                                                                              \
         .name = key, .take = take_flag, AT(field), .words = choices                                \
     }
-#define PARAMETERS(key, field)                                                                     \
+#define PARAMETERS(key, field, bare)                                                               \
     {                                                                                              \
-        .name = key, .list = true, .take = take_parameters, AT(field)                              \
+        .name = key, .list = true, .take = take_parameters, AT(field), .words = bare               \
     }
 
 /* The first three have no field: settings/provider.c and settings/secret_source.c look at them. A
@@ -93,9 +98,9 @@ static const struct key keys[] = {
     ONE("scope", take_text, scope),
     ONE("scope_separator", take_text, scope_separator),
     { .name = "resource", .list = true, .take = take_resources, AT(resource) },
-    PARAMETERS("authorize_params", authorize_params),
-    PARAMETERS("token_params", token_params),
-    PARAMETERS("refresh_params", refresh_params),
+    PARAMETERS("authorize_params", authorize_params, NULL),
+    PARAMETERS("token_params", token_params, own_parameters),
+    PARAMETERS("refresh_params", refresh_params, own_parameters),
     ONE("default_lifetime", take_duration, default_lifetime_ms),
     CHOICE("lifetime_unit", lifetime_unit, lifetime_units),
     ONE("refresh_token_lifetime", take_duration, refresh_token_lifetime_ms),

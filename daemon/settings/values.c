@@ -137,12 +137,19 @@ int take_duration(const struct key *key, const struct setting *setting, void *in
     return 0;
 }
 
-/* Adds "name=value". The bare name redirect_uri means our own redirect URI. */
-static int add_parameter(const struct setting *setting, char *text, struct parameters *parameters,
-                         struct complaint *complaint)
+static bool is_word(const struct word *words, const char *text)
+{
+    while (words != NULL && words->text != NULL && strcmp(words->text, text) != 0)
+        words++;
+    return words != NULL && words->text != NULL;
+}
+
+/* Adds "name=value". The bare name that is one of the key's words means our own value. */
+static int add_parameter(const struct key *key, const struct setting *setting, char *text,
+                         struct parameters *parameters, struct complaint *complaint)
 {
     char *equals = strchr(text, '=');
-    if (equals == text || (equals == NULL && strcmp(text, "redirect_uri") != 0))
+    if (equals == text || (equals == NULL && !is_word(key->words, text)))
         return complain_setting(complaint, setting, "wants \"name=value\" for each parameter");
     if (equals == NULL)
         return parameters_add(parameters, text, "");
@@ -157,7 +164,7 @@ int take_parameters(const struct key *key, const struct setting *setting, void *
 {
     int r = 0;
     for (size_t i = 0; i < setting->count && r == 0; i++)
-        r = add_parameter(setting, setting->values[i], field(key, into), complaint);
+        r = add_parameter(key, setting, setting->values[i], field(key, into), complaint);
     return r;
 }
 

@@ -12,7 +12,7 @@ take_function take_proxy;        /* [char *] http, https, socks5 or socks5h, wit
 take_function take_choice;       /* [an enum] one of key->words */
 take_function take_flag;         /* [bool] one of key->words */
 take_function take_duration;     /* [int64_t, milliseconds] "14d" */
-take_function take_parameters;   /* [struct parameters] "name=value" each */
+take_function take_parameters;   /* [struct parameters] "name=value" each, or one of key->words */
 take_function take_resources;    /* [struct parameters] "https://…" each, named "resource" */
 take_function take_rate_limit;   /* [none: struct provider] "15/4s" */
 take_function take_presentation; /* [none: struct provider] "header NAME [SCHEME]", "query NAME" */

@@ -408,6 +408,19 @@ static void names_resources(void **state)
         check_resource(&resource_rows[i]);
 }
 
+static void revokes_in_no_address(void **state)
+{
+    struct provider provider = provider_with(CLIENT_AUTH_POST, TOKEN_REQUEST_QUERY);
+    CLEANUP(cleanup_secret) struct secret *secret = secret_of("s");
+    CLEANUP(cleanup_secret) struct secret *token = secret_of("t");
+    struct token_request request;
+    assert_int_equal(token_request_revoke(&provider, secret, token, "refresh_token", &request), 0);
+    assert_string_equal(buffer_text(&request.url), revocation_endpoint);
+    assert_string_equal(buffer_text(&request.body),
+                        "token=t&token_type_hint=refresh_token&client_id=id%2B1&client_secret=s");
+    token_request_release(&request);
+}
+
 static void revokes(void **state)
 {
     struct provider provider = provider_with(CLIENT_AUTH_BASIC_RAW, TOKEN_REQUEST_FORM);
@@ -453,9 +466,13 @@ static void fails_when_too_big(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refreshes),       cmocka_unit_test(refreshes_elsewhere),
-        cmocka_unit_test(exchanges_codes), cmocka_unit_test(asks_for_itself),
-        cmocka_unit_test(revokes),         cmocka_unit_test(fails_when_too_big),
+        cmocka_unit_test(refreshes),
+        cmocka_unit_test(refreshes_elsewhere),
+        cmocka_unit_test(exchanges_codes),
+        cmocka_unit_test(asks_for_itself),
+        cmocka_unit_test(revokes),
+        cmocka_unit_test(revokes_in_no_address),
+        cmocka_unit_test(fails_when_too_big),
         cmocka_unit_test(names_resources),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
