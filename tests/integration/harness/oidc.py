@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from .keys import make_key
+from .program import Program
 
 FOLDER = Path(__file__).resolve().parents[2] / "oidc"
 # Where the system's own Node.js is too old, a newer one lies beside the server.
@@ -21,30 +22,20 @@ def missing():
     return "" if (FOLDER / "node_modules").is_dir() else "needs npm ci in tests/oidc"
 
 
-class OidcProvider:
+class OidcProvider(Program):
     """Clients `basic`, `post` and `signed`, which signs with the key in the file client_key;
     redirect_uri holds CLIENT where the client's name comes."""
 
     def __init__(self, folder, redirect_uri, lifetime):
         self.ledger_path = folder / "oidc-ledger.jsonl"
         self.ledger_path.touch()
-        self._log = open(folder / "oidc.log", "wb")
         key = folder / "oidc-key.pem"
         subprocess.run(
             ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
              "-out", key], check=True, capture_output=True)
         self.client_key, public_key = make_key(folder, "ES256", "oidc-client")
-        self._process = subprocess.Popen(
-            [NODE, "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime), public_key],
-            cwd=FOLDER,
-            stdout=subprocess.PIPE, stderr=self._log, text=True)
-        self.url = json.loads(self._process.stdout.readline())["url"]
-
-    def stop(self):
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-        self._log.close()
+        super().__init__([NODE, "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime),
+                          public_key], FOLDER, folder / "oidc.log")
 
     def lines(self, event, **facts):
         found = map(json.loads, self.ledger_path.read_text().splitlines())

@@ -23,20 +23,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class _Form(HTMLParser):
-    """The first form's action and what its inputs hold."""
+class _Forms(HTMLParser):
+    """The action of each form, and what its inputs hold."""
 
     def __init__(self, text):
         super().__init__()
-        self.action, self.fields = None, []
+        self.found = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
-        if tag == "form" and self.action is None:
-            self.action = attrs.get("action", "")
-        if tag == "input" and "name" in attrs:
-            self.fields.append((attrs["name"], attrs.get("value", "")))
+        if tag == "form":
+            self.found.append((attrs.get("action", ""), []))
+        if tag == "input" and "name" in attrs and self.found:
+            self.found[-1][1].append((attrs["name"], attrs.get("value", "")))
 
 
 class Person:
@@ -70,15 +70,16 @@ class Person:
             page = self.fetch(urljoin(page.url, page.headers["Location"]))
         raise AssertionError(f"redirects without end: {self.hops}")
 
-    def answer(self, page, decision, **changes):
-        """The form of a consent page, filled in: (address, fields). changes replace fields; granted
-        is the list of scopes that stay ticked."""
-        form = _Form(page.text)
-        assert form.action is not None, f"no form on {page.url} ({page.status}): {page.text}"
+    def answer(self, page, decision, form=0, **changes):
+        """The form of a consent page (its form'th), filled in: (address, fields). changes replace
+        fields; granted is the list of scopes that stay ticked."""
+        forms = _Forms(page.text).found
+        assert len(forms) > form, f"no such form on {page.url} ({page.status}): {page.text}"
+        action, inputs = forms[form]
         granted = changes.pop("granted", None)
-        fields = [(name, changes.get(name, value)) for name, value in form.fields
+        fields = [(name, changes.get(name, value)) for name, value in inputs
                   if name != "granted" or granted is None or value in granted]
-        return urljoin(page.url, form.action), [*fields, ("decision", decision)]
+        return urljoin(page.url, action), [*fields, ("decision", decision)]
 
     def decide(self, start_url, decision="allow", **changes):
         """From the start link over the consent page to where the provider sends the browser; that
