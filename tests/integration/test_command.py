@@ -2,16 +2,13 @@
 
 import json
 import os
-import subprocess
-import threading
 
 import pytest
 
-from harness.binaries import command
+from harness.cli import begin_login, follow_login
 from harness.person import Person
 
 ACCOUNT = "plain/acme"
-LOGIN_MAX = 30  # seconds until a login that hangs is ended
 
 
 @pytest.fixture
@@ -96,41 +93,17 @@ def test_exec(granted, cli, api):
     assert done.returncode == 9 and token in done.stdout
 
 
-def begin_login(broker, *flags):
-    """The command, started and waiting; its stdout and stderr are one text."""
-    return subprocess.Popen(
-        [str(command()), "login", ACCOUNT, "--no-browser", *flags], text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(broker.folder),
-             "TOKENBROKER_SOCKET": str(broker.socket)})
-
-
-def follow_login(login, link_part, act):
-    """Reads what it says; act(link) for the first link; returns (exit code, everything said)."""
-    said, link = "", None
-    killer = threading.Timer(LOGIN_MAX, login.kill)
-    killer.start()
-    for line in login.stdout:
-        said += line
-        if link is None:
-            link = next((word for word in line.split() if link_part in word), None)
-            if link:
-                threading.Thread(target=act, args=(link,)).start()
-    killer.cancel()
-    return login.wait(LOGIN_MAX), said
-
-
 @pytest.mark.parametrize("decision, code, words", [
     ("allow", 0, ACCOUNT), ("deny", 1, "not granted")])
 def test_login_waits_for_the_person(broker, decision, code, words):
-    status, said = follow_login(begin_login(broker), "/start/",
+    status, said = follow_login(begin_login(broker, ACCOUNT), "/start/",
                                 lambda link: Person().consent(link, decision))
     assert status == code and words in said.lower()
 
 
 def test_pasted_address(broker, api, plain):
     """--paste reads the address of the page on which the redirect ended."""
-    login = begin_login(broker, "--paste")
+    login = begin_login(broker, ACCOUNT, "--paste")
 
     def paste(link):
         person = Person()

@@ -20,6 +20,7 @@ class Grant:
     company: str
     scope: str
     number: int
+    nonce: str = ""
     since: float = field(default_factory=time.time)
     first_refresh: str = ""
     revoked: bool = False
@@ -69,9 +70,9 @@ class Authority:
 
     # Grants
 
-    def new_grant(self, user, company, scope):
+    def new_grant(self, user, company, scope, nonce=""):
         with self._lock:
-            grant = Grant(user, company, scope, len(self._grants))
+            grant = Grant(user, company, scope, len(self._grants), nonce)
             self._grants.append(grant)
             return grant
 
@@ -235,7 +236,8 @@ class Authority:
             raise Refused("invalid_grant", "code expired")
         if redirect_uri != known.redirect_uri:
             raise Refused("invalid_grant", "another redirect_uri")
-        if self.dialect.pkce and known.challenge != _challenge(verifier):
+        expected = verifier if self.dialect.pkce_plain else _challenge(verifier)
+        if self.dialect.pkce and known.challenge != expected:
             raise Refused("invalid_grant", "PKCE verifier does not fit")
 
     def _check_refresh(self, known):
@@ -271,6 +273,9 @@ class Authority:
         return token
 
     def _issue(self, event, grant, refresh, previous, facts):
+        if self.dialect.refresh_kills_access:
+            for older in self._accesses.values():
+                older.dead |= older.grant is grant
         access = tokens.new_access_token(self.dialect, grant.user)
         self._accesses[access] = Access(grant, time.time() + self.dialect.lifetime, previous)
         facts = facts | {"access": fingerprint(access), "grant": grant.number}

@@ -36,6 +36,12 @@ def _offers(dialect, header, parameters):
 
 def check_client(dialect, shown, parameters):
     """Raises Refused where the client is not ours or not shown in the provider's way."""
+    if dialect.client_auth == ("none",):
+        if shown.authorization or "client_secret" in parameters:
+            raise Refused("invalid_client", "a secret from a client without one", 401)
+        if parameters.get("client_id") != dialect.client_id:
+            raise Refused("invalid_client", "client_id missing or wrong", 401)
+        return
     if dialect.client_auth[0] in _KEYS:
         if parameters.get("client_id") != dialect.client_id:
             raise Refused("invalid_client", "client_id missing or wrong", 401)

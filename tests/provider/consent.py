@@ -23,8 +23,11 @@ def check_request(dialect, parameters):
         raise BadRequest("response_type must be code")
     if dialect.scope_required and not parameters.get("scope"):
         raise BadRequest("scope is required")
-    if dialect.pkce_required and parameters.get("code_challenge_method") != "S256":
-        raise BadRequest("PKCE with S256 is required")
+    method = "plain" if dialect.pkce_plain else "S256"
+    if dialect.pkce_required and parameters.get("code_challenge_method") != method:
+        raise BadRequest(f"PKCE with {method} is required")
+    if dialect.pkce_refused and "code_challenge" in parameters:
+        raise BadRequest("unknown parameter code_challenge")
     return pages.consent(dialect, parameters)
 
 
@@ -37,14 +40,16 @@ def answer(authority, issuer, form):
     dialect = authority.dialect
     first = {name: values[0] for name, values in form.items()}
     if first.get("decision") == "allow":
-        scope = " ".join(form.get("granted", []))
-        grant = authority.new_grant(first.get("user", "alice"), first.get("company", "acme"), scope)
+        scope = (dialect.scope_separator or " ").join(form.get("granted", []))
+        grant = authority.new_grant(first.get("user", "alice"), first.get("company", "acme"), scope,
+                                    first.get("nonce", ""))
         challenge = first.get("code_challenge", "") if dialect.pkce else ""
         result = {"code": authority.new_code(grant, first["redirect_uri"], challenge)}
     else:
         authority.ledger.write("denied", user=first.get("user"))
         result = {"error": "access_denied"} if dialect.denial == "error" else {}
-    if dialect.state_echoed and "state" in first:
+    echoed = dialect.state_echoed and ("code" in result or dialect.denial_echoes_state)
+    if echoed and "state" in first:
         result["state"] = first["state"]
     if dialect.iss:
         result["iss"] = issuer

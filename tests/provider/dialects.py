@@ -27,10 +27,11 @@ class Dialect:
     token_path: str
     api_prefix: str = "/api"
     broken_token_path: str = ""  # a path that the provider's prose names and that always fails
+    refresh_path: str = ""  # where refreshes go, and the token path takes none
     revocation_path: str = "/oauth/revoke"
 
     # The client and its request to the token endpoint.
-    # Any of these is enough: basic, basic_raw, post; or one alone: private_key_jwt, tls.
+    # Any of these is enough: basic, basic_raw, post; or one alone: none, private_key_jwt, tls.
     client_auth: tuple = ("post",)
     both_at_exchange: bool = False  # the code exchange wants the credentials in the body as well
     parameters_in: tuple = ("form",)  # any of form, query, json
@@ -42,9 +43,13 @@ class Dialect:
     https_redirect: bool = False
     redirect_query_ignored: bool = False
     scope_required: bool = False
+    scope_separator: str = ""  # the only thing that separates scopes; "" is a space
     pkce: bool = False  # knows S256; others ignore the challenge
     pkce_required: bool = False
+    pkce_plain: bool = False  # the challenge has to be the verifier itself
+    pkce_refused: bool = False
     state_echoed: bool = True
+    denial_echoes_state: bool = True  # where the consent does
     denial: str = "error"  # or "neither": a redirect with neither code nor error
     iss: bool = False  # RFC 9207
     code_lifetime: float = 10 * MINUTE
@@ -61,11 +66,14 @@ class Dialect:
     # The reply.
     token_type: str = "Bearer"
     lifetime: float = HOUR
-    expires_in: str = "number"  # number, string, absent
+    expires_in: str = "number"  # number, string, milliseconds, absent
     refresh_before_end: bool = False  # refresh_token stands before expires_in
     access_form: str = "hex"  # hex, jwt
     refresh_form: str = "hex"  # hex, base64 (with + / =)
-    fields: tuple = ()  # others: scope, company_id, company_uuid, accountIds, userId, jti
+    # others: scope, company_id, company_uuid, accountIds, userId, userid, jti, id_token
+    fields: tuple = ()
+    account_ids: tuple = ()  # what accountIds holds
+    nonce: str = ""  # what the id_token says instead of the request's
     created_at: str = ""  # number, iso
     broken_json: bool = False  # a comma is missing after refresh_token
 
@@ -76,6 +84,7 @@ class Dialect:
     refresh_lifetime: float = 0  # 0: for ever; does not slide
     refresh_idle: float = 0  # 0: for ever
     revoked_refresh_succeeds: bool = False  # a revoked grant still refreshes; the API says 401
+    refresh_kills_access: bool = False  # a refresh ends the grant's older access tokens
     bad_client_consumes: bool = False  # a refresh with a wrong client secret spends the token
 
     # The API.
@@ -201,6 +210,9 @@ VARIANTS = {
     },
     "enablehr": {
         "credentials-both": {"both_at_exchange": True},
+        "denial-without-state": {"denial_echoes_state": False},
+        "userid-of-the-table": {"fields": ("scope", "accountIds", "userid", "jti"),
+                                "account_ids": ("a-1", "a-2")},
         "sample-json": {"broken_json": True},
     },
     "zenpayroll": {

@@ -15,11 +15,11 @@ def _hidden(parameters):
     )
 
 
-def _scopes(scope):
+def _scopes(dialect, scope):
     return "".join(
         f'<label><input type="checkbox" name="granted" value="{escape(word)}" checked>'
         f"{escape(word)}</label>"
-        for word in scope.split()
+        for word in scope.split(dialect.scope_separator or None)
     )
 
 
@@ -30,7 +30,7 @@ def consent(dialect, parameters):
 {_hidden(parameters)}
 <p><label>You are <input name="user" value="alice"></label></p>
 <p><label>Company <input name="company" value="{company}"></label></p>
-<p>{_scopes(parameters.get("scope", ""))}</p>
+<p>{_scopes(dialect, parameters.get("scope", ""))}</p>
 <button name="decision" value="allow" id="allow">Allow</button>
 <button name="decision" value="deny" id="deny">Deny</button>
 </form>"""

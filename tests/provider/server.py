@@ -94,6 +94,7 @@ class Handler(BaseHTTPRequestHandler):
             ("GET", self.dialect.authorize_path): self._authorize,
             ("POST", self.dialect.authorize_path): self._decide,
             ("POST", self.dialect.token_path): self._token,
+            ("POST", self.dialect.refresh_path or self.dialect.token_path): self._token,
             ("POST", self.dialect.revocation_path): self._revoke,
             ("GET", self.dialect.api_prefix + "/whoami"): self._whoami,
             ("POST", "/_control"): self._control,
@@ -161,7 +162,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_token(self, parameters, after):
         authority = self.server.authority
         try:
-            members = token_endpoint.answer(authority, self._shown(), parameters)
+            members = token_endpoint.answer(authority, self._shown(), parameters,
+                                            urlsplit(self.path).path)
         except Refused as refusal:
             body = {"error": refusal.error, "error_description": refusal.why}
             return self._send_json(refusal.status, body)

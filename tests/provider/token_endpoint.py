@@ -18,12 +18,13 @@ def collect_parameters(dialect, content_type, body, query):
     return parameters
 
 
-def answer(authority, shown, parameters):
+def answer(authority, shown, parameters, path=""):
     """The members of a successful reply; raises Refused. Every refusal stands in the ledger."""
     dialect = authority.dialect
     event = _EVENTS.get(parameters.get("grant_type"), "refresh")
     try:
         check_client(dialect, shown, parameters)
+        _check_path(dialect, parameters, path)
         _check_parameters(dialect, parameters)
     except Refused as refusal:
         token = parameters.get("refresh_token", "")
@@ -52,6 +53,14 @@ def begin_device(authority, issuer, shown, parameters):
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _EVENTS = {DEVICE: "device", "authorization_code": "exchange", "system_access": "system_access",
            "client_credentials": "client_credentials"}
+
+
+def _check_path(dialect, parameters, path):
+    if not dialect.refresh_path:
+        return
+    refreshes = parameters.get("grant_type") == "refresh_token"
+    if path != (dialect.refresh_path if refreshes else dialect.token_path):
+        raise Refused("unsupported_grant_type", f"not at {path}")
 
 
 def _check_parameters(dialect, parameters):

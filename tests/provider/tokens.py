@@ -26,6 +26,11 @@ def _jwt(user):
     return ".".join((_jwt_part({"alg": "HS256", "typ": "JWT"}), _jwt_part(claims), signature))
 
 
+def _id_token(dialect, grant):
+    claims = {"sub": user_id(grant.user), "nonce": dialect.nonce or grant.nonce}
+    return ".".join((_jwt_part({"alg": "none"}), _jwt_part(claims), ""))
+
+
 def new_access_token(dialect, user):
     return _jwt(user) if dialect.access_form == "jwt" else secrets.token_hex(32)
 
@@ -54,6 +59,8 @@ def _created_at(dialect):
 
 
 def _expires_in(dialect):
+    if dialect.expires_in == "milliseconds":
+        return int(dialect.lifetime * 1000)
     whole = int(dialect.lifetime)
     return str(whole) if dialect.expires_in == "string" else whole
 
@@ -70,8 +77,10 @@ def reply_members(dialect, grant, access_token, refresh_token):
         "scope": lambda: grant.scope,
         "company_id": lambda: company_id(grant.company),
         "company_uuid": lambda: company_id(grant.company),
-        "accountIds": lambda: [],
+        "accountIds": lambda: list(dialect.account_ids),
         "userId": lambda: user_id(grant.user),
+        "userid": lambda: user_id(grant.user),
+        "id_token": lambda: _id_token(dialect, grant),
         "refresh_token_expires_in": lambda: int(dialect.refresh_lifetime),
         "jti": lambda: base64.b64encode(secrets.token_bytes(20)).decode(),
     }

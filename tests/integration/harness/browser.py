@@ -30,9 +30,10 @@ def missing():
 
 class Browser:
     """A new profile in a new home; close() leaves nothing behind. home: one that is kept, with
-    what it trusts. names: others than localhost that lead to this computer."""
+    what it trusts. names: others than localhost that lead to this computer. proxy: the address of
+    one that knows all names (harness/outside.py)."""
 
-    def __init__(self, home=None, names=()):
+    def __init__(self, home=None, names=(), proxy=None):
         self._folder = tempfile.mkdtemp(prefix="tb-browser-")
         self._home = str(home or self._folder)
         port = free_port()
@@ -47,7 +48,8 @@ class Browser:
         rules = ", ".join([*(f"MAP {name} 127.0.0.1" for name in names), "MAP * ~NOTFOUND",
                            "EXCLUDE localhost", "EXCLUDE 127.0.0.1"])
         flags = [*_FLAGS, f"--user-data-dir={self._folder}/profile",
-                 f"--host-resolver-rules={rules}"]
+                 f"--host-resolver-rules={rules}",
+                 *([f"--proxy-server={proxy}"] if proxy else [])]
         wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": flags}}
         made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._url += "/session/" + made["sessionId"]
@@ -93,6 +95,20 @@ class Browser:
     def run(self, script, *arguments):
         """Runs a script as the page's own; its last argument is the function that ends it."""
         return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
+    def retype(self, selector, text):
+        """In place of what stands there."""
+        self._call("POST", f"/element/{self._find(selector)}/clear", {})
+        self.type(selector, text)
+
+    def value(self, selector):
+        """What an input holds."""
+        return self._call("GET", f"/element/{self._find(selector)}/property/value")
+
+    def forget(self):
+        """Loses all cookies, as a browser that never was here."""
+        self._call("POST", "/goog/cdp/execute", {"cmd": "Network.clearBrowserCookies",
+                                                 "params": {}})
 
     def wait_for(self, selector):
         """Waits until the page holds such an element."""

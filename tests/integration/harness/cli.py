@@ -1,8 +1,11 @@
 """Runs the command as a person or a script does."""
 
 import subprocess
+import threading
 
 from .binaries import command
+
+LOGIN_MAX = 60  # seconds until a login that hangs is ended
 
 
 class Cli:
@@ -23,3 +26,27 @@ class Cli:
         env = {"PATH": "/usr/bin:/bin", "HOME": self._home, "XDG_RUNTIME_DIR": self._home,
                "TOKENBROKER_SOCKET": self._socket, **(environment or {})}
         return {"args": [str(command()), *arguments], "env": env, "text": True, **more}
+
+
+def begin_login(broker, account, *flags):
+    """The command, started and waiting; its stdout and stderr are one text."""
+    return subprocess.Popen(
+        [str(command()), "login", account, "--no-browser", *flags], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(broker.folder),
+             "TOKENBROKER_SOCKET": str(broker.socket)})
+
+
+def follow_login(login, link_part, act):
+    """Reads what it says; act(link) for the first link; returns (exit code, everything said)."""
+    said, link = "", None
+    killer = threading.Timer(LOGIN_MAX, login.kill)
+    killer.start()
+    for line in login.stdout:
+        said += line
+        if link is None:
+            link = next((word for word in line.split() if link_part in word), None)
+            if link:
+                threading.Thread(target=act, args=(link,)).start()
+    killer.cancel()
+    return login.wait(LOGIN_MAX), said

@@ -44,7 +44,7 @@ class Emulator:
     def __init__(self, folder, name, *variants, keys=None):
         """keys (harness/keys.py): it speaks https, and asks clients for a certificate."""
         self.dialect = dialect(name, *variants)
-        self._open = keys.opener.open if keys else _direct.open
+        self._open = keys.open if keys else _direct.open
         self._redirect_uris = []
         path = Path(folder) / f"{name}-ledger.jsonl"
         self.url, pid = _Forks.start(

@@ -34,8 +34,8 @@ class Keys:
         self.server_arguments = ["--certificate", str(both),
                                  "--client-ca", str(folder / "clients.crt")]
         context = ssl.create_default_context(cafile=self.ca_file)
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
-                                                  urllib.request.HTTPSHandler(context=context))
+        self.open = urllib.request.build_opener(urllib.request.ProxyHandler({}),
+                                                urllib.request.HTTPSHandler(context=context)).open
 
     def client(self, name):
         """Files NAME.crt and NAME.key (0600); returns their paths."""
