@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 struct issued_token *issued_token_free(struct issued_token *token)
 {
     if (!token)
@@ -16,18 +18,6 @@ struct issued_token *issued_token_free(struct issued_token *token)
     return NULL;
 }
 
-/* A copy of a text that may be NULL; false when memory is short. */
-static bool copy_text(const char *from, char **ret)
-{
-    if (!from)
-        return true;
-    char *copy = strdup(from);
-    if (!copy)
-        return false;
-    *ret = copy;
-    return true;
-}
-
 int issued_token_copy(const struct issued_token *token, struct issued_token **ret)
 {
     CLEANUP(cleanup_issued_token) struct issued_token *copy = calloc(1, sizeof(*copy));
@@ -37,16 +27,16 @@ int issued_token_copy(const struct issued_token *token, struct issued_token **re
     *copy = *token;
     copy->access_token = NULL;
     copy->token_type = copy->scope = copy->extra = NULL;
-    if (!copy_text(token->token_type, &copy->token_type) ||
-        !copy_text(token->scope, &copy->scope) || !copy_text(token->extra, &copy->extra))
-        return -ENOMEM;
-    if (token->access_token) {
-        int r = secret_copy(token->access_token, &copy->access_token);
-        if (r < 0)
-            return r;
-    }
-    *ret = steal(copy);
-    return 0;
+    int r = text_copy(token->token_type, &copy->token_type);
+    if (r == 0)
+        r = text_copy(token->scope, &copy->scope);
+    if (r == 0)
+        r = text_copy(token->extra, &copy->extra);
+    if (r == 0)
+        r = secret_copy(token->access_token, &copy->access_token);
+    if (r == 0)
+        *ret = steal(copy);
+    return r;
 }
 
 static void exchange_free(struct exchange_request *exchange)
@@ -127,6 +117,8 @@ struct message *message_free(struct message *message)
 {
     if (!message)
         return NULL;
+    secret_free(message->parameters);
+    secret_free(message->request_uri);
     exchange_free(message->exchange);
     device_request_free(message->device_request);
     device_authorization_free(message->device);

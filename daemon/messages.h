@@ -35,6 +35,7 @@ enum message_kind {
     ASK_IMPORT,   /* account, import → rows (one) */
     ASK_FORGET,   /* account → nothing, once it is durable */
     ASK_RETRY,    /* account, or provider alone (label ""), or all (provider "") → nothing */
+    ASK_PUSH,     /* account, parameters → request_uri and its lifetime */
     ASK_EXCHANGE, /* account, exchange → consent */
     ASK_DEVICE,   /* account, device_request → device */
     ASK_POLL, /* account, device, exchange (its scope) → consent, when the device login has ended */
@@ -197,6 +198,7 @@ struct message {
     struct account_name new_name;       /* ASK_RENAME */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 
+    struct secret *parameters; /* ASK_PUSH: as a form, without the client's proof */
     struct exchange_request *exchange;
     struct device_request *device_request;
     struct device_authorization *device; /* ASK_POLL, and the answer to ASK_DEVICE */
@@ -215,6 +217,8 @@ struct message {
     size_t row_count;
     struct provider *provider;
     struct consent *consent;
+    struct secret *request_uri; /* RFC 9126 2.2 */
+    int64_t request_uri_lifetime_ms;
     struct health *health;
     struct audit_row *audit;
     size_t audit_count;

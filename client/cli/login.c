@@ -286,11 +286,16 @@ static int send_address(struct login *login, const struct text *body, bool *ret_
 static int paste(struct login *login, const struct tb_value *started)
 {
     CLEANUP(cleanup_text) struct text body = TEXT_WITH_MAXIMUM(LOGIN_BODY_MAX);
+    const int64_t good_for =
+        tb_value_integer(tb_value_member(started, "authorize_url_expires_in"), 0);
     bool again = true;
     int result = TB_FAILED;
 
     cli_say("To connect %s, open this in a browser, anywhere:", login->account);
     cli_say("    %s", text_of(started, "authorize_url"));
+    if (good_for > 0)
+        cli_say("Do so within %lld s: after that the provider does not take it any more.",
+                (long long)good_for);
     cli_say("When you have agreed, copy the address of the page on which you end, even if");
     cli_say("that page is an error, and paste it here.");
     for (int i = 0; again && i < PASTE_ATTEMPTS; i++) {

@@ -11,6 +11,7 @@
 #include "back/device_poll.h"
 #include "back/exchange.h"
 #include "back/lanes.h"
+#include "back/push.h"
 #include "back/questions.h"
 #include "back/revoke.h"
 #include "back/warn.h"
@@ -136,6 +137,8 @@ static int build_rooms(struct back *back)
     if (r == 0)
         r = device_polls_new(keeper, &keeper->device_polls);
     if (r == 0)
+        r = pushes_new(keeper, &keeper->pushes);
+    if (r == 0)
         r = lanes_new(keeper, back->settings, &keeper->lanes);
     if (r == 0)
         r = revocations_new(keeper, &keeper->revocations);
@@ -179,6 +182,7 @@ static void tear_down(struct back *back)
     device_starts_free(keeper->device_starts);
     device_polls_free(keeper->device_polls);
     exchanges_free(keeper->exchanges);
+    pushes_free(keeper->pushes);
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
     commits_free(keeper->commits);

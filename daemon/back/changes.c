@@ -11,6 +11,7 @@
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "oauth/lifetime.h"
 
 /* NULL: it is not configured any more. */
@@ -71,16 +72,11 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
 {
     const struct import_request *import = job->question->import;
     const int64_t now = clock_now();
-    int r = 0;
-    if (import->refresh_token)
-        r = secret_copy(import->refresh_token, &grant->refresh_token);
-    if (r == 0 && import->access_token)
+    int r = secret_copy(import->refresh_token, &grant->refresh_token);
+    if (r == 0)
         r = secret_copy(import->access_token, &grant->access_token);
-    if (r == 0 && import->scope) {
-        free(row->scope);
-        row->scope = strdup(import->scope);
-        r = row->scope ? 0 : -ENOMEM;
-    }
+    if (r == 0 && import->scope)
+        r = text_replace(&row->scope, import->scope);
     row->generation++;
     row->state = ACCOUNT_ACTIVE;
     row->has_refresh_token = import->refresh_token != NULL;
@@ -128,11 +124,8 @@ static int apply_import(void *userdata, struct store *store)
                                  job->question->import->refresh_token);
     if (r != 0)
         return r;
-    r = store_read(store, &job->question->account, &row);
-    if (r == STORE_NOT_FOUND) {
-        row.name = job->question->account;
-        row.created_at = clock_now();
-    } else if (r != 0)
+    r = keeper_row_or_new(store, &job->question->account, &row);
+    if (r != 0)
         return r;
     r = fill_imported(job, lane_setup(lane)->provider, &row, &grant);
     return r == 0 ? write_imported(job, store, &row, &grant) : r;

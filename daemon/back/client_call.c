@@ -1,7 +1,9 @@
 #include "back/client_call.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "back/judgement.h"
 #include "base/clock.h"
 #include "io/assertion.h"
 
@@ -62,4 +64,31 @@ int client_send(struct keeper *keeper, const struct setup *setup, struct token_r
     int r = http_send(keeper->http, &http, done, userdata, ret);
     token_request_release(request);
     return r;
+}
+
+/* Bounded, so that one odd reply does not silence a provider for a year. */
+int64_t client_rest_asked(const struct http_reply *reply)
+{
+    const int64_t rest_ms = reply->retry_after_s > 0 ? reply->retry_after_s * INT64_C(1000) : 0;
+    return rest_ms < RETRY_AFTER_MAX_MS ? rest_ms : RETRY_AFTER_MAX_MS;
+}
+
+bool client_told_to_wait(const struct http_reply *reply)
+{
+    return reply->outcome == HTTP_ANSWERED &&
+           (reply->status == 429 || (reply->status == 503 && reply->retry_after_s >= 0));
+}
+
+bool client_is_refused(const char *error)
+{
+    return strcmp(error, "invalid_client") == 0 || strcmp(error, "unauthorized_client") == 0;
+}
+
+struct failure client_refusal(const struct setup *setup, const char *error, const char *description)
+{
+    return failure_make(WIRE_PROVIDER_REJECTED, 0,
+                        "the provider refused the broker itself, not you (%s: %.60s): client_id, "
+                        "client_secret and client_auth of provider %s have to be mended, then log "
+                        "in again",
+                        error, description, setup->provider->name);
 }

@@ -14,3 +14,18 @@ int client_proof(const struct setup *setup, struct secret **ret);
  * -errno. */
 int client_send(struct keeper *keeper, const struct setup *setup, struct token_request *request,
                 http_done done, void *userdata, struct http_transfer **ret);
+
+/* How long the reply asks us to rest (Retry-After), in ms, RETRY_AFTER_MAX_MS at most; 0: it does
+ * not. */
+int64_t client_rest_asked(const struct http_reply *reply);
+
+/* True for a status that says "not now", so that the request was not looked at: 429, or 503 with
+ * Retry-After. */
+bool client_told_to_wait(const struct http_reply *reply);
+
+/* True when error is about the client itself (RFC 6749 5.2), whoever the request was for. */
+bool client_is_refused(const char *error);
+
+/* What a person whose login meets that is told: it is the provider's configuration. */
+struct failure client_refusal(const struct setup *setup, const char *error,
+                              const char *description);

@@ -12,6 +12,8 @@
 struct exchange {
     struct exchange *next;
     struct settle settle;
+    struct lane *lane; /* once the endpoints are known */
+    struct lane_visit visit;
     unsigned tries;
     struct http_transfer *transfer;
     struct loop_source *retry;
@@ -36,6 +38,7 @@ int exchanges_new(struct keeper *keeper, struct exchanges **ret)
 static void free_exchange(struct exchange *exchange)
 {
     http_cancel(exchange->transfer);
+    lane_leave(&exchange->visit);
     loop_source_free(exchange->retry);
     settle_release(&exchange->settle);
     free(exchange);
@@ -77,62 +80,68 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
     settle_refuse(&exchange->settle, failure);
 }
 
-static void judge_granted_reply(struct exchange *exchange)
-{
-    const struct secret *nonce = exchange->settle.question->exchange->nonce;
-    const char *returned = exchange->settle.write.reply.grant.nonce;
-    struct failure failure;
-    if (nonce && returned && !secret_equal_bytes(nonce, returned, strlen(returned))) {
-        failure = failure_make(WIRE_PROVIDER_REJECTED, 0,
-                               "the id_token belongs to another login (its nonce differs)");
-        refuse(exchange, &failure);
-        return;
-    }
-    settle_store(&exchange->settle);
-}
-
 static int send_code(struct exchange *exchange);
 
-static void retry(void *userdata)
+static void admitted(void *userdata, const struct failure *why)
 {
     struct exchange *exchange = userdata;
-    int r = send_code(exchange);
-    if (r == 0)
+    int r = why ? 0 : send_code(exchange);
+    if (!why && r == 0)
         return;
     const struct failure failure =
         failure_make(WIRE_PROVIDER_UNAVAILABLE, 1, "the code cannot be sent: %s", strerror(-r));
+    refuse(exchange, why ? why : &failure);
+}
+
+static void enter(void *userdata)
+{
+    struct exchange *exchange = userdata;
+    lane_visit(exchange->lane, &exchange->visit, admitted, exchange);
+}
+
+/* True when it will be sent again. */
+static bool try_again(struct exchange *exchange, int64_t rest_ms)
+{
+    if (++exchange->tries >= EXCHANGE_TRIES || exchange->settle.keeper->stopping)
+        return false;
+    lane_leave(&exchange->visit);
+    return loop_timer_set(exchange->retry,
+                          rest_ms > EXCHANGE_RETRY_MS ? rest_ms : EXCHANGE_RETRY_MS) == 0;
+}
+
+/* The provider did not look at it: a code that waits a little is better than a person who consents
+ * again. */
+static void judge_postponed_code(struct exchange *exchange, const struct http_reply *http)
+{
+    const int64_t rest_ms = client_rest_asked(http);
+    lane_asked_to_rest(exchange->lane, rest_ms);
+    if (rest_ms <= LANE_REST_WAITED_MS && try_again(exchange, rest_ms))
+        return;
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_UNAVAILABLE, rest_ms / 1000,
+                     "the provider is too busy for the code (%d): log in again%s", http->status,
+                     rest_ms > 0 ? " after the rest that it asked for" : " later");
     refuse(exchange, &failure);
 }
 
 static void judge_unanswered_code(struct exchange *exchange, const struct http_reply *http)
 {
-    const bool sent = http->outcome != HTTP_NOT_SENT;
-    if (!sent && ++exchange->tries < EXCHANGE_CONNECT_TRIES && !exchange->settle.keeper->stopping) {
-        /* A code may be sent once; this one was not. */
-        (void)loop_timer_set(exchange->retry, EXCHANGE_RETRY_MS);
+    /* A code may be sent once; this one was not. */
+    if (http->outcome == HTTP_NOT_SENT && try_again(exchange, EXCHANGE_RETRY_MS))
         return;
-    }
     const struct failure failure =
         failure_make(WIRE_PROVIDER_UNAVAILABLE, 0,
                      "the provider did not answer (%.120s): log in again", http->problem);
     refuse(exchange, &failure);
 }
 
-static void replied(void *userdata, const struct http_reply *http)
+/* A connection that broke after a whole reply may have brought the only copy of a grant. */
+static void take_reply(struct exchange *exchange, const struct http_reply *http)
 {
-    struct exchange *exchange = userdata;
-    exchange->transfer = NULL;
-    if (http->outcome == HTTP_NOT_SENT) {
-        judge_unanswered_code(exchange, http);
-        return;
-    }
-    /* A connection that broke after a whole reply may have brought the only copy of a grant. */
     if (settle_judge(&exchange->settle, http) != 0) {
         const struct failure failure =
             failure_make(WIRE_INTERNAL, 0, "memory is short: log in again");
         refuse(exchange, &failure);
-    } else if (exchange_write_grants(&exchange->settle.write)) {
-        judge_granted_reply(exchange);
     } else if (settle_has_to_store(&exchange->settle)) {
         settle_store(&exchange->settle);
     } else if (http->outcome != HTTP_ANSWERED) {
@@ -140,6 +149,18 @@ static void replied(void *userdata, const struct http_reply *http)
     } else {
         settle_refuse_by_reply(&exchange->settle);
     }
+}
+
+static void replied(void *userdata, const struct http_reply *http)
+{
+    struct exchange *exchange = userdata;
+    exchange->transfer = NULL;
+    if (http->outcome == HTTP_NOT_SENT)
+        judge_unanswered_code(exchange, http);
+    else if (client_told_to_wait(http))
+        judge_postponed_code(exchange, http);
+    else
+        take_reply(exchange, http);
 }
 
 static int send_code(struct exchange *exchange)
@@ -171,8 +192,9 @@ static void resolved(void *userdata, const struct failure *why)
         refuse(exchange, why ? why : &gone);
         return;
     }
+    exchange->lane = lane;
     exchange->settle.write.setup = setup_ref(lane_setup(lane));
-    retry(exchange);
+    enter(exchange);
 }
 
 /* Why a code should not be spent now. */
@@ -206,7 +228,7 @@ void exchange_begin(struct keeper *keeper, struct message *question)
         return;
     }
     struct exchange *exchange = calloc(1, sizeof *exchange);
-    if (!exchange || loop_add_timer(keeper->loop, retry, exchange, &exchange->retry) != 0) {
+    if (!exchange || loop_add_timer(keeper->loop, enter, exchange, &exchange->retry) != 0) {
         free(exchange);
         failure = failure_make(WIRE_BUSY, 1, "memory is short: log in again");
         keeper_refuse(keeper, question->id, &failure);

@@ -1,10 +1,11 @@
 #pragma once
 
-/* An authorization code becomes a grant (RFC 6749 4.1.3): sent once, durable, then answered. */
+/* An authorization code becomes a grant (RFC 6749 4.1.3): sent once, durable, then answered. Again
+ * only where it was not sent, or the provider said that it had not looked at it. */
 
 #include "back/keeper.h"
 
-enum { EXCHANGES_MAX = 256, EXCHANGE_CONNECT_TRIES = 3, EXCHANGE_RETRY_MS = 1000 };
+enum { EXCHANGES_MAX = 256, EXCHANGE_TRIES = 3, EXCHANGE_RETRY_MS = 1000 };
 
 /* Returns 0 or -ENOMEM. */
 int exchanges_new(struct keeper *keeper, struct exchanges **ret);

@@ -5,25 +5,7 @@
 
 #include "back/held.h"
 #include "base/clock.h"
-
-static int copy_text(const char *from, char **ret)
-{
-    if (!from)
-        return 0;
-    *ret = strdup(from);
-    return *ret ? 0 : -ENOMEM;
-}
-
-static int replace_text(const char *from, char **slot)
-{
-    char *copy = NULL;
-    int r = copy_text(from, &copy);
-    if (r != 0)
-        return r;
-    free(*slot);
-    *slot = copy;
-    return 0;
-}
+#include "base/text.h"
 
 /* True when a word of asked is not among granted. */
 static bool lacks_a_word(const char *asked, const char *granted)
@@ -83,9 +65,9 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     if (r == 0 && refresh_token)
         r = secret_copy(refresh_token, &next.refresh_token);
     if (r == 0)
-        r = copy_text(granted->token_type ? granted->token_type : "Bearer", &next.token_type);
+        r = text_copy(granted->token_type ? granted->token_type : "Bearer", &next.token_type);
     if (r == 0)
-        r = copy_text(granted->extra ? granted->extra : "{}", &next.extra);
+        r = text_copy(granted->extra ? granted->extra : "{}", &next.extra);
     if (r != 0)
         return r;
     *ret = next;
@@ -120,9 +102,9 @@ static int describe(struct exchange_write *write, const struct account_row *row,
     consent->outcome = outcome;
     consent->expires_at = write->sent_at + granted->lifetime_ms;
     consent->fewer_scopes = lacks_a_word(asked, granted->scope);
-    int r = copy_text(granted->scope ? granted->scope : row->scope, &consent->scope);
+    int r = text_copy(granted->scope ? granted->scope : row->scope, &consent->scope);
     if (r == 0)
-        r = copy_text(granted->identity ? granted->identity : row->identity, &consent->identity);
+        r = text_copy(granted->identity ? granted->identity : row->identity, &consent->identity);
     consent_free(write->consent);
     write->consent = consent;
     return r;
@@ -138,7 +120,7 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
     row->asked_at = c.now; /* whoever consents wants to use it */
     row->refresh_token_expires_at = 0;
     row->has_refresh_token = grant->refresh_token != NULL;
-    int r = replace_text(asked ? asked : write->setup->provider->scope, &row->scope);
+    int r = text_replace(&row->scope, asked ? asked : write->setup->provider->scope);
     if (r == 0)
         r = judge_granted(row, &write->reply.grant, write->sent_at, &c);
     if (r == 0 && !grant->access_token) {
@@ -216,18 +198,6 @@ static int end_link(struct exchange_write *write, struct store *store)
     return r < 0 ? r : 0;
 }
 
-/* The account as it is, or as it begins. */
-static int read_row(const struct exchange_write *write, struct store *store,
-                    struct account_row *ret)
-{
-    int r = store_read(store, &write->question->account, ret);
-    if (r != STORE_NOT_FOUND)
-        return r;
-    ret->name = write->question->account;
-    ret->created_at = clock_now();
-    return 0;
-}
-
 /* Returns 0, EXCHANGE_OWNED or -errno. */
 static int write_consent(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
@@ -236,7 +206,7 @@ static int write_consent(struct exchange_write *write, struct keeper *keeper, st
     const char *digest = write->question->exchange->link;
     int r = check_owner(write, store);
     if (r == 0)
-        r = read_row(write, store, &row);
+        r = keeper_row_or_new(store, &write->question->account, &row);
     if (r != 0)
         return r;
     if (*digest)
@@ -255,18 +225,19 @@ static int write_consent(struct exchange_write *write, struct keeper *keeper, st
 
 bool exchange_write_grants(const struct exchange_write *write)
 {
-    return write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token;
+    return !write->foreign &&
+           (write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token);
 }
 
-static int keep_unreadable(const struct exchange_write *write, const struct seal_key *key,
-                           struct store *store)
+static int keep_odd(const struct exchange_write *write, const struct seal_key *key,
+                    struct store *store)
 {
     struct kept_row kept = { .kind = KEPT_UNREADABLE_REPLY,
                              .name = write->question->account,
                              .created_at = clock_now() };
-    if (write->unreadable.length == 0)
+    if (write->odd.length == 0)
         return 0;
-    int r = vault_close_bytes(key, &kept, write->unreadable.data, write->unreadable.length);
+    int r = vault_close_bytes(key, &kept, write->odd.data, write->odd.length);
     if (r == 0)
         r = store_keep(store, &kept);
     kept_row_release(&kept);
@@ -275,14 +246,14 @@ static int keep_unreadable(const struct exchange_write *write, const struct seal
 
 int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
-    int r = keep_unreadable(write, keeper->key, store);
+    int r = keep_odd(write, keeper->key, store);
     return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, keeper, store);
 }
 
 void exchange_write_release(struct exchange_write *write)
 {
     consent_free(write->consent);
-    buffer_release(&write->unreadable);
+    buffer_release(&write->odd);
     setup_unref(write->setup);
     token_reply_release(&write->reply);
     account_row_release(&write->row);

@@ -12,7 +12,8 @@ struct exchange_write {
     const struct message *question; /* borrowed */
     struct setup *setup;            /* a reference */
     struct token_reply reply;
-    struct buffer unreadable; /* a reply to be kept for a person to look at */
+    bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
+    struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
 
     /* what apply found and wrote */
@@ -23,11 +24,11 @@ struct exchange_write {
 };
 
 /* True for a reply with something to store as the account's grant: an access token, or a refresh
- * token that was rescued from a reply that is no grant. */
+ * token that was rescued from a reply that is no grant. Not for one that is foreign. */
 bool exchange_write_grants(const struct exchange_write *write);
 
-/* In a transaction; may run again. A reply that does not grant is only kept, where it is
- * unreadable. Returns 0, EXCHANGE_OWNED or -errno. */
+/* In a transaction; may run again. A reply that does not grant is only kept, where it is odd.
+ * Returns 0, EXCHANGE_OWNED or -errno. */
 int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, struct store *store);
 
 /* Frees what it holds; question stays the caller's. */

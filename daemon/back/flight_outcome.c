@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "back/client_call.h"
+
 enum {
     UNREADABLE_KEPT_IN_A_ROW = 8
 }; /* replies of one account, so that they cannot fill the disk */
@@ -76,16 +78,9 @@ static int judge_answer(struct outcome *outcome, const struct http_reply *http)
     return r;
 }
 
-/* Bounded, so that one odd reply does not silence a provider for a year. */
-static int64_t rest_asked_for(const struct http_reply *http)
-{
-    const int64_t rest_ms = http->retry_after_s > 0 ? http->retry_after_s * INT64_C(1000) : 0;
-    return rest_ms < RETRY_AFTER_MAX_MS ? rest_ms : RETRY_AFTER_MAX_MS;
-}
-
 int outcome_judge(struct outcome *outcome, const struct http_reply *http)
 {
-    outcome->circumstances.retry_after_ms = rest_asked_for(http);
+    outcome->circumstances.retry_after_ms = client_rest_asked(http);
     if (http->outcome == HTTP_NOT_SENT) {
         set_error(outcome, VERDICT_NOT_SENT, "not_sent", http->problem);
         return 0;

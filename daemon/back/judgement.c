@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "oauth/lifetime.h"
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -24,18 +25,6 @@ static void forget_troubles(struct account_row *row)
     row->suspect_since = 0;
     row->lost_at = 0;
     row->failures = 0;
-}
-
-static int replace_text(char **slot, const char *text)
-{
-    if (!text)
-        return 0;
-    char *copy = strdup(text);
-    if (!copy)
-        return -ENOMEM;
-    free(*slot);
-    *slot = copy;
-    return 0;
 }
 
 static int64_t refresh_token_end(const struct account_row *row, const struct token_grant *grant,
@@ -144,9 +133,9 @@ static void plan_retry(struct account_row *row, const struct circumstances *c, i
 int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
                   const struct circumstances *c)
 {
-    int r = replace_text(&row->scope, grant->scope);
+    int r = grant->scope ? text_replace(&row->scope, grant->scope) : 0;
     if (r == 0 && !row->identity)
-        r = replace_text(&row->identity, grant->identity);
+        r = text_replace(&row->identity, grant->identity);
     if (r != 0)
         return r;
     row->generation++;
@@ -291,9 +280,9 @@ void judge_pardoned(struct account_row *row, const struct circumstances *c)
 int judge_note_error(struct account_row *row, const char *error, const char *description,
                      int64_t now)
 {
-    int r = replace_text(&row->last_error, error);
+    int r = text_replace(&row->last_error, error);
     if (r == 0)
-        r = replace_text(&row->last_error_description, description);
+        r = text_replace(&row->last_error_description, description);
     if (r == 0)
         row->last_error_at = now;
     return r;

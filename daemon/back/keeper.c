@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 int setup_new(const struct provider *provider, const struct secret *client_secret,
@@ -201,4 +202,13 @@ void keeper_remark(struct keeper *keeper, const struct account_name *name, const
     va_start(arguments, format);
     tell_followers(keeper, event_letter(name, event, format, arguments));
     va_end(arguments);
+}
+
+int keeper_row_or_new(struct store *store, const struct account_name *name, struct account_row *ret)
+{
+    int r = store_read(store, name, ret);
+    if (r != STORE_NOT_FOUND)
+        return r;
+    *ret = (struct account_row){ .name = *name, .created_at = clock_now() };
+    return 0;
 }

@@ -16,6 +16,7 @@ struct lanes;
 struct exchanges;
 struct device_starts;
 struct device_polls;
+struct pushes;
 struct revocations;
 struct authority;
 struct warn;
@@ -32,6 +33,7 @@ struct keeper {
     struct exchanges *exchanges;
     struct device_starts *device_starts;
     struct device_polls *device_polls;
+    struct pushes *pushes;
     struct revocations *revocations;
     struct authority *authority;
     struct warn *warn;
@@ -91,3 +93,8 @@ struct failure failure_consent_required(const struct account_row *row);
 /* A failure from a format; retry_after_s 0: not said. */
 struct failure failure_make(enum wire_error error, int64_t retry_after_s, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* In a transaction: the account's row, or where there is none yet a new one with its name, which is
+ * not written. Returns 0 or what store_read() said. */
+int keeper_row_or_new(struct store *store, const struct account_name *name,
+                      struct account_row *ret);

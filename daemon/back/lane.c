@@ -14,6 +14,8 @@ static void resolved(void *userdata, const struct failure *why)
         log_warning("%s", why->description);
         lane->rests_until = clock_now() + why->retry_after_s * 1000;
         lane_refuse_queue(lane, why);
+    } else {
+        lane->rests_until = 0; /* it was for this */
     }
     struct resolve_waiter *waiters = steal(lane->resolve_waiters);
     while (waiters) {
@@ -137,6 +139,12 @@ int64_t lane_others_succeeded_at(const struct lane *lane, const struct account_n
     return account_name_equal(&lane->latest.name, name) ? lane->before.at : lane->latest.at;
 }
 
+static unsigned window_max(const struct lane *lane)
+{
+    const unsigned most = lane->setup->provider->concurrency;
+    return most > 0 ? most : LANE_WINDOW_MAX;
+}
+
 void lane_succeeded(struct lane *lane, const struct account_name *name)
 {
     if (!account_name_equal(&lane->latest.name, name))
@@ -144,7 +152,7 @@ void lane_succeeded(struct lane *lane, const struct account_name *name)
     lane->latest = (struct success){ *name, clock_now() };
     if (pause_succeeded(&lane->pause, lane->keeper))
         lane->window = 1;
-    else if (lane->window < LANE_WINDOW_MAX)
+    else if (lane->window < window_max(lane))
         lane->window *= 2;
     lane_pump_soon(lane);
 }
@@ -153,9 +161,7 @@ void lane_unanswered(struct lane *lane, int64_t retry_after_ms)
 {
     if (lane->window > 1)
         lane->window /= 2;
-    const int64_t until = clock_now() + retry_after_ms;
-    if (retry_after_ms > 0 && until > lane->rests_until)
-        lane->rests_until = until;
+    lane_asked_to_rest(lane, retry_after_ms);
 }
 
 void lane_refused(struct lane *lane, const struct account_name *name, bool its_own)
@@ -288,6 +294,8 @@ int lane_new(struct keeper *keeper, const struct provider *provider, struct clie
     if (r == 0)
         r = loop_add_timer(keeper->loop, lane_give_turns, lane, &lane->turn_timer);
     if (r == 0)
+        r = loop_add_timer(keeper->loop, lane_turn, lane, &lane->door);
+    if (r == 0)
         r = take_setup(lane, provider, secrets);
     if (r == 0)
         r = pause_load(&lane->pause, keeper, lane->setup);
@@ -313,6 +321,7 @@ struct lane *lane_free(struct lane *lane)
     loop_source_free(lane->timer);
     loop_source_free(lane->turn_timer);
     credentials_release(&lane->credentials);
+    loop_source_free(lane->door);
     setup_unref(lane->setup);
     free(lane);
     return NULL;

@@ -6,6 +6,9 @@
  * The window says how many refreshes may be in the air. It starts at one and doubles with success;
  * a refusal closes it to one again. So a provider that has gone wrong is met with one account, not
  * with all of them.
+ *
+ * What is no refresh visits the lane: it takes a place of the provider's `concurrency` and its turn
+ * of the `rate_limit` like a flight, and goes before the flights that wait.
  */
 
 #include "back/credentials.h"
@@ -13,7 +16,7 @@
 #include "back/keeper.h"
 
 enum {
-    LANE_WINDOW_MAX = 32,
+    LANE_WINDOW_MAX = 32,            /* where the provider's `concurrency` does not say it */
     LANE_STORE_CHECK_MS = 1000,      /* while the store refuses writes */
     LANE_RECHECK_MS = 1000,          /* accounts that are due and have a flight already */
     LANE_REST_WAITED_MS = 10 * 1000, /* who asks while the provider rests longer is refused */
@@ -96,6 +99,28 @@ int64_t lane_others_succeeded_at(const struct lane *lane, const struct account_n
 
 /* Why nothing is sent at present, for whoever asks. */
 struct failure lane_pause_failure(const struct lane *lane);
+
+/* One request of somebody else's that goes to the provider; a part of whoever sends it, zero at
+ * first. */
+typedef void (*lane_admitted)(void *userdata, const struct failure *why);
+enum lane_visit_stage { LANE_VISIT_NONE, LANE_VISIT_WAITING, LANE_VISIT_INSIDE };
+struct lane_visit {
+    struct lane_visit *next;
+    struct lane *lane;
+    enum lane_visit_stage stage;
+    lane_admitted admitted;
+    void *userdata;
+};
+
+/* Calls admitted once, at once or later: with NULL, and the request may go; or with why it may not,
+ * since the provider asked for a rest longer than LANE_REST_WAITED_MS, and the visit is over. */
+void lane_visit(struct lane *lane, struct lane_visit *visit, lane_admitted admitted,
+                void *userdata);
+/* The request has ended, or will not be sent; one that is over or never began is fine. */
+void lane_leave(struct lane_visit *visit);
+
+/* Nothing is sent for so long; 0: nothing follows. */
+void lane_asked_to_rest(struct lane *lane, int64_t rest_ms);
 
 /* Flights and code exchanges report what they met. */
 void lane_succeeded(struct lane *lane, const struct account_name *name);

@@ -1,7 +1,8 @@
 #pragma once
 
 /* The inside of a lane, for the files that make it up: lane.c (its life, what it hears),
- * lane_flights.c (its flights and their queue), lane_pump.c (what starts when). */
+ * lane_flights.c (its flights and their queue), lane_pump.c (what starts when), lane_visits.c (what
+ * goes there besides). */
 
 #include "back/lane.h"
 #include "back/pause.h"
@@ -32,10 +33,13 @@ struct lane {
     struct flight *queue_last;
     unsigned in_air;
     unsigned window;
-    int64_t rests_until;     /* the provider asked for it (Retry-After) */
-    int64_t paced_until;     /* rate_limit: when the next request may go */
-    struct lane_turn *turns; /* requests that are not refreshes, first come first served */
-    bool turn_was_last;      /* rate_limit: the next request is a flight's, if one waits */
+    struct lane_visit *visits_first; /* that wait to be let in */
+    unsigned visitors;               /* that are on the wire */
+    struct loop_source *door;        /* when the first of them may be let in */
+    int64_t rests_until;             /* the provider asked for it (Retry-After) */
+    int64_t paced_until;             /* rate_limit: when the next request may go */
+    struct lane_turn *turns;         /* requests that are not refreshes, first come first served */
+    bool turn_was_last;              /* rate_limit: the next request is a flight's, if one waits */
     struct loop_source *turn_timer;
     struct success latest, before; /* of two different accounts */
 
@@ -83,6 +87,14 @@ void lane_give_turns(void *lane);
 
 /* True when the next request that the rate limit allows is not a flight's. */
 bool lane_turn_goes_first(const struct lane *lane);
+
+/* --- lane_visits.c --- */
+
+/* False when as many requests are under way as the provider's `concurrency` allows. */
+bool lane_has_room(const struct lane *lane);
+
+/* Lets in those that wait, as many as may. */
+void lane_admit(struct lane *lane);
 
 /* --- lane.c --- */
 

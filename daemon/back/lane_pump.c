@@ -127,7 +127,7 @@ static void pump_paused(struct lane *lane)
 {
     const struct failure failure = lane_pause_failure(lane);
     lane_refuse_queue(lane, &failure);
-    if (lane->in_air > 0)
+    if (lane->in_air > 0 || !lane_has_room(lane))
         return;
     if (clock_now() < lane->pause.row.probe_at) {
         wake_at(lane, lane->pause.row.probe_at);
@@ -155,10 +155,16 @@ static bool has_work(struct lane *lane)
             at <= clock_now());
 }
 
+/* Visits that wait go first, whatever they wait for. */
+static bool is_full(const struct lane *lane)
+{
+    return lane->in_air >= lane->window || !lane_has_room(lane) || lane->visits_first;
+}
+
 static void pump_open(struct lane *lane)
 {
-    while (lane->in_air < lane->window && !pause_holds(&lane->pause) &&
-           clock_now() >= lane->paced_until && !lane_turn_goes_first(lane)) {
+    while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= lane->paced_until &&
+           !lane_turn_goes_first(lane)) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)
             flight = next_due(lane);
@@ -166,8 +172,8 @@ static void pump_open(struct lane *lane)
             break;
         launch(lane, flight, false);
     }
-    if (lane->in_air >= lane->window)
-        return; /* whatever lands will pump */
+    if (is_full(lane))
+        return; /* whatever lands or leaves will pump */
     if (clock_now() < lane->paced_until && has_work(lane))
         wake_at(lane, lane->paced_until);
     else
@@ -208,6 +214,7 @@ static void pump_resting(struct lane *lane)
 
 void lane_pump(struct lane *lane)
 {
+    lane_admit(lane); /* also at the end: nobody may have to consent again for nothing */
     if (lane->keeper->stopping)
         return;
     if (lane->removed) {

@@ -7,6 +7,7 @@
 #include "back/job.h"
 #include "back/vault.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 /* --- making --- */
 
@@ -21,12 +22,6 @@ static int make_token(struct keeper *keeper, struct link_row *row)
     return row->token ? vault_close_link(keeper->key, row, token) : -ENOMEM;
 }
 
-static int copy_text(const char *from, char **ret)
-{
-    *ret = from ? strdup(from) : NULL;
-    return !from || *ret ? 0 : -ENOMEM;
-}
-
 static int fill(struct keeper *keeper, const struct link_order *order, const char *expect,
                 struct link_row *row)
 {
@@ -34,11 +29,11 @@ static int fill(struct keeper *keeper, const struct link_order *order, const cha
     row->expires_at = row->created_at + order->life_ms;
     row->forget_at = row->expires_at + LINK_REMEMBERED_MS;
     row->uid = order->uid;
-    int r = copy_text(expect, &row->expect);
+    int r = text_copy(expect, &row->expect);
     if (r == 0)
-        r = copy_text(order->scope, &row->scope);
+        r = text_copy(order->scope, &row->scope);
     if (r == 0)
-        r = copy_text(order->params, &row->params);
+        r = text_copy(order->params, &row->params);
     return r == 0 ? make_token(keeper, row) : r;
 }
 

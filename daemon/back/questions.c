@@ -12,6 +12,7 @@
 #include "back/judgement.h"
 #include "back/lanes.h"
 #include "back/links.h"
+#include "back/push.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -395,18 +396,31 @@ static const struct {
     question_handler handle;
     bool keeps;
 } handlers[] = {
-    [ASK_TOKEN] = { ask_token, false },           [ASK_ACCOUNT] = { ask_account, false },
-    [ASK_ACCOUNTS] = { ask_accounts, false },     [ASK_REFRESH] = { ask_refresh, false },
-    [ASK_REJECT] = { change_reject, true },       [ASK_IMPORT] = { change_import, true },
-    [ASK_FORGET] = { change_forget, true },       [ASK_RETRY] = { change_retry, true },
-    [ASK_EXCHANGE] = { exchange_begin, true },    [ASK_PROVIDER] = { ask_provider, false },
-    [ASK_HELD] = { ask_accounts, false },         [ASK_DECIDE] = { change_decide, true },
-    [ASK_RENAME] = { change_rename, true },       [ASK_AUDIT] = { ask_audit, false },
-    [ASK_LINK] = { change_link, true },           [ASK_LINKS] = { ask_links, false },
-    [ASK_LINK_OF] = { ask_link, false },          [ASK_UNLINK] = { change_unlink, true },
-    [ASK_LINK_LOOK] = { ask_link, false },        [ASK_LINK_CLICK] = { change_link_click, true },
-    [ASK_DEVICE] = { device_begin, true },        [ASK_POLL] = { device_poll_begin, true },
-    [TELL_CANCEL] = { device_poll_cancel, true }, [ASK_HEALTH] = { ask_health, false },
+    [ASK_TOKEN] = { ask_token, false },
+    [ASK_ACCOUNT] = { ask_account, false },
+    [ASK_ACCOUNTS] = { ask_accounts, false },
+    [ASK_REFRESH] = { ask_refresh, false },
+    [ASK_REJECT] = { change_reject, true },
+    [ASK_IMPORT] = { change_import, true },
+    [ASK_FORGET] = { change_forget, true },
+    [ASK_RETRY] = { change_retry, true },
+    [ASK_EXCHANGE] = { exchange_begin, true },
+    [ASK_PROVIDER] = { ask_provider, false },
+    [ASK_HELD] = { ask_accounts, false },
+    [ASK_DECIDE] = { change_decide, true },
+    [ASK_RENAME] = { change_rename, true },
+    [ASK_AUDIT] = { ask_audit, false },
+    [ASK_LINK] = { change_link, true },
+    [ASK_LINKS] = { ask_links, false },
+    [ASK_LINK_OF] = { ask_link, false },
+    [ASK_UNLINK] = { change_unlink, true },
+    [ASK_LINK_LOOK] = { ask_link, false },
+    [ASK_LINK_CLICK] = { change_link_click, true },
+    [ASK_DEVICE] = { device_begin, true },
+    [ASK_POLL] = { device_poll_begin, true },
+    [TELL_CANCEL] = { device_poll_cancel, true },
+    [ASK_HEALTH] = { ask_health, false },
+    [ASK_PUSH] = { push_begin, true },
     [TELL_AUDIT] = { change_audit, true },
 };
 

@@ -13,6 +13,8 @@ struct revocations {
     struct keeper *keeper;
     struct loop_source *timer;
     struct http_transfer *transfer;
+    struct lane *lane; /* while one is under way */
+    struct lane_visit visit;
     struct setup *setup; /* a reference, while one is under way */
     struct kept_row row;
     struct grant grant;
@@ -45,6 +47,7 @@ int revocations_new(struct keeper *keeper, struct revocations **ret)
 
 static void put_down(struct revocations *revocations)
 {
+    lane_leave(&revocations->visit);
     revocations->setup = setup_unref(revocations->setup);
     kept_row_release(&revocations->row);
     grant_release(&revocations->grant);
@@ -113,7 +116,8 @@ static void finish(struct revocations *revocations, int64_t due_at)
         written(revocations, r);
 }
 
-static void postpone(struct revocations *revocations, const char *problem)
+/* Not before rest_ms, which is how long the provider asked us to rest. */
+static void postpone(struct revocations *revocations, const char *problem, int64_t rest_ms)
 {
     struct kept_row *row = &revocations->row;
     char name[ACCOUNT_TEXT_SIZE];
@@ -124,20 +128,23 @@ static void postpone(struct revocations *revocations, const char *problem)
         finish(revocations, 0);
         return;
     }
-    finish(revocations, clock_now() + backoff_ms(row->tries, random_below(1000)));
+    const int64_t backoff = backoff_ms(row->tries, random_below(1000));
+    finish(revocations, clock_now() + (rest_ms > backoff ? rest_ms : backoff));
 }
 
-static void send_next(struct revocations *revocations);
+static void enter(struct revocations *revocations);
 
 static void replied(void *userdata, const struct http_reply *reply)
 {
     struct revocations *revocations = userdata;
     char name[ACCOUNT_TEXT_SIZE];
     revocations->transfer = NULL;
+    lane_leave(&revocations->visit);
     const bool answered = reply->outcome == HTTP_ANSWERED && reply->status < 500 &&
                           reply->status != 408 && reply->status != 429;
     if (!answered) {
-        postpone(revocations, reply->outcome == HTTP_ANSWERED ? "server error" : reply->problem);
+        postpone(revocations, reply->outcome == HTTP_ANSWERED ? "server error" : reply->problem,
+                 client_rest_asked(reply));
         return;
     }
     if (reply->status >= 300)
@@ -145,7 +152,7 @@ static void replied(void *userdata, const struct http_reply *reply)
                     account_text(&revocations->row.name, name), reply->status);
     if (!revocations->access_token_next && revocations->grant.access_token) {
         revocations->access_token_next = true;
-        send_next(revocations);
+        enter(revocations);
         return;
     }
     finish(revocations, 0);
@@ -179,7 +186,22 @@ static void send_next(struct revocations *revocations)
     int r = send_token(revocations, token,
                        revocations->access_token_next ? "access_token" : "refresh_token");
     if (r != 0)
-        postpone(revocations, "it could not be sent");
+        postpone(revocations, "it could not be sent", 0);
+}
+
+static void admitted(void *userdata, const struct failure *why)
+{
+    struct revocations *revocations = userdata;
+    if (why)
+        postpone(revocations, why->description, why->retry_after_s * 1000);
+    else
+        send_next(revocations);
+}
+
+/* Each of its requests is a visit of its own: a rate limit counts both. */
+static void enter(struct revocations *revocations)
+{
+    lane_visit(revocations->lane, &revocations->visit, admitted, revocations);
 }
 
 static bool take_row(void *userdata, const struct kept_row *row)
@@ -203,12 +225,13 @@ static void begin(void *userdata, const struct failure *why)
     if (keeper->stopping) {
         put_down(revocations); /* it lies in the store for the next start */
     } else if (why) {
-        postpone(revocations, why->description);
+        postpone(revocations, why->description, 0);
     } else if (!lane || !lane_setup(lane)->provider->revocation_endpoint) {
         finish(revocations, 0); /* it is not configured any more */
     } else {
+        revocations->lane = lane;
         revocations->setup = setup_ref(lane_setup(lane));
-        send_next(revocations);
+        enter(revocations);
     }
 }
 
@@ -225,7 +248,7 @@ void revocations_pump(struct revocations *revocations)
     if (!revocations->under_way)
         (void)loop_timer_set(revocations->timer, IDLE_CHECK_MS);
     else if (!revocations->unsealed)
-        postpone(revocations, "they cannot be unsealed: another key, or changed on disk");
+        postpone(revocations, "they cannot be unsealed: another key, or changed on disk", 0);
     else if (lane)
         lane_resolve(lane, begin, revocations);
     else

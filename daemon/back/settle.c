@@ -1,7 +1,9 @@
 #include "back/settle.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "back/client_call.h"
 #include "back/lanes.h"
 #include "base/log.h"
 
@@ -71,12 +73,29 @@ static void tell_front(struct settle *settle)
     answer_consent(settle, steal(write->consent));
 }
 
+static struct failure why_refused(const struct settle *settle)
+{
+    const struct exchange_write *write = &settle->write;
+    const struct token_reply *reply = &write->reply;
+    if (write->foreign)
+        return failure_make(WIRE_PROVIDER_REJECTED, 0,
+                            "the id_token belongs to another login (its nonce %s): the reply is "
+                            "kept sealed and not used",
+                            reply->grant.nonce ? "differs" : "is missing");
+    if (client_is_refused(reply->error))
+        return client_refusal(write->setup, reply->error, reply->description);
+    return failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
+                        reply->error, reply->description);
+}
+
+/* A refusal of the client says as much of the set-up as at a refresh, if it still is the set-up. */
 void settle_refuse_by_reply(struct settle *settle)
 {
-    const struct token_reply *reply = &settle->write.reply;
-    const struct failure failure =
-        failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
-                     reply->error, reply->description);
+    const struct exchange_write *write = &settle->write;
+    const struct failure failure = why_refused(settle);
+    struct lane *lane = lanes_find(settle->keeper->lanes, settle->question->account.provider);
+    if (client_is_refused(write->reply.error) && lane && lane_setup(lane) == write->setup)
+        lane_credentials_refused(lane, write->reply.error);
     settle_refuse(settle, &failure);
 }
 
@@ -144,7 +163,18 @@ void settle_store(struct settle *settle)
 
 bool settle_has_to_store(const struct settle *settle)
 {
-    return exchange_write_grants(&settle->write) || settle->write.unreadable.length > 0;
+    return exchange_write_grants(&settle->write) || settle->write.odd.length > 0;
+}
+
+/* OIDC Core 3.1.3.7 (11): a nonce that was sent has to be in the id_token. Without an id_token
+ * there is nothing that could be another login's. */
+static bool is_foreign(const struct settle *settle)
+{
+    const struct exchange_request *asked = settle->question->exchange;
+    const struct secret *nonce = asked ? asked->nonce : NULL;
+    const struct token_grant *grant = &settle->write.reply.grant;
+    return nonce && grant->has_id_token &&
+           (!grant->nonce || !secret_equal_bytes(nonce, grant->nonce, strlen(grant->nonce)));
 }
 
 int settle_judge(struct settle *settle, const struct http_reply *http)
@@ -157,9 +187,13 @@ int settle_judge(struct settle *settle, const struct http_reply *http)
                                          .truncated = http->truncated };
     token_reply_release(&write->reply);
     int r = token_reply_judge(write->setup->provider, &answer, &write->reply);
-    if (r == 0 && write->reply.unreadable) {
-        write->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
-        buffer_append(&write->unreadable, http->body, http->length);
+    if (r != 0)
+        return r;
+    write->foreign = is_foreign(settle);
+    if (write->reply.unreadable || write->foreign) {
+        buffer_release(&write->odd);
+        write->odd = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+        buffer_append(&write->odd, http->body, http->length);
     }
-    return r;
+    return 0;
 }

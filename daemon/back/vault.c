@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* The plain blob: a version byte, then fields of a tag byte, a length of four bytes (little end
  * first) and the bytes. Unknown tags are passed over. */
 enum { BLOB_VERSION = 1, FIELD_HEADER = 5, CONTEXT_MAX = ACCOUNT_TEXT_SIZE + 40 };
@@ -260,31 +262,18 @@ void grant_release(struct grant *grant)
     *grant = (struct grant){ 0 };
 }
 
-static int copy_secret(const struct secret *from, struct secret **ret)
-{
-    return from ? secret_copy(from, ret) : 0;
-}
-
-static int copy_text(const char *from, char **ret)
-{
-    if (!from)
-        return 0;
-    *ret = strdup(from);
-    return *ret ? 0 : -ENOMEM;
-}
-
 int grant_copy(const struct grant *from, struct grant *ret)
 {
     CLEANUP(cleanup_grant) struct grant copy = { 0 };
-    int r = copy_secret(from->access_token, &copy.access_token);
+    int r = secret_copy(from->access_token, &copy.access_token);
     if (r == 0)
-        r = copy_secret(from->refresh_token, &copy.refresh_token);
+        r = secret_copy(from->refresh_token, &copy.refresh_token);
     if (r == 0)
-        r = copy_secret(from->predecessor, &copy.predecessor);
+        r = secret_copy(from->predecessor, &copy.predecessor);
     if (r == 0)
-        r = copy_text(from->token_type, &copy.token_type);
+        r = text_copy(from->token_type, &copy.token_type);
     if (r == 0)
-        r = copy_text(from->extra, &copy.extra);
+        r = text_copy(from->extra, &copy.extra);
     if (r != 0)
         return r;
     *ret = copy;
@@ -303,11 +292,11 @@ int grant_issue(const struct grant *grant, const struct account_row *row, struct
     token->expires_at = row->expires_at;
     int r = secret_copy(grant->access_token, &token->access_token);
     if (r == 0)
-        r = copy_text(grant->token_type ? grant->token_type : "Bearer", &token->token_type);
+        r = text_copy(grant->token_type ? grant->token_type : "Bearer", &token->token_type);
     if (r == 0)
-        r = copy_text(row->scope, &token->scope);
+        r = text_copy(row->scope, &token->scope);
     if (r == 0)
-        r = copy_text(grant->extra ? grant->extra : "{}", &token->extra);
+        r = text_copy(grant->extra ? grant->extra : "{}", &token->extra);
     if (r != 0)
         return r;
     *ret = steal(token);

@@ -224,7 +224,7 @@ int secret_random(size_t random_count, struct secret **ret)
 
 int secret_copy(const struct secret *secret, struct secret **ret)
 {
-    return secret_new(secret->bytes, secret->length, ret);
+    return secret ? secret_new(secret->bytes, secret->length, ret) : 0;
 }
 
 struct secret *secret_free(struct secret *secret)

@@ -38,7 +38,8 @@ int secret_new(const char *bytes, size_t length, struct secret **ret);
  * SECRET_RANDOM_MAX) or -ENOMEM. */
 int secret_random(size_t random_bytes, struct secret **ret);
 
-/* A second secret with the same bytes. Returns 0 or -errno. */
+/* A second secret with the same bytes; NULL is no secret: *ret stays as it is. Returns 0 or -errno.
+ */
 int secret_copy(const struct secret *secret, struct secret **ret);
 
 /* Wipes and frees; NULL is fine; returns NULL. */

@@ -243,6 +243,9 @@ static void answer_started(const struct api_request *request, const struct login
     json_put_string(&writer, "account", account_text(&login->account, account));
     json_put_secret(&writer, "start_url", login->start_url);
     json_put_secret(&writer, "authorize_url", login->authorize_url);
+    if (login->authorize_url_lifetime_ms > 0)
+        json_put_integer(&writer, "authorize_url_expires_in",
+                         login->authorize_url_lifetime_ms / 1000);
     json_put_integer(&writer, "expires_in", LOGIN_LIFETIME_MS / 1000);
     json_put_string(&writer, "redirect_uri", login->provider->redirect_uri);
     if (login->provider->device_authorization_endpoint)
@@ -265,6 +268,65 @@ static bool hold(const struct api_request *request, struct login *login)
     logins_remove(context->logins, login);
     login_refuse(request, WIRE_BUSY, buffer_text(&text));
     return false;
+}
+
+/* --- a request that is pushed before it can be pasted --- */
+
+struct pushing {
+    struct logins *logins;
+    char login_id[LOGIN_ID_SIZE];
+};
+
+/* Nobody hears of the login: it ends before it began. */
+static void release_pushing(void *state)
+{
+    struct pushing *pushing = state;
+    struct login *login = logins_find(pushing->logins, pushing->login_id);
+    if (login)
+        logins_remove(pushing->logins, login);
+    free(pushing);
+}
+
+static void on_pushed(const struct api_request *request, struct message *answer, void *state)
+{
+    struct pushing *pushing = state;
+    struct login *login = logins_find(pushing->logins, pushing->login_id);
+    if (login && login_take_pushed(login, answer) == 0) {
+        answer_started(request, login);
+        free(pushing);
+        return;
+    }
+    login_refuse(request, WIRE_INTERNAL, login ? "out of memory" : "the login is over already");
+    release_pushing(pushing);
+}
+
+static void push(const struct api_request *request, struct login *login)
+{
+    struct message *question = NULL;
+    struct pushing *pushing = malloc(sizeof *pushing);
+    if (!pushing) {
+        logins_remove(request->context->logins, login);
+        login_refuse(request, WIRE_INTERNAL, "out of memory");
+        return;
+    }
+    pushing->logins = request->context->logins;
+    memcpy(pushing->login_id, login->id, sizeof pushing->login_id);
+    (void)login_push_question(login, &question); /* without a question: api_ask() says so */
+    struct api_follow_up then = {
+        .answered = on_pushed,
+        .state = pushing,
+        .release = release_pushing,
+    };
+    api_ask(request, question, &then);
+}
+
+/* In the browser it is pushed when the start address is opened: its address is short-lived. */
+static void begin_at_provider(const struct api_request *request, struct login *login)
+{
+    if (login->mode == LOGIN_PASTE && login_is_pushed(login))
+        push(request, login);
+    else
+        answer_started(request, login);
 }
 
 static void on_provider(const struct api_request *request, struct message *answer, void *state)
@@ -291,7 +353,7 @@ static void on_provider(const struct api_request *request, struct message *answe
         login_refuse(request, r == LOGIN_REFUSED ? WIRE_BAD_REQUEST : WIRE_INTERNAL,
                      r == LOGIN_REFUSED ? complaint.text : strerror(-r));
     else if (hold(request, login))
-        answer_started(request, login);
+        begin_at_provider(request, login);
 }
 
 void api_login(const struct api_request *request)

@@ -24,7 +24,8 @@ enum {
     CALLBACK_TLS_CONNECTIONS_MAX = 16, /* all of them could begin a handshake in one turn */
     CALLBACK_REQUEST_DEADLINE_S = 10,
     CALLBACK_IDLE_S = 30,
-    CALLBACK_WAIT_MS = 60 * 1000, /* a browser waits so long for the exchange */
+    CALLBACK_WAIT_MS = 60 * 1000,      /* a browser waits so long for the exchange */
+    CALLBACK_PUSH_WAIT_MS = 35 * 1000, /* and for a request to be pushed */
 };
 
 struct callback;

@@ -7,6 +7,8 @@
 #include "io/web.h"
 #include "oauth/url.h"
 
+struct login;
+
 /* One address and port; two listeners may share it ("localhost" and "127.0.0.1"). */
 struct callback_socket {
     struct callback *callback;
@@ -49,6 +51,16 @@ const char *callback_tls_problem(const struct callback *callback);
  * configured. No other header is believed (X-Forwarded-… least of all). */
 bool callback_find_site(const struct callback_socket *socket, const char *host,
                         struct callback_site *ret);
+
+/* callback_push.c: a browser opens a login whose request is pushed first; answered later. */
+void callback_push(struct callback *callback, struct web_request *request, struct login *login);
+
+/* callback_routes.c, for it: the browser is sent on, or told why not (login NULL: it is over); the
+ * provider did not take the request (login NULL: as above); there is too much to do. */
+void callback_enter(struct web_request *request, struct login *login);
+void callback_answer_not_pushed(struct web_request *request, const struct login *login,
+                                const char *why);
+void callback_answer_busy(struct web_request *request);
 
 /* callback_routes.c: the web_handler of every socket, which is its userdata. */
 void callback_handle(void *socket, struct web_request *request);

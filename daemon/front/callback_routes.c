@@ -121,12 +121,33 @@ static void send_to_provider(struct web_request *request, const struct login *lo
     web_answer(request, &answer);
 }
 
-static void handle_start(struct callback *callback, struct web_request *request,
-                         const struct callback_site *site, const char *nonce)
+void callback_answer_busy(struct web_request *request)
 {
-    struct login *login = NULL;
-    switch (login_open(callback->context->logins, site->origin, nonce,
-                       web_header(request, "Cookie"), &login)) {
+    answer_notice(request, PAGE_BUSY);
+}
+
+void callback_answer_not_pushed(struct web_request *request, const struct login *login,
+                                const char *why)
+{
+    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+    char account[ACCOUNT_TEXT_SIZE];
+    if (!login) {
+        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        return;
+    }
+    struct page_login facts = {
+        .result = PAGE_NOT_PUSHED,
+        .provider = login->account.provider,
+        .account = account_text(&login->account, account),
+        .description = why,
+    };
+    int status = page_put_login(&page, &facts);
+    answer_page(request, status, &page);
+}
+
+void callback_enter(struct web_request *request, struct login *login)
+{
+    switch (login ? login_enter(login, web_header(request, "Cookie")) : OPENING_UNKNOWN) {
     case OPENING_GRANTED:
         send_to_provider(request, login);
         break;
@@ -143,6 +164,16 @@ static void handle_start(struct callback *callback, struct web_request *request,
         answer_notice(request, PAGE_UNKNOWN_LOGIN);
         break;
     }
+}
+
+static void handle_start(struct callback *callback, struct web_request *request,
+                         const struct callback_site *site, const char *nonce)
+{
+    struct login *login = login_find_start(callback->context->logins, site->origin, nonce);
+    if (login && login_is_pushed(login) && login_may_enter(login, web_header(request, "Cookie")))
+        callback_push(callback, request, login);
+    else
+        callback_enter(request, login);
 }
 
 /* --- /done/ID --- */

@@ -6,6 +6,7 @@
  * that it can move into a process of its own one day.
  *
  * login_table.c keeps them (quotas, expiry, who waits); login_flow.c begins and opens them,
+ * login_push.c has the provider take the request first where it wants that (RFC 9126),
  * login_return.c takes what the provider's redirect brings and has the code exchanged;
  * login_device.c begins those that are finished on another device.
  */
@@ -33,6 +34,7 @@ enum {
     LOGIN_WAITERS_PER_LOGIN_MAX = 8,
     LOGIN_PAGE_LINGER_MS = 60 * 1000, /* a browser may fetch its result so long */
     LOGIN_PASTE_MAX = 8 * 1024,
+    LOGIN_PUSHES_MAX = 32, /* openings of one login whose request is pushed */
 };
 
 /* The cookies: COOKIE_LOGIN_PREFIX and the login's tag, for the redirect path; COOKIE_BROWSER for
@@ -91,8 +93,11 @@ struct login {
     struct secret *cookie;
     struct secret *start_nonce;   /* NULL for LOGIN_PASTE */
     struct secret *start_url;     /* NULL for LOGIN_PASTE */
-    struct secret *authorize_url; /* holds the state */
-    struct secret *browser;       /* COOKIE_BROWSER of who opened it; NULL: not opened yet */
+    struct secret *parameters;    /* of a request that is pushed (RFC 9126), else NULL */
+    struct secret *authorize_url; /* holds the state; where it is pushed: the latest, or NULL */
+    int64_t authorize_url_lifetime_ms; /* 0: the login's */
+    unsigned pushes;
+    struct secret *browser; /* COOKIE_BROWSER of who opened it; NULL: not opened yet */
 
     enum login_status status;
     enum login_ending ending;
@@ -212,6 +217,13 @@ enum login_opening {
 enum login_opening login_open(struct logins *logins, const char *origin, const char *nonce,
                               const char *cookies, struct login **ret);
 
+/* The same in two steps: the login whose start address it is (NULL: none's), and its opening. */
+struct login *login_find_start(const struct logins *logins, const char *origin, const char *nonce);
+enum login_opening login_enter(struct login *login, const char *cookies);
+
+/* True when login_enter() would grant it to a browser with these cookies; nothing changes. */
+bool login_may_enter(const struct login *login, const char *cookies);
+
 /* True when the header ("a=b; c=d", may be NULL) holds the name with the secret's value. */
 bool cookies_hold(const char *cookies, const char *name, const struct secret *value);
 
@@ -238,6 +250,18 @@ int login_begin_device(struct logins *logins, const struct login_order *order,
 /* Asks the back to end a pending one; it ends soon, perhaps with the grant that had just come.
  * Returns 0, -EBUSY or -ENOMEM. */
 int login_cancel_device(const struct login *login);
+
+/* --- login_push.c --- */
+
+/* True when its request has to be pushed before authorize_url is known. */
+bool login_is_pushed(const struct login *login);
+
+/* The question that has its request pushed. Returns 0, LOGIN_REFUSED (LOGIN_PUSHES_MAX were) or
+ * -errno. */
+int login_push_question(struct login *login, struct message **ret);
+
+/* Sets authorize_url by the answer, a success. Returns 0 or -errno. */
+int login_take_pushed(struct login *login, const struct message *answer);
 
 /* --- login_return.c --- */
 

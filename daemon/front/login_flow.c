@@ -4,19 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "front/callback.h"
 #include "oauth/pkce.h"
 #include "oauth/url.h"
 
 /* --- beginning --- */
-
-static int copy_text(const char *text, char **ret)
-{
-    if (!text)
-        return 0;
-    *ret = strdup(text);
-    return *ret ? 0 : -ENOMEM;
-}
 
 static int set_redirect(struct login *login)
 {
@@ -30,8 +23,8 @@ static int set_redirect(struct login *login)
     url_append_origin(&target, &url);
     buffer_append_text(&target, url.path);
     login->redirect_target = buffer_steal_text(&target);
-    int r = login->redirect_target ? copy_text(url.path, &login->redirect_path) : -ENOMEM;
-    return r == 0 ? copy_text(prefix ? prefix : "", &login->prefix) : r;
+    int r = login->redirect_target ? text_copy(url.path, &login->redirect_path) : -ENOMEM;
+    return r == 0 ? text_copy(prefix ? prefix : "", &login->prefix) : r;
 }
 
 static int make_id(struct login *login)
@@ -61,10 +54,12 @@ static int make_secrets(struct login *login)
     return r;
 }
 
+/* A request that is pushed gets its address when it was. */
 static int make_authorize_url(struct login *login, const struct parameters *params,
                               struct complaint *complaint)
 {
-    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    const bool pushed = login->provider->pushed_authorization_request_endpoint != NULL;
     struct authorization_request request = {
         .provider = login->provider,
         .scope = login->scope,
@@ -73,9 +68,10 @@ static int make_authorize_url(struct login *login, const struct parameters *para
         .nonce = login->nonce,
         .verifier = login->verifier,
     };
-    authorize_append_url(&url, &request);
-    if (!url.failed)
-        return secret_new(url.data, url.length, &login->authorize_url);
+    (pushed ? authorize_append_parameters : authorize_append_url)(&text, &request);
+    if (!text.failed)
+        return secret_new(text.data, text.length,
+                          pushed ? &login->parameters : &login->authorize_url);
     complain(complaint, "the authorization request would be longer than %d bytes",
              AUTHORIZE_URL_MAX);
     return LOGIN_REFUSED;
@@ -116,7 +112,7 @@ static struct login *new_login(struct logins *logins, const struct login_order *
 
 static int set_scope(struct login *login, const struct login_order *order)
 {
-    return copy_text(order->scope ? order->scope : login->provider->scope, &login->scope);
+    return text_copy(order->scope ? order->scope : login->provider->scope, &login->scope);
 }
 
 static int fill_login(struct login *login, const struct login_order *order,
@@ -161,11 +157,11 @@ int login_make_device(struct logins *logins, const struct login_order *order,
     if (r == 0)
         r = set_scope(login, order);
     if (r == 0)
-        r = copy_text("", &login->redirect_target);
+        r = text_copy("", &login->redirect_target);
     if (r == 0)
-        r = copy_text("", &login->redirect_path);
+        r = text_copy("", &login->redirect_path);
     if (r == 0)
-        r = copy_text("", &login->prefix);
+        r = text_copy("", &login->prefix);
     if (r == 0)
         *ret = steal(login);
     return r;
@@ -229,7 +225,7 @@ bool login_is_at(const struct login *login, const char *origin)
            strcmp(login->redirect_target + length, login->redirect_path) == 0;
 }
 
-static struct login *find_start(const struct logins *logins, const char *origin, const char *nonce)
+struct login *login_find_start(const struct logins *logins, const char *origin, const char *nonce)
 {
     for (struct login *login = logins_newest(logins); login; login = login->next)
         if (login->start_nonce && secret_equal_bytes(login->start_nonce, nonce, strlen(nonce)) &&
@@ -275,13 +271,14 @@ static void replace_older(struct logins *logins, const struct login *newer)
     }
 }
 
-enum login_opening login_open(struct logins *logins, const char *origin, const char *nonce,
-                              const char *cookies, struct login **ret)
+bool login_may_enter(const struct login *login, const char *cookies)
 {
-    struct login *login = find_start(logins, origin, nonce);
-    if (!login)
-        return OPENING_UNKNOWN;
-    *ret = login;
+    return login->status == LOGIN_PENDING &&
+           (!login->browser || cookies_hold(cookies, login_browser_cookie(login), login->browser));
+}
+
+enum login_opening login_enter(struct login *login, const char *cookies)
+{
     if (login->browser) {
         if (!cookies_hold(cookies, login_browser_cookie(login), login->browser))
             return OPENING_ELSEWHERE;
@@ -289,8 +286,18 @@ enum login_opening login_open(struct logins *logins, const char *origin, const c
     }
     if (login->status != LOGIN_PENDING)
         return OPENING_OVER;
-    if (take_browser(logins, login, cookies) < 0)
+    if (take_browser(login->logins, login, cookies) < 0)
         return OPENING_FAILED;
-    replace_older(logins, login);
+    replace_older(login->logins, login);
     return OPENING_GRANTED;
+}
+
+enum login_opening login_open(struct logins *logins, const char *origin, const char *nonce,
+                              const char *cookies, struct login **ret)
+{
+    struct login *login = login_find_start(logins, origin, nonce);
+    if (!login)
+        return OPENING_UNKNOWN;
+    *ret = login;
+    return login_enter(login, cookies);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "front/asks.h"
 #include "oauth/url.h"
 
@@ -64,24 +65,17 @@ static void on_exchanged(void *userdata, struct message *answer)
     login_take_answer(userdata, answer);
 }
 
-static int copy_secret(const struct secret *secret, struct secret **ret)
-{
-    return secret ? secret_copy(secret, ret) : 0;
-}
-
 static int fill_exchange(const struct login *login, struct secret *code,
                          struct exchange_request *exchange)
 {
     int r = secret_copy(code, &exchange->code);
     if (r == 0)
-        r = copy_secret(login->verifier, &exchange->verifier);
+        r = secret_copy(login->verifier, &exchange->verifier);
     if (r == 0)
-        r = copy_secret(login->nonce, &exchange->nonce);
-    if (r < 0)
-        return r;
-    exchange->redirect_uri = strdup(login->provider->redirect_uri);
-    exchange->scope = login->scope ? strdup(login->scope) : NULL;
-    return exchange->redirect_uri && (!login->scope || exchange->scope) ? 0 : -ENOMEM;
+        r = secret_copy(login->nonce, &exchange->nonce);
+    if (r == 0)
+        r = text_copy(login->provider->redirect_uri, &exchange->redirect_uri);
+    return r == 0 ? text_copy(login->scope, &exchange->scope) : r;
 }
 
 /* Returns 0; -EBUSY or -ENOMEM leave the login as it was. */

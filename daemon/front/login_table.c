@@ -83,6 +83,7 @@ struct login *login_free(struct login *login)
     secret_free(login->cookie);
     secret_free(login->start_nonce);
     secret_free(login->start_url);
+    secret_free(login->parameters);
     secret_free(login->authorize_url);
     secret_free(login->browser);
     free(login->granted_scope);

@@ -198,7 +198,8 @@ static void put_facts(struct buffer *out, const struct page_login *login, const 
         put_fact(&rows, page_fact, "Consent from", login->identity);
     else if (login->result == PAGE_NOT_GRANTED)
         put_quote(&rows, "The provider said", login);
-    else if (login->result == PAGE_FAILED || login->result == PAGE_UNCERTAIN)
+    else if (login->result == PAGE_FAILED || login->result == PAGE_UNCERTAIN ||
+             login->result == PAGE_NOT_PUSHED)
         put_quote(&rows, "Reason", login);
     fill(out, page_facts, (struct slot[]){ { "rows", buffer_text(&rows), true }, { NULL } });
 }

@@ -38,8 +38,9 @@ int page_put_notice(struct buffer *out, enum page_notice notice);
 
 /* How a login stands. */
 enum page_result {
-    PAGE_PENDING,   /* the person has not come back from the provider */
-    PAGE_FINISHING, /* the exchange takes long; the page looks again by itself */
+    PAGE_PENDING,    /* the person has not come back from the provider */
+    PAGE_NOT_PUSHED, /* the provider did not take the request: nobody was sent anywhere */
+    PAGE_FINISHING,  /* the exchange takes long; the page looks again by itself */
     PAGE_CONNECTED,
     PAGE_CONNECTED_FOR_NOW, /* without a refresh token */
     PAGE_HELD,              /* another identity than the account's */

@@ -63,6 +63,12 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                        "tokenbroker waits for the answer of {{provider}}. Nothing has been stored "
                        "yet.",
                        "Go on in the page of {{provider}}, or start the login again." },
+    [PAGE_NOT_PUSHED] = { 503, TONE_WARNING, "The login could not be handed over",
+                          "{{provider}} wants to hear of a login before you come, and it did not "
+                          "take it. The login is still open, and nothing has changed.",
+                          "Wait a moment, then reload this page: that tries again, and is safe. "
+                          "If the reason stays, show it to whoever looks after tokenbroker on "
+                          "this computer." },
     [PAGE_FINISHING] = { 200, TONE_WAIT, "Finishing the login",
                          "{{provider}} said yes and is now being asked for the access. This takes "
                          "longer than usual; the page looks again by itself.",

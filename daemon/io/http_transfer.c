@@ -11,7 +11,7 @@
 
 #include "io/http_private.h"
 
-enum { DECIMAL = 10, MS_PER_S = 1000 };
+enum { DECIMAL = 10, MS_PER_S = 1000, RETRY_AFTER_COUNT_MAX = 8 };
 
 static const int64_t retry_after_max_s = INT64_C(365) * 24 * 3600;
 
@@ -328,13 +328,11 @@ static const char *header_value(CURL *easy, const char *name)
 }
 
 /* RFC 9110 10.2.3: seconds, or a date. libcurl's own reading cannot tell 0 from none. */
-static int64_t retry_after(CURL *easy)
+static int64_t read_retry_after(const char *value, const char *date)
 {
-    const char *value = header_value(easy, "Retry-After");
-    const char *date = header_value(easy, "Date");
     int64_t seconds;
 
-    if (!value || !value[0])
+    if (!value[0])
         return -1;
     if (value[strspn(value, "0123456789")] == '\0') {
         seconds = strtoll(value, NULL, DECIMAL); /* past its range it is the largest number */
@@ -349,6 +347,22 @@ static int64_t retry_after(CURL *easy)
     if (seconds < 0)
         return 0;
     return seconds < retry_after_max_s ? seconds : retry_after_max_s;
+}
+
+/* Of several the longest: the server and what stands before it may each want a rest. */
+static int64_t retry_after(CURL *easy)
+{
+    const char *date = header_value(easy, "Date");
+    struct curl_header *header;
+    int64_t longest = -1;
+
+    for (size_t i = 0; i < RETRY_AFTER_COUNT_MAX; i++) {
+        if (curl_easy_header(easy, "Retry-After", i, CURLH_HEADER, -1, &header) != CURLHE_OK)
+            break;
+        int64_t seconds = read_retry_after(header->value, date);
+        longest = seconds > longest ? seconds : longest;
+    }
+    return longest;
 }
 
 /* libcurl's own words name hosts and certificates, which is what a person needs when nothing was

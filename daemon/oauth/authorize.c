@@ -87,12 +87,31 @@ static void put_params(struct buffer *out, const struct parameters *params,
     }
 }
 
+static void begin_url(struct buffer *out, const struct provider *provider)
+{
+    buffer_append_text(out, provider->authorization_endpoint);
+    buffer_append_text(out, url_query_joint(provider->authorization_endpoint));
+}
+
 void authorize_append_url(struct buffer *out, const struct authorization_request *request)
+{
+    begin_url(out, request->provider);
+    authorize_append_parameters(out, request);
+}
+
+void authorize_append_pushed_url(struct buffer *out, const struct provider *provider,
+                                 const struct secret *request_uri)
+{
+    begin_url(out, provider);
+    buffer_append_text(out, "client_id=");
+    buffer_append_percent(out, provider->client_id, strlen(provider->client_id));
+    put_secret(out, "request_uri", request_uri);
+}
+
+void authorize_append_parameters(struct buffer *out, const struct authorization_request *request)
 {
     const struct provider *provider = request->provider;
     const char *scope = request->scope != NULL ? request->scope : provider->scope;
-    buffer_append_text(out, provider->authorization_endpoint);
-    buffer_append_text(out, url_query_joint(provider->authorization_endpoint));
     buffer_append_text(out, "response_type=code");
     put_text(out, "client_id", provider->client_id);
     put_text(out, "redirect_uri", provider->redirect_uri);

@@ -24,6 +24,13 @@ struct authorization_request {
  * caller's parameter may not be one of the protocol's own: authorize_param_allowed(). */
 void authorize_append_url(struct buffer *out, const struct authorization_request *request);
 
+/* Appends the same parameters alone, for the body of a request that is pushed (RFC 9126 2.1). */
+void authorize_append_parameters(struct buffer *out, const struct authorization_request *request);
+
+/* Appends the address the browser is sent to when the request was pushed (RFC 9126 4). */
+void authorize_append_pushed_url(struct buffer *out, const struct provider *provider,
+                                 const struct secret *request_uri);
+
 /* False for response_type, client_id, redirect_uri, state, nonce, code_challenge, … */
 bool authorize_param_allowed(const char *name);
 

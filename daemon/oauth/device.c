@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "oauth/printable.h"
 #include "oauth/token_error.h"
 #include "oauth/token_grant.h"
@@ -45,12 +46,6 @@ static bool is_shown_address(const char *text)
     return may_be_shown(text, DEVICE_URI_MAX) && url_parse(text, &url) && url_is_safe(&url);
 }
 
-static int copy_text(const char *from, char **ret)
-{
-    *ret = strdup(from);
-    return *ret != NULL ? 0 : -ENOMEM;
-}
-
 static int read_addresses(const struct json *body, struct device_authorization *device,
                           struct complaint *complaint)
 {
@@ -60,9 +55,9 @@ static int read_addresses(const struct json *body, struct device_authorization *
         address = json_member_string(body, "verification_url");
     if (!is_shown_address(address))
         return unreadable(complaint, "verification_uri (it has to be https)");
-    int r = copy_text(address, &device->verification_uri);
+    int r = text_copy(address, &device->verification_uri);
     if (r == 0 && is_shown_address(complete))
-        r = copy_text(complete, &device->verification_uri_complete);
+        r = text_copy(complete, &device->verification_uri_complete);
     return r;
 }
 
@@ -78,7 +73,7 @@ static int read_codes(const struct json *body, struct device_authorization *devi
         return unreadable(complaint, "device_code");
     if (!may_be_shown(user_code, DEVICE_USER_CODE_MAX))
         return unreadable(complaint, "user_code");
-    return copy_text(user_code, &device->user_code);
+    return text_copy(user_code, &device->user_code);
 }
 
 /* Both are in seconds, whatever lifetime_unit says of tokens. */

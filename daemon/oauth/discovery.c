@@ -36,7 +36,7 @@ struct endpoint {
     size_t offset;
 };
 
-enum { AUTHORIZATION, TOKEN, REVOCATION, DEVICE, ENDPOINT_COUNT };
+enum { AUTHORIZATION, TOKEN, REVOCATION, DEVICE, PUSHED, ENDPOINT_COUNT };
 
 static const struct endpoint endpoints[ENDPOINT_COUNT] = {
     [AUTHORIZATION] = { "authorization_endpoint",
@@ -45,6 +45,8 @@ static const struct endpoint endpoints[ENDPOINT_COUNT] = {
     [REVOCATION] = { "revocation_endpoint", offsetof(struct provider, revocation_endpoint) },
     [DEVICE] = { "device_authorization_endpoint",
                  offsetof(struct provider, device_authorization_endpoint) },
+    [PUSHED] = { "pushed_authorization_request_endpoint",
+                 offsetof(struct provider, pushed_authorization_request_endpoint) },
 };
 
 static char **endpoint_of(struct provider *provider, size_t index)
@@ -78,12 +80,21 @@ static int check_endpoint(const struct provider *provider, const char *name, con
     return DISCOVERY_INVALID;
 }
 
-/* Copies those endpoints that neither the configuration gives itself nor ret_found has already. */
-static int read_endpoints(struct provider *provider, const struct json *document,
+static bool is_true(const struct json *document, const char *name)
+{
+    bool said = false;
+    return json_boolean(json_member(document, name), &said) && said;
+}
+
+/* Copies those endpoints that neither the configuration gives itself nor ret_found has already.
+ * Requests are pushed where that is required (RFC 9126 5), or the configuration says so. */
+static int read_endpoints(struct provider *provider, const struct json *document, bool push,
                           char *ret_found[ENDPOINT_COUNT], struct complaint *complaint)
 {
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
         const char *text = json_member_string(document, endpoints[i].name);
+        if (i == PUSHED && !push)
+            continue;
         if (text == NULL || *endpoint_of(provider, i) != NULL || ret_found[i] != NULL)
             continue;
         int r = check_endpoint(provider, endpoints[i].name, text, complaint);
@@ -97,27 +108,28 @@ static int read_endpoints(struct provider *provider, const struct json *document
 }
 
 /* RFC 8705 5: where a client with a certificate is to come, if that is another place. */
-static int read_aliases(struct provider *provider, const struct json *document,
+static int read_aliases(struct provider *provider, const struct json *document, bool push,
                         char *ret_found[ENDPOINT_COUNT], struct complaint *complaint)
 {
     const struct json *aliases = json_member(document, "mtls_endpoint_aliases");
     if (provider->client_auth != CLIENT_AUTH_TLS || json_kind(aliases) != JSON_OBJECT)
         return 0;
-    return read_endpoints(provider, aliases, ret_found, complaint);
+    return read_endpoints(provider, aliases, push, ret_found, complaint);
 }
 
-static bool is_needed(const struct provider *provider, size_t index)
+static bool is_needed(const struct provider *provider, size_t index, bool push)
 {
-    return index == TOKEN ||
-           (index == AUTHORIZATION && provider->grant == GRANT_AUTHORIZATION_CODE) ||
+    const bool in_browser = provider->grant == GRANT_AUTHORIZATION_CODE;
+    return index == TOKEN || (index == AUTHORIZATION && in_browser) ||
+           (index == PUSHED && in_browser && push) ||
            (index == DEVICE && provider->grant == GRANT_DEVICE_CODE);
 }
 
-static int check_complete(struct provider *provider, char *found[ENDPOINT_COUNT],
+static int check_complete(struct provider *provider, bool push, char *found[ENDPOINT_COUNT],
                           struct complaint *complaint)
 {
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
-        if (!is_needed(provider, i) || *endpoint_of(provider, i) != NULL || found[i] != NULL)
+        if (!is_needed(provider, i, push) || *endpoint_of(provider, i) != NULL || found[i] != NULL)
             continue;
         complain(complaint, "%s: %s stands neither in the configuration nor in the metadata",
                  provider->name, endpoints[i].name);
@@ -129,10 +141,7 @@ static int check_complete(struct provider *provider, char *found[ENDPOINT_COUNT]
 static void fill_in(struct provider *provider, const struct json *document,
                     char *found[ENDPOINT_COUNT])
 {
-    bool promised;
-    if (json_boolean(json_member(document, "authorization_response_iss_parameter_supported"),
-                     &promised) &&
-        promised)
+    if (is_true(document, "authorization_response_iss_parameter_supported"))
         provider->iss_promised = true;
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
         if (found[i] != NULL)
@@ -144,13 +153,14 @@ static int apply_document(struct provider *provider, const struct json *document
                           struct complaint *complaint)
 {
     char *found[ENDPOINT_COUNT] = { NULL };
+    const bool push = is_true(document, "require_pushed_authorization_requests");
     int r = check_issuer(provider, document, complaint);
     if (r == 0)
-        r = read_aliases(provider, document, found, complaint);
+        r = read_aliases(provider, document, push, found, complaint);
     if (r == 0)
-        r = read_endpoints(provider, document, found, complaint);
+        r = read_endpoints(provider, document, push, found, complaint);
     if (r == 0)
-        r = check_complete(provider, found, complaint);
+        r = check_complete(provider, push, found, complaint);
     if (r == 0)
         fill_in(provider, document, found);
     for (size_t i = 0; i < ENDPOINT_COUNT; i++)

@@ -13,6 +13,7 @@ static const size_t string_offsets[] = {
     STRING(refresh_endpoint),
     STRING(revocation_endpoint),
     STRING(device_authorization_endpoint),
+    STRING(pushed_authorization_request_endpoint),
     STRING(redirect_uri),
     STRING(client_id),
     STRING(client_key_id),

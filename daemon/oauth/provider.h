@@ -59,6 +59,8 @@ struct provider {
     char *refresh_endpoint; /* where it differs from the token endpoint */
     char *revocation_endpoint;
     char *device_authorization_endpoint;
+    /* Where authorization requests are pushed (RFC 9126); not NULL: they are. */
+    char *pushed_authorization_request_endpoint;
     char *redirect_uri; /* always set for GRANT_AUTHORIZATION_CODE */
 
     char *client_id;
@@ -89,6 +91,7 @@ struct provider {
     bool refresh_kills_access;
     unsigned rate_limit_requests; /* 0: no limit */
     int64_t rate_limit_period_ms;
+    unsigned concurrency; /* requests at once; 0: not given */
     enum keep_policy keep;
 
     char *identity;       /* dotted path into the token reply: "company_id", "id_token.sub" */

@@ -199,6 +199,8 @@ int token_grant_read(const struct provider *provider, const struct json *reply,
         r = read_extra(reply, grant);
     if (r == 0 && provider->identity != NULL)
         r = identity_read(reply, provider->identity, &grant->identity);
+    const enum json_kind id_token = json_kind(json_member(reply, "id_token"));
+    grant->has_id_token = id_token != JSON_ABSENT && id_token != JSON_NULL;
     if (r == 0)
         r = identity_read_nonce(reply, &grant->nonce);
     return r;

@@ -42,9 +42,10 @@ struct token_grant {
     int64_t refresh_token_lifetime_ms; /* from refresh_token_expires_in; 0: not said */
     char *token_type;                  /* "Bearer" in any case becomes "Bearer"; others as sent */
     char *scope;                       /* NULL: not said, so the asked one (RFC 6749 5.1) */
-    char *extra;    /* a JSON object of all other members, types kept; "{}" when none */
-    char *identity; /* the value at provider->identity, as text; NULL when absent or not asked */
-    char *nonce;    /* id_token's nonce; NULL when absent */
+    char *extra;       /* a JSON object of all other members, types kept; "{}" when none */
+    char *identity;    /* the value at provider->identity, as text; NULL when absent or not asked */
+    bool has_id_token; /* one came, whether it can be read or not */
+    char *nonce;       /* id_token's nonce; NULL when absent */
 };
 
 /* What a reply comes to. */

@@ -342,6 +342,25 @@ int token_request_revoke(const struct provider *provider, const struct secret *c
     return finish(&writer, &request, ret);
 }
 
+int token_request_push(const struct provider *provider, const struct secret *client_secret,
+                       const struct secret *parameters, struct token_request *ret)
+{
+    static char client_id[] = "client_id";
+    struct parameter there = { client_id, client_id };
+    const struct parameters already = { &there, 1 };
+    struct provider as_form = *provider; /* borrows all of it */
+    struct token_request request;
+    struct writer writer;
+    as_form.token_request = TOKEN_REQUEST_FORM;
+    begin(&writer, &as_form, client_secret, provider->pushed_authorization_request_endpoint,
+          &already, &request);
+    writer.wanted += secret_length(parameters);
+    buffer_append(writer.out, secret_reveal(parameters), secret_length(parameters));
+    writer.joint = "&";
+    put_client(&writer);
+    return finish(&writer, &request, ret);
+}
+
 void token_request_release(struct token_request *request)
 {
     if (request == NULL)

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Requests to the token and revocation endpoints (RFC 6749 4.1.3, 6; RFC 7009), in the provider's
+/* Requests to the token, revocation and pushed authorization request endpoints (RFC 6749 4.1.3, 6;
+ * RFC 7009; RFC 9126), in the provider's
  * dialect. All are POSTs. Where client_auth is CLIENT_AUTH_PRIVATE_KEY_JWT, client_secret is the
  * assertion that was signed for this one request (RFC 7523 2.2); where it is CLIENT_AUTH_TLS,
  * client_secret is never written. NULL means there is no secret. Those for a token hold the
@@ -51,6 +52,11 @@ int token_request_client_credentials(const struct provider *provider,
 /* Revocation (RFC 7009 2.1), never in the url; hint is "refresh_token" or "access_token". */
 int token_request_revoke(const struct provider *provider, const struct secret *client_secret,
                          const struct secret *token, const char *hint, struct token_request *ret);
+
+/* A pushed authorization request (RFC 9126 2.1): parameters are what authorize_append_parameters()
+ * wrote, client_id among them. It is a form, whatever token_request says. */
+int token_request_push(const struct provider *provider, const struct secret *client_secret,
+                       const struct secret *parameters, struct token_request *ret);
 
 /* Wipes and frees what it holds. */
 void token_request_release(struct token_request *request);

@@ -12,7 +12,7 @@
 #include "settings/nearest.h"
 #include "settings/settings.h"
 
-enum { RATE_REQUESTS_MAX = 1000000 };
+enum { RATE_REQUESTS_MAX = 1000000, CONCURRENCY_MAX = 64 };
 
 const struct word flag_words[] = {
     { "yes", true }, { "no", false },  { "true", true }, { "false", false },
@@ -209,6 +209,18 @@ int take_rate_limit(const struct key *key, const struct setting *setting, void *
                                 "wants \"requests/duration\", such as \"15/4s\"");
     provider->rate_limit_requests = (unsigned)requests;
     provider->rate_limit_period_ms = period;
+    return 0;
+}
+
+int take_concurrency(const struct key *key, const struct setting *setting, void *into,
+                     struct complaint *complaint)
+{
+    const char *text = setting->values[0];
+    char *end = NULL;
+    unsigned long requests = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0;
+    if (requests == 0 || requests > CONCURRENCY_MAX || *end != '\0')
+        return complain_setting(complaint, setting, "wants a number from 1 to %d", CONCURRENCY_MAX);
+    *(unsigned *)field(key, into) = (unsigned)requests;
     return 0;
 }
 

@@ -15,6 +15,7 @@ take_function take_duration;     /* [int64_t, milliseconds] "14d" */
 take_function take_parameters;   /* [struct parameters] "name=value" each, or one of key->words */
 take_function take_resources;    /* [struct parameters] "https://…" each, named "resource" */
 take_function take_rate_limit;   /* [none: struct provider] "15/4s" */
+take_function take_concurrency;  /* [unsigned] from 1 to 64 */
 take_function take_presentation; /* [none: struct provider] "header NAME [SCHEME]", "query NAME" */
 
 /* Words of a flag. */

@@ -16,15 +16,17 @@ from harness.logins import start, wait_ended
 
 pytestmark = pytest.mark.skipif(bool(oidc.missing()), reason=oidc.missing())
 real_browser = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing())
+pushed = pytest.mark.parametrize("server", ["push"], indirect=True)
 each_client = pytest.mark.parametrize("client", ["basic", "post", "signed"])
 
 LIFETIME = 6
 
 
 @pytest.fixture
-def server(folder, daemon):
+def server(folder, daemon, request):
     """The real server, and a started daemon that knows it by its issuer alone."""
-    one = oidc.OidcProvider(folder, daemon.redirect_uri("CLIENT"), LIFETIME)
+    push = getattr(request, "param", None) == "push"
+    one = oidc.OidcProvider(folder, daemon.redirect_uri("CLIENT"), LIFETIME, push)
     proofs = {"basic": {"client_auth": "basic", "client_secret": oidc.SECRET},
               "post": {"client_auth": "post", "client_secret": oidc.SECRET},
               "signed": {"client_auth": "private_key_jwt", "client_key_id": "key-1",
@@ -79,6 +81,20 @@ def userinfo(server, token):
             return reply.status, json.load(reply)["sub"]
     except urllib.error.HTTPError as error:
         return error.code, None
+
+
+@pushed
+@each_client
+def test_pushed_login(server, api, person, client):
+    """It requires pushed requests, and says so in its metadata (RFC 9126)."""
+    started = start(api, f"{client}/alice")
+    assert "authorize_url" not in started
+    assert person.fetch(started["start_url"]).headers["Location"].count("=") == 2
+    assert walk(person, started["start_url"]).status == 200
+    assert wait_ended(api, started["login_id"])["identity"] == "alice"
+    assert len(server.lines("push", outcome="accepted", client=client)) == 2
+    assert not server.lines("push", outcome="refused")
+    assert userinfo(server, api.token(f"{client}/alice").ok()) == (200, "alice")
 
 
 def test_cancel_at_the_provider(server, api, person):
@@ -169,6 +185,7 @@ def test_family_ended_by_somebody_else(server, api, daemon, person):
 
 @pytest.mark.slow
 @real_browser
+@pytest.mark.parametrize("server", ["plain", "push"], indirect=True)
 def test_chromium_consents(server, api, browser):
     """A person with a real browser lands on our page, and the token is there."""
     started = start(api, "basic/alice")

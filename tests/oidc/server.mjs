@@ -1,7 +1,9 @@
 // A certified OpenID provider with everything strict: PKCE, rotation with reuse detection, no
 // tolerance of clocks. Prints {"url": …} as its first line; appends its events to a ledger.
 //
-//   node server.mjs LEDGER KEY.pem REDIRECT_URI ACCESS_TOKEN_SECONDS CLIENT_PUBLIC_KEY.pem
+//   node server.mjs LEDGER KEY.pem REDIRECT_URI ACCESS_TOKEN_SECONDS CLIENT_PUBLIC_KEY.pem [push]
+//
+// With push it takes pushed authorization requests alone (RFC 9126).
 
 import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -9,7 +11,7 @@ import { createServer } from "node:http";
 
 import { Provider } from "oidc-provider";
 
-const [ledgerFile, keyFile, redirectUri, lifetime, clientKeyFile] = process.argv.slice(2);
+const [ledgerFile, keyFile, redirectUri, lifetime, clientKeyFile, push] = process.argv.slice(2);
 
 const SECRET = "a secret/with+signs%20and=more";
 
@@ -50,6 +52,10 @@ function configuration() {
     features: {
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
+      pushedAuthorizationRequests: {
+        enabled: true,
+        requirePushedAuthorizationRequests: push === "push",
+      },
       revocation: { enabled: true },
     },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
@@ -98,6 +104,10 @@ function record(provider) {
       error: error.message,
       why: error.error_detail ?? error.error_description,
     }));
+  provider.on("pushed_authorization_request.success", (ctx) =>
+    write("push", { outcome: "accepted", client: ctx.oidc.client.clientId }));
+  provider.on("pushed_authorization_request.error", (_, error) =>
+    write("push", { outcome: "refused", error: error.message, why: error.error_detail }));
   provider.on("revocation.success", (ctx) =>
     write("revocation", { client: ctx.oidc.client.clientId }));
   provider.on("server_error", (_, error) => write("server_error", { why: String(error) }));

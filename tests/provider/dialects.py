@@ -29,6 +29,7 @@ class Dialect:
     broken_token_path: str = ""  # a path that the provider's prose names and that always fails
     refresh_path: str = ""  # where refreshes go, and the token path takes none
     revocation_path: str = "/oauth/revoke"
+    push_path: str = ""  # pushed authorization requests (RFC 9126); such alone are taken
 
     # The client and its request to the token endpoint.
     # Any of these is enough: basic, basic_raw, post; or one alone: none, private_key_jwt, tls.
@@ -53,6 +54,7 @@ class Dialect:
     denial: str = "error"  # or "neither": a redirect with neither code nor error
     iss: bool = False  # RFC 9207
     code_lifetime: float = 10 * MINUTE
+    request_uri_lifetime: float = 60
 
     # Device logins (RFC 8628).
     device_path: str = ""  # of the device authorization endpoint; "": it has none
@@ -236,6 +238,7 @@ VARIANTS = {
         "device-url": {"device_path": "/device_authorization", "device_complete": False,
                        "device_uri_member": "verification_url"},
         "post": {"client_auth": ("post",)},
+        "push": {"push_path": "/par"},
     },
 }
 

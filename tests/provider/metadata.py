@@ -20,6 +20,9 @@ def document(dialect, issuer):
         members["revocation_endpoint"] = issuer + dialect.revocation_path
     if dialect.device_path:
         members["device_authorization_endpoint"] = issuer + dialect.device_path
+    if dialect.push_path:
+        members["pushed_authorization_request_endpoint"] = issuer + dialect.push_path
+        members["require_pushed_authorization_requests"] = True
     if dialect.pkce:
         members["code_challenge_methods_supported"] = ["S256"]
     return members

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from . import consent, control, device, faults, metadata, pages, token_endpoint, tokens
 from .authority import Authority, Refused
 from .client_keys import Shown
+from .pushed import Pushed
 
 BODY_MAX = 256 * 1024
 LISTEN_QUEUE = 1024
@@ -36,6 +37,23 @@ class RateLimit:
             return False
 
 
+class Load:
+    """How many requests of the client's are under way; one ends before its reply is sent."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def enter(self):
+        with self._lock:
+            self._count += 1
+            return self._count
+
+    def leave(self):
+        with self._lock:
+            self._count -= 1
+
+
 class ProviderServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = LISTEN_QUEUE
@@ -46,6 +64,8 @@ class ProviderServer(ThreadingHTTPServer):
         self.authority = Authority(dialect, ledger)
         self.faults = faults.Faults()
         self.rate = RateLimit()
+        self.pushed = Pushed(ledger)
+        self.load = Load()
         self.scheme = "http"
 
     @property
@@ -80,14 +100,27 @@ class Handler(BaseHTTPRequestHandler):
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), BODY_MAX))
         handler = self._routes().get((method, parts.path))
+        self._inside = False
         if handler:
+            if handler in (self._token, self._revoke, self._push):
+                self._enter(parts.path)
             handler()
+            self._leave()
         elif parts.path.startswith(self.dialect.broken_token_path or "\0"):
             self.server.ledger.write("broken_path", path=parts.path)
             self._send(401, "text/plain", "")
         else:
             self.server.ledger.write("unknown_path", path=parts.path, method=method)
             self._send(404, "text/html", pages.problem("not found"))
+
+    def _enter(self, path):
+        self._inside = True
+        self.server.ledger.write("under_way", path=path, count=self.server.load.enter())
+
+    def _leave(self):
+        if self._inside:
+            self.server.load.leave()
+        self._inside = False
 
     def _routes(self):
         routes = {
@@ -103,6 +136,8 @@ class Handler(BaseHTTPRequestHandler):
             routes |= {("POST", self.dialect.device_path): self._begin_device,
                        ("GET", self.dialect.device_page_path): self._device_page,
                        ("POST", self.dialect.device_page_path): self._decide_device}
+        if self.dialect.push_path:
+            routes["POST", self.dialect.push_path] = self._push
         routes.update({("GET", path): self._metadata for path in metadata.PATHS})
         return routes
 
@@ -113,10 +148,23 @@ class Handler(BaseHTTPRequestHandler):
         if self._fault("authorize", None) == "over":
             return
         try:
-            self._send(200, "text/html", consent.check_request(self.dialect, self.query))
+            query = self.query
+            if self.dialect.push_path:
+                query = self.server.pushed.redeem(self.dialect, query)
+            self._send(200, "text/html", consent.check_request(self.dialect, query))
         except consent.BadRequest as bad:
             self.server.ledger.write("authorize_refused", why=str(bad))
             self._send(400, "text/html", pages.problem(str(bad)))
+
+    def _push(self):
+        if self._fault("push", None) == "over":
+            return
+        try:
+            members = self.server.pushed.take(self.dialect, self._shown(), self._body_members())
+            self._send_json(201, members, {"Cache-Control": "no-store"})
+        except Refused as refusal:
+            body = {"error": refusal.error, "error_description": refusal.why}
+            self._send_json(refusal.status, body)
 
     def _decide(self):
         form = parse_qs(self.body.decode(), keep_blank_values=True)
@@ -255,6 +303,7 @@ class Handler(BaseHTTPRequestHandler):
             if fault.mode == "drop":
                 self.close_connection = True
                 return
+        self._leave()
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

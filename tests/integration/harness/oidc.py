@@ -26,7 +26,8 @@ class OidcProvider(Program):
     """Clients `basic`, `post` and `signed`, which signs with the key in the file client_key;
     redirect_uri holds CLIENT where the client's name comes."""
 
-    def __init__(self, folder, redirect_uri, lifetime):
+    def __init__(self, folder, redirect_uri, lifetime, push=False):
+        """push: it takes pushed authorization requests alone."""
         self.ledger_path = folder / "oidc-ledger.jsonl"
         self.ledger_path.touch()
         key = folder / "oidc-key.pem"
@@ -35,7 +36,7 @@ class OidcProvider(Program):
              "-out", key], check=True, capture_output=True)
         self.client_key, public_key = make_key(folder, "ES256", "oidc-client")
         super().__init__([NODE, "server.mjs", self.ledger_path, key, redirect_uri, str(lifetime),
-                          public_key], FOLDER, folder / "oidc.log")
+                          public_key, *(["push"] if push else [])], FOLDER, folder / "oidc.log")
 
     def lines(self, event, **facts):
         found = map(json.loads, self.ledger_path.read_text().splitlines())

@@ -88,6 +88,131 @@ static void a_code_of_another_login_is_refused(void **state)
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", "other"));
 }
 
+/* OIDC Core 3.1.3.7 (11). What came is not used, but is not lost either. */
+static void an_id_token_without_the_nonce_is_kept_and_not_used(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200,
+                                   .body = "{\"access_token\":\"at-secret-1\","
+                                           "\"refresh_token\":\"rt-secret-1\",\"id_token\":"
+                                           "\"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.\"}" });
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", "mine"));
+    assert_true(came->failed);
+    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    assert_non_null(strstr(came->failure.description, "nonce is missing"));
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    /* Where none was sent, none is wanted. */
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+/* Nobody who asked for openid is an OpenID provider for certain. */
+static void without_an_id_token_no_nonce_is_wanted(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", "mine"));
+}
+
+static void a_client_that_is_refused_pauses_the_provider(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_true(came->failed);
+    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    assert_non_null(strstr(came->failure.description, "refused the broker itself, not you"));
+    assert_non_null(strstr(came->failure.description, "provider acme"));
+    assert_true(ask_paused(stage));
+    expect_failure(stage, ask(stage, ASK_TOKEN, "b"), WIRE_PROVIDER_REJECTED);
+    assert_int_equal(server_count(stage->server, "rt-secret-b"), 0);
+    /* A consent that goes through shows that it is mended. */
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    await_paused(stage, false);
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-3");
+}
+
+static void a_scope_that_is_refused_pauses_nobody(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 400, .body = "{\"error\":\"invalid_scope\"}" });
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
+    assert_false(ask_paused(stage));
+}
+
+static void a_code_waits_for_a_short_rest(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 429, .headers = "Retry-After: 4\r\n" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 429 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(10);
+    start(stage);
+    const int64_t begun = broker_now();
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_true(broker_now() - begun >= 5 * SECOND);
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 3);
+}
+
+static void a_code_does_not_wait_for_a_long_rest(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 503, .headers = "Retry-After: 600\r\n" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    CLEANUP(cleanup_message)
+    struct message *first = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_true(first->failed);
+    assert_int_equal(first->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+    assert_in_range(first->failure.retry_after_s, 590, 600);
+    /* Nor is another one sent meanwhile. */
+    CLEANUP(cleanup_message)
+    struct message *second = answer(stage, ask_exchange(stage, "b", "code-secret-2", NULL));
+    assert_true(second->failed);
+    assert_in_range(second->failure.retry_after_s, 590, 600);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-3", NULL));
+}
+
+static void a_code_that_is_put_off_for_ever_is_given_up(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 429 });
+    set_speed(10);
+    start(stage);
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL),
+                   WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), EXCHANGE_TRIES);
+}
+
+static void codes_keep_the_rate_limit(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t ids[3];
+    acme(stage)->rate_limit_requests = 5;
+    acme(stage)->rate_limit_period_ms = 10 * SECOND;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(10);
+    start(stage);
+    const int64_t begun = broker_now();
+    ids[0] = ask_exchange(stage, "a", "code-secret-1", NULL);
+    ids[1] = ask_exchange(stage, "b", "code-secret-2", NULL);
+    ids[2] = ask_exchange(stage, "c", "code-secret-3", NULL);
+    for (size_t i = 0; i < 3; i++)
+        expect_ok(stage, ids[i]);
+    assert_true(broker_now() - begun >= 2 * 2 * SECOND - SECOND / 2);
+}
+
 static void a_consent_for_another_identity_is_held(void **state)
 {
     struct stage *stage = *state;
@@ -282,6 +407,14 @@ int main(void)
         TEST_STARTED(fewer_scopes_are_said),
         TEST_STARTED(a_refused_code_changes_nothing),
         TEST_STARTED(a_code_of_another_login_is_refused),
+        TEST_STARTED(an_id_token_without_the_nonce_is_kept_and_not_used),
+        TEST_STARTED(without_an_id_token_no_nonce_is_wanted),
+        TEST(a_client_that_is_refused_pauses_the_provider),
+        TEST_STARTED(a_scope_that_is_refused_pauses_nobody),
+        TEST(a_code_waits_for_a_short_rest),
+        TEST_STARTED(a_code_does_not_wait_for_a_long_rest),
+        TEST(a_code_that_is_put_off_for_ever_is_given_up),
+        TEST(codes_keep_the_rate_limit),
         TEST(a_consent_for_another_identity_is_held),
         TEST(a_refresh_token_that_still_works_is_kept),
         TEST(a_refresh_token_of_another_account_is_refused),

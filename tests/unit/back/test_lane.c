@@ -129,6 +129,49 @@ static void a_rate_limit_is_kept_by_pace(void **state)
     assert_true(broker_now() - begun >= 3 * 2 * SECOND - SECOND / 2);
 }
 
+static void concurrency_is_the_most_at_once(void **state)
+{
+    enum { ACCOUNTS = 9 };
+    struct stage *stage = *state;
+    seed_many(stage, ACCOUNTS, 1);
+    acme(stage)->concurrency = 2;
+    server_script(stage->server,
+                  (struct canned){ .times = 3, .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, held);
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 5));
+    rest(200);
+    assert_int_equal(server_count(stage->server, NULL), 5);
+    /* A code takes a place like a refresh, and goes first. */
+    const uint64_t code = ask_exchange(stage, "z", "code-secret-1", NULL);
+    rest(100);
+    assert_int_equal(server_count(stage->server, NULL), 5);
+    server_release(stage->server);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    for (int i = 0; i < ACCOUNTS; i++) {
+        rest(20);
+        server_release(stage->server);
+    }
+    expect_ok(stage, code);
+    await_generation(stage, "a08", 2);
+}
+
+static void a_window_may_be_wider_than_the_default(void **state)
+{
+    enum { ACCOUNTS = 100, MOST = 40 };
+    struct stage *stage = *state;
+    seed_many(stage, ACCOUNTS, 1);
+    acme(stage)->concurrency = MOST;
+    server_script(stage->server,
+                  (struct canned){ .times = 60, .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, held);
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, ACCOUNTS));
+    for (int i = 0; i < ACCOUNTS; i++)
+        server_release(stage->server);
+    await_generation(stage, "a99", 2);
+}
+
 static void what_is_in_the_air_ends_with_the_settings_it_began_with(void **state)
 {
     struct stage *stage = *state;
@@ -255,6 +298,8 @@ int main(void)
         TEST(retry_after_is_honoured_for_all_and_said_to_whoever_asks),
         TEST(retry_after_is_bounded),
         TEST(a_rate_limit_is_kept_by_pace),
+        TEST(concurrency_is_the_most_at_once),
+        TEST(a_window_may_be_wider_than_the_default),
         TEST(what_is_in_the_air_ends_with_the_settings_it_began_with),
         TEST(a_provider_that_is_gone_ends_what_is_in_the_air),
         TEST(a_flight_that_rests_is_answered_when_the_provider_goes),

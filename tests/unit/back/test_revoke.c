@@ -57,6 +57,46 @@ static void an_outage_is_waited_for(void **state)
     await_kept(stage, 0);
 }
 
+/* Its own rest: refreshes go on, as revocations may be limited by themselves. */
+static void retry_after_is_honoured(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .match = "/revoke",
+                                                  .times = 1,
+                                                  .status = 429,
+                                                  .headers = "Retry-After: 300\r\n" });
+    server_script(stage->server, (struct canned){ .match = "/revoke", .status = 200 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    set_speed(100);
+    start(stage);
+    const int64_t begun = broker_now();
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "/revoke", 1));
+    expect_ok(stage, ask(stage, ASK_TOKEN, "b"));
+    assert_true(server_wait(stage->server, "/revoke", 2));
+    assert_true(broker_now() - begun >= 300 * SECOND);
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    await_kept(stage, 0);
+}
+
+/* Both of its requests count. */
+static void the_rate_limit_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    acme(stage)->rate_limit_requests = 1;
+    acme(stage)->rate_limit_period_ms = 5 * SECOND;
+    server_script(stage->server, (struct canned){ .status = 200 });
+    set_speed(10);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "token=rt-secret-a", 1));
+    const int64_t begun = broker_now();
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    assert_true(broker_now() - begun >= 3 * SECOND);
+    await_kept(stage, 0);
+}
+
 static void a_restart_does_not_forget_it(void **state)
 {
     struct stage *stage = *state;
@@ -185,6 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_REVOKING(the_refresh_token_goes_first),
         TEST_REVOKING(an_outage_is_waited_for),
+        TEST_REVOKING(retry_after_is_honoured),
+        TEST_REVOKING(the_rate_limit_is_kept),
         TEST_REVOKING(a_restart_does_not_forget_it),
         TEST_REVOKING(a_refusal_is_final),
         TEST_REVOKING(without_an_endpoint_there_is_nothing_to_do),

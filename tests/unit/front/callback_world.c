@@ -27,6 +27,27 @@ static void on_call(void *userdata, int fd, uint32_t events)
     assert_int_equal(sem_post(&w->called), 0);
 }
 
+/* The nth push gets the request_uri "urn:n". */
+static struct message *pushed(struct world *w, const struct message *question)
+{
+    char request_uri[32];
+    struct message *answer = NULL;
+    (void)snprintf(request_uri, sizeof(request_uri), "urn:%u", w->asked);
+    answer = fixture_pushed_for(question, request_uri);
+    if (w->refuse)
+        message_fail(answer, WIRE_PROVIDER_UNAVAILABLE, "the provider is <down>");
+    return answer;
+}
+
+void world_answer(struct world *w)
+{
+    const struct message *question = w->question;
+    fixture_deliver(&w->f, question->kind == ASK_PUSH
+                               ? pushed(w, question)
+                               : fixture_consent_for(question, CONSENT_GRANTED));
+    w->question = message_free(w->question);
+}
+
 static void on_question(void *userdata, int fd, uint32_t events)
 {
     struct world *w = userdata;
@@ -35,10 +56,8 @@ static void on_question(void *userdata, int fd, uint32_t events)
         return;
     w->asked++;
     w->question = question;
-    if (w->hold)
-        return;
-    fixture_deliver(&w->f, fixture_consent_for(question, CONSENT_GRANTED));
-    w->question = message_free(question);
+    if (!w->hold)
+        world_answer(w);
 }
 
 static void do_begin(struct world *w)

@@ -22,6 +22,7 @@ struct world {
     bool hold; /* do not answer questions by itself */
     struct message *question;
     unsigned asked;
+    bool refuse; /* questions for a push */
 
     /* For the calls. */
     size_t provider;
@@ -53,6 +54,9 @@ uint16_t free_port(void);
 
 /* Calls the function on the loop and waits for it; NULL ends the loop. */
 void world_on_loop(struct world *w, void (*call)(struct world *w));
+
+/* For world_on_loop(): answers the question that is held. */
+void world_answer(struct world *w);
 
 /* Begins a login on the loop, and keeps its nonce, state and id. */
 void world_begin(struct world *w, size_t provider, enum login_mode mode);

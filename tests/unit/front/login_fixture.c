@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "front/callback.h"
+#include "front/deadlines.h"
 
 static char *copy(const char *text)
 {
@@ -41,6 +42,9 @@ static void make_providers(struct fixture *f)
     f->providers[PROVIDER_ABSENT]->state = STATE_ABSENT;
     f->providers[PROVIDER_ABSENT]->pkce = PKCE_OFF;
     f->providers[PROVIDER_PASTED] = make_provider("pasted", "https://oauth.example/v1/callback");
+    f->providers[PROVIDER_PUSHED] = make_local("pushed", f->port);
+    f->providers[PROVIDER_PUSHED]->pushed_authorization_request_endpoint =
+        copy("https://auth.example/par");
     f->providers[PROVIDER_STRICT] = make_local("strict", f->port);
     f->providers[PROVIDER_STRICT]->issuer = copy("https://auth.example");
     f->providers[PROVIDER_STRICT]->iss_promised = true;
@@ -66,6 +70,7 @@ void fixture_start(struct fixture *f, uint16_t port)
     assert_int_equal(mailbox_new(FIXTURE_INBOX_SLOTS, 4, message_destroy, &f->inbox), 0);
     assert_int_equal(mailbox_new(FIXTURE_INBOX_SLOTS, 4, message_destroy, &f->back), 0);
     assert_int_equal(asks_new(f->inbox, f->back, &f->context.asks), 0);
+    assert_int_equal(deadlines_new(f->context.loop, &f->context.deadlines), 0);
     assert_int_equal(logins_new(&f->context, &f->context.logins), 0);
 }
 
@@ -74,6 +79,7 @@ void fixture_stop(struct fixture *f)
     f->context.callback = callback_free(f->context.callback);
     logins_free(f->context.logins);
     asks_free(f->context.asks);
+    deadlines_free(f->context.deadlines);
     mailbox_free(f->inbox);
     mailbox_free(f->back);
     loop_free(f->context.loop);
@@ -151,6 +157,14 @@ struct message *fixture_consent_for(const struct message *question, enum consent
     answer->consent->outcome = outcome;
     answer->consent->scope = copy("read");
     answer->consent->identity = copy("4711");
+    return answer;
+}
+
+struct message *fixture_pushed_for(const struct message *question, const char *request_uri)
+{
+    struct message *answer = fixture_answer_to(question);
+    assert_int_equal(secret_new(request_uri, strlen(request_uri), &answer->request_uri), 0);
+    answer->request_uri_lifetime_ms = 60 * 1000;
     return answer;
 }
 

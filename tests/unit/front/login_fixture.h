@@ -10,12 +10,13 @@
 #include "front/login.h"
 #include "messages.h"
 
-enum { FIXTURE_PROVIDERS = 4, FIXTURE_INBOX_SLOTS = 64, FIXTURE_TEXT_MAX = 1024 };
+enum { FIXTURE_PROVIDERS = 5, FIXTURE_INBOX_SLOTS = 64, FIXTURE_TEXT_MAX = 1024 };
 
 /* In this order, sorted by name. */
 enum {
     PROVIDER_ABSENT, /* state = absent, PKCE off, no issuer */
     PROVIDER_PASTED, /* a redirect URI that is not on this machine */
+    PROVIDER_PUSHED, /* wants requests pushed */
     PROVIDER_STRICT, /* promises iss */
     PROVIDER_ZENEGY, /* the ordinary one */
 };
@@ -57,6 +58,8 @@ struct message *fixture_question(struct fixture *f);
 struct message *fixture_answer_to(const struct message *question);
 /* An answer that the consent was given. */
 struct message *fixture_consent_for(const struct message *question, enum consent_outcome outcome);
+/* An answer that the request was pushed. */
+struct message *fixture_pushed_for(const struct message *question, const char *request_uri);
 /* Sends the answer as the back does, and lets the front take it. */
 void fixture_deliver(struct fixture *f, struct message *answer);
 

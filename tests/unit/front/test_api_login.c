@@ -91,6 +91,25 @@ static void test_start_by_paste(void **state)
     free(request);
 }
 
+/* A pasted login needs its address at once; where it cannot be pushed there is no login. */
+static void test_start_by_paste_pushes(void **state)
+{
+    struct fixture *f = *state;
+    f->context.settings->providers[ZENEGY]->pushed_authorization_request_endpoint = strdup("x");
+    struct web_request *request = fixture_send(f, "POST", LOGIN, NULL);
+    answer_provider(f, ZENEGY);
+    fixture_fail(f, fixture_take(f, ASK_PUSH), WIRE_PROVIDER_REJECTED);
+    expect_answer(request, 502, "provider_rejected");
+    assert_null(logins_newest(f->context.logins));
+    request = fixture_send(f, "POST", LOGIN, NULL);
+    answer_provider(f, ZENEGY);
+    struct message *answer = fixture_answer(fixture_take(f, ASK_PUSH));
+    assert_int_equal(secret_new("urn:1", 5, &answer->request_uri), 0);
+    answer->request_uri_lifetime_ms = 60 * 1000;
+    fixture_deliver(f, answer);
+    expect_answer(request, 200, "request_uri=urn%3A1\",\"authorize_url_expires_in\":60");
+}
+
 static void test_start_with_wishes(void **state)
 {
     struct login *login = start(*state, FIXTURE_UID,
@@ -450,6 +469,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_start_by_paste),
+        TEST(test_start_by_paste_pushes),
         TEST(test_start_with_wishes),
         TEST(test_start_refused_bodies),
         TEST(test_start_with_too_much),

@@ -149,6 +149,7 @@ static void test_results(void **state)
         const char *tone, *says;
     } rows[] = {
         { PAGE_PENDING, 200, "wait", "not finished" },
+        { PAGE_NOT_PUSHED, 503, "warning", "The login is still open" },
         { PAGE_FINISHING, 200, "wait", "http-equiv=\"refresh\"" },
         { PAGE_CONNECTED, 200, "good", "<h1>zenegy is connected</h1>" },
         { PAGE_CONNECTED_FOR_NOW, 200, "warning", "offline_access" },

@@ -123,6 +123,11 @@ static const struct canned canned_answers[] = {
     { "/huge", "429 Slow", "Retry-After: 99999999999999999999\r\n", "" },
     { "/date", "429 Slow",
       "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2015 07:29:30 GMT\r\n", "" },
+    { "/doubled", "429 Slow", "Retry-After: 5\r\nRetry-After: 120\r\n", "" },
+    { "/doubled-odd", "429 Slow", "Retry-After: soon\r\nRetry-After: 7\r\n", "" },
+    { "/negative", "429 Slow", "Retry-After: -5\r\n", "" },
+    { "/far", "503 Later",
+      "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2093 07:29:30 GMT\r\n", "" },
     { "/past", "503 Later", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", "" },
 };
 

@@ -154,6 +154,29 @@ static void fails_when_too_long(void **state)
     release_provider(&provider);
 }
 
+/* What is pushed is what the address would hold; the address then names it. */
+static void splits_what_is_pushed(void **state)
+{
+    CLEANUP(cleanup_buffer) struct buffer whole = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    CLEANUP(cleanup_buffer) struct buffer pushed = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(AUTHORIZE_URL_MAX);
+    CLEANUP(cleanup_secret) struct secret *st = secret_of("st-1");
+    CLEANUP(cleanup_secret) struct secret *uri = secret_of("urn:x:a&b");
+    const struct row row = { .endpoint = "https://h/a?tenant=1",
+                             .provider_scope = "a b",
+                             .provider_param = { "prompt", "consent" } };
+    struct provider provider = provider_of(&row);
+    const struct authorization_request request = { .provider = &provider, .state = st };
+    authorize_append_url(&whole, &request);
+    authorize_append_parameters(&pushed, &request);
+    assert_string_equal(buffer_text(&whole) + strlen("https://h/a?tenant=1&"),
+                        buffer_text(&pushed));
+    authorize_append_pushed_url(&url, &provider, uri);
+    assert_string_equal(buffer_text(&url),
+                        "https://h/a?tenant=1&client_id=id&request_uri=urn%3Ax%3Aa%26b");
+    release_provider(&provider);
+}
+
 static void guards_the_protocols_parameters(void **state)
 {
     static const struct {
@@ -188,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_addresses),
         cmocka_unit_test(fails_when_too_long),
+        cmocka_unit_test(splits_what_is_pushed),
         cmocka_unit_test(guards_the_protocols_parameters),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);

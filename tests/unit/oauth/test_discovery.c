@@ -136,6 +136,50 @@ static void caps_the_document(void **state)
     free(padded);
 }
 
+/* RFC 9126 5: requests are pushed where the server requires it, or the configuration says so. */
+static void finds_out_whether_to_push(void **state)
+{
+#define PUSH ",\"pushed_authorization_request_endpoint\":\"https://h/par\""
+#define REQUIRED ",\"require_pushed_authorization_requests\":true"
+#define BAD_PUSH ",\"pushed_authorization_request_endpoint\":\"http://h/par\""
+    static char own[] = "https://own/par";
+    static const struct {
+        const char *body;
+        enum grant_type grant;
+        char *configured;
+        const char *endpoint;
+        bool should_fail;
+    } push_rows[] = {
+        { "{" ISSUER "," AUTHORIZE "," TOKEN PUSH "}", GRANT_AUTHORIZATION_CODE, NULL, NULL,
+          false },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN BAD_PUSH "}", GRANT_AUTHORIZATION_CODE, NULL, NULL,
+          false },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN PUSH REQUIRED "}", GRANT_AUTHORIZATION_CODE, NULL,
+          "https://h/par", false },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN PUSH REQUIRED "}", GRANT_AUTHORIZATION_CODE, own, own,
+          false },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN "}", GRANT_AUTHORIZATION_CODE, own, own, false },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN REQUIRED "}", GRANT_AUTHORIZATION_CODE, NULL, NULL,
+          true },
+        { "{" ISSUER "," AUTHORIZE "," TOKEN BAD_PUSH REQUIRED "}", GRANT_AUTHORIZATION_CODE, NULL,
+          NULL, true },
+        { "{" ISSUER "," TOKEN REQUIRED "}", GRANT_CLIENT_CREDENTIALS, NULL, NULL, false },
+    };
+    for (size_t i = 0; i < LENGTH_OF(push_rows); i++) {
+        struct complaint complaint = { "" };
+        struct provider *provider = calloc(1, sizeof(*provider));
+        assert_non_null(provider);
+        provider->issuer = strdup("https://h");
+        provider->grant = push_rows[i].grant;
+        if (push_rows[i].configured != NULL)
+            provider->pushed_authorization_request_endpoint = strdup(push_rows[i].configured);
+        int r = discovery_apply(provider, push_rows[i].body, strlen(push_rows[i].body), &complaint);
+        assert_int_equal(r, push_rows[i].should_fail ? DISCOVERY_INVALID : 0);
+        assert_text(provider->pushed_authorization_request_endpoint, push_rows[i].endpoint);
+        provider_free(provider);
+    }
+}
+
 /* RFC 8705 5: a client with a certificate goes to the aliases, any other one does not. */
 static void finds_aliases(void **state)
 {
@@ -182,9 +226,10 @@ static void finds_aliases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(makes_addresses),    cmocka_unit_test(reads_documents),
-        cmocka_unit_test(configuration_wins), cmocka_unit_test(keeps_a_configured_promise),
-        cmocka_unit_test(caps_the_document),  cmocka_unit_test(finds_aliases),
+        cmocka_unit_test(makes_addresses),           cmocka_unit_test(reads_documents),
+        cmocka_unit_test(configuration_wins),        cmocka_unit_test(keeps_a_configured_promise),
+        cmocka_unit_test(caps_the_document),         cmocka_unit_test(finds_aliases),
+        cmocka_unit_test(finds_out_whether_to_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
     X(refresh_endpoint)                                                                            \
     X(revocation_endpoint)                                                                         \
     X(device_authorization_endpoint)                                                               \
+    X(pushed_authorization_request_endpoint)                                                       \
     X(redirect_uri)                                                                                \
     X(client_id)                                                                                   \
     X(client_key_id)                                                                               \
@@ -39,6 +40,7 @@ static struct provider *whole_provider(void)
     provider->iss_promised = true;
     provider->retry_grace_ms = 1800000;
     provider->rate_limit_requests = 15;
+    provider->concurrency = 3;
     assert_int_equal(parameters_add(&provider->resource, "resource", "urn:a"), 0);
     assert_int_equal(parameters_add(&provider->authorize_params, "a", "1"), 0);
     assert_int_equal(parameters_add(&provider->token_params, "b", "2"), 0);
@@ -65,6 +67,7 @@ static void copies_deeply(void **state)
     assert_true(copy->iss_promised);
     assert_int_equal(copy->retry_grace_ms, 1800000);
     assert_int_equal(copy->rate_limit_requests, 15);
+    assert_int_equal(copy->concurrency, 3);
     assert_string_equal(parameters_find(&copy->resource, "resource"), "urn:a");
     assert_string_equal(parameters_find(&copy->authorize_params, "a"), "1");
     assert_string_equal(parameters_find(&copy->token_params, "b"), "2");

@@ -14,6 +14,7 @@ static const char no_address[] =
     "3: token_endpoint is no address such as \"https://host/path\" (no user, no \"#\")";
 static const char no_present[] =
     "3: present wants \"header NAME SCHEME\", \"header NAME\" or \"query NAME\"";
+static const char no_concurrency[] = "3: concurrency wants a number from 1 to 64";
 static const char no_rate[] = "3: rate_limit wants \"requests/duration\", such as \"15/4s\"";
 static const char no_resource[] =
     "3: resource wants absolute addresses such as \"https://host/path\" without \"#\"";
@@ -72,6 +73,14 @@ static const struct value_row rows[] = {
     { KEYS("rate_limit = '15 /4s'"), no_rate },
     { KEYS("rate_limit = '1000001/4s'"), no_rate },
     { KEYS("rate_limit = '99999999999999999999/4s'"), no_rate },
+    { KEYS("concurrency = 1"), NULL },
+    { KEYS("concurrency = 64"), NULL },
+    { KEYS("concurrency = 0"), no_concurrency },
+    { KEYS("concurrency = 65"), no_concurrency },
+    { KEYS("concurrency = '2 '"), no_concurrency },
+    { KEYS("concurrency = '-1'"), no_concurrency },
+    { KEYS("concurrency = 99999999999999999999"), no_concurrency },
+    { KEYS("pushed_authorization_request_endpoint = 'https://h/par'"), NULL },
     { KEYS("present = 'header X-Api-Key'"), NULL },
     { KEYS("present = 'header'"), no_present },
     { KEYS("present = 'query'"), no_present },
@@ -156,14 +165,16 @@ static void reads_resources(void **state)
 static void reads_numbers_and_words(void **state)
 {
     CLEANUP(cleanup_settings)
-    struct settings *settings = parsed_provider(
-        "rate_limit = '15/4s' default_lifetime = 1799s lifetime_unit = milliseconds\n"
-        "refresh_token_lifetime = 1y refresh_token_idle_lifetime = 14d\n"
-        "retry_grace = 30min refresh_kills_access = on keep = asked\n"
-        "token_request = json pkce = plain state = absent iss = promised");
+    struct settings *settings =
+        parsed_provider("rate_limit = '15/4s' concurrency = 7 default_lifetime = 1799s "
+                        "lifetime_unit = milliseconds\n"
+                        "refresh_token_lifetime = 1y refresh_token_idle_lifetime = 14d\n"
+                        "retry_grace = 30min refresh_kills_access = on keep = asked\n"
+                        "token_request = json pkce = plain state = absent iss = promised");
     const struct provider *provider = settings->providers[0];
     assert_int_equal(provider->rate_limit_requests, 15);
     assert_int_equal(provider->rate_limit_period_ms, 4000);
+    assert_int_equal(provider->concurrency, 7);
     assert_int_equal(provider->default_lifetime_ms, 1799000);
     assert_int_equal(provider->lifetime_unit, LIFETIME_MILLISECONDS);
     assert_int_equal(provider->refresh_token_lifetime_ms, INT64_C(365) * 86400000);
