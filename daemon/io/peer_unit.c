@@ -157,7 +157,7 @@ static bool still_alive(int process)
 int peer_find_unit(int fd, struct peer *peer)
 {
     char path[PROC_PATH_MAX], text[PROC_FILE_MAX], unit[PEER_UNIT_SIZE];
-    bool proven;
+    bool proven = false;
     CLEANUP(cleanup_fd) int process = open_process(fd, peer->pid, &proven);
     if (process < 0)
         return process == -ESRCH ? PEER_WITHOUT_UNIT : process;
