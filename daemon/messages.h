@@ -21,6 +21,7 @@
 #include "oauth/authorize.h"
 #include "oauth/device.h"
 #include "oauth/provider.h"
+#include "oauth/token_reply.h"
 #include "schema/wire.h"
 #include "settings/settings.h"
 
@@ -172,12 +173,16 @@ struct provider_health {
     char reason[64];
     int64_t probe_at;
     enum next_secret next_secret;
+    uint64_t attempts[VERDICT_COUNT]; /* refreshes since the start, by what came of them */
+    unsigned in_air;
 };
 
 struct health {
     bool store_ok; /* false: writes fail at the moment */
     char store_problem[160];
-    uint64_t accounts[3]; /* by enum account_state */
+    uint64_t commit_groups;   /* that were written since the start */
+    uint64_t commit_failures; /* tries that the store refused */
+    uint64_t accounts[3];     /* by enum account_state */
     size_t provider_count;
     struct provider_health *providers; /* all that are configured */
 };

@@ -27,6 +27,8 @@ struct commits {
     struct loop_source *end_of_turn;
     struct loop_source *retry;
     struct commit_queue waiting;
+    uint64_t groups;
+    uint64_t failures;
     bool failing;
     char problem[160];
 };
@@ -80,6 +82,7 @@ static void note_success(struct commits *commits)
     if (commits->failing)
         log_info("the store takes writes again");
     commits->failing = false;
+    commits->groups++;
 }
 
 static void note_failure(struct commits *commits, int error)
@@ -90,6 +93,7 @@ static void note_failure(struct commits *commits, int error)
         log_error("the store refuses writes: %s; new tokens are held back until it takes them",
                   commits->problem);
     commits->failing = true;
+    commits->failures++;
 }
 
 static void finish_all(struct commit_queue *batch)
@@ -200,6 +204,12 @@ int commits_add(struct commits *commits, enum commit_kind kind, commit_apply app
 bool commits_pending(const struct commits *commits)
 {
     return commits->waiting.first != NULL;
+}
+
+void commits_count(const struct commits *commits, uint64_t *ret_groups, uint64_t *ret_failures)
+{
+    *ret_groups = commits->groups;
+    *ret_failures = commits->failures;
 }
 
 const char *commits_problem(const struct commits *commits)

@@ -47,5 +47,8 @@ void commits_flush(struct commits *commits);
 /* True while something waits to become durable. */
 bool commits_pending(const struct commits *commits);
 
+/* How many transactions were written since the start, and how many tries the store refused. */
+void commits_count(const struct commits *commits, uint64_t *ret_groups, uint64_t *ret_failures);
+
 /* NULL while writes succeed, else what the store last said. */
 const char *commits_problem(const struct commits *commits);

@@ -308,6 +308,7 @@ static void report_to_lane(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
     struct circumstances *c = &outcome->circumstances;
+    lane_count_attempt(flight->lane, outcome->reply.verdict);
     c->others_succeeded_at = lane_others_succeeded_at(flight->lane, &flight->name);
     c->provider_paused = lane_paused(flight->lane);
     switch (outcome->reply.verdict) {

@@ -129,9 +129,16 @@ void lane_health(const struct lane *lane, struct provider_health *ret)
 {
     *ret = (struct provider_health){ .paused = pause_holds(&lane->pause),
                                      .probe_at = lane->pause.row.probe_at,
-                                     .next_secret = credentials_next_secret(&lane->credentials) };
+                                     .next_secret = credentials_next_secret(&lane->credentials),
+                                     .in_air = lane->in_air };
+    memcpy(ret->attempts, lane->attempts, sizeof ret->attempts);
     memcpy(ret->provider, lane->setup->provider->name, sizeof ret->provider);
     memcpy(ret->reason, lane->pause.row.reason, sizeof ret->reason);
+}
+
+void lane_count_attempt(struct lane *lane, enum verdict verdict)
+{
+    lane->attempts[verdict]++;
 }
 
 int64_t lane_others_succeeded_at(const struct lane *lane, const struct account_name *name)

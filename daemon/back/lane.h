@@ -122,6 +122,9 @@ void lane_leave(struct lane_visit *visit);
 /* Nothing is sent for so long; 0: nothing follows. */
 void lane_asked_to_rest(struct lane *lane, int64_t rest_ms);
 
+/* A refresh was tried: for lane_health(). */
+void lane_count_attempt(struct lane *lane, enum verdict verdict);
+
 /* Flights and code exchanges report what they met. */
 void lane_succeeded(struct lane *lane, const struct account_name *name);
 void lane_unanswered(struct lane *lane, int64_t retry_after_ms);

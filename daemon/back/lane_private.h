@@ -32,6 +32,7 @@ struct lane {
     struct flight *queue_first;
     struct flight *queue_last;
     unsigned in_air;
+    uint64_t attempts[VERDICT_COUNT]; /* since the start */
     unsigned window;
     struct lane_visit *visits_first; /* that wait to be let in */
     unsigned visitors;               /* that are on the wire */

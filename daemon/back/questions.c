@@ -364,6 +364,7 @@ static int fill_health(struct keeper *keeper, struct health *health)
     health->store_ok = problem == NULL;
     if (problem)
         (void)snprintf(health->store_problem, sizeof health->store_problem, "%s", problem);
+    commits_count(keeper->commits, &health->commit_groups, &health->commit_failures);
     size_t count = 0;
     while (lanes_at(keeper->lanes, count))
         count++;

@@ -25,6 +25,7 @@ struct mailbox {
     size_t slots;
     size_t slots_used; /* plain and reserved letters that wait, and reservations */
     size_t reservations;
+    uint64_t refusals;
     size_t notices_max;
     size_t notices;        /* that wait */
     struct node *overflow; /* the one that waits, or NULL */
@@ -170,8 +171,10 @@ static void *dequeue(struct mailbox *mailbox, struct node *node)
 
 static bool claim_slot(struct mailbox *mailbox)
 {
-    if (mailbox->slots_used >= mailbox->slots)
+    if (mailbox->slots_used >= mailbox->slots) {
+        mailbox->refusals++;
         return false;
+    }
     mailbox->slots_used++;
     return true;
 }
@@ -241,6 +244,7 @@ static void overflow(struct mailbox *mailbox, void *(*make_overflow)(void))
     void *letter = make_overflow();
     struct node *next;
 
+    mailbox->refusals++;
     mailbox->overflow_due = !letter;
     if (!letter)
         return;
@@ -286,6 +290,14 @@ void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
     if (!place_notice(mailbox, key, letter, make_overflow))
         mailbox->destroy(letter);
     unlock(mailbox);
+}
+
+uint64_t mailbox_refusals(struct mailbox *mailbox)
+{
+    lock(mailbox);
+    uint64_t refusals = mailbox->refusals;
+    unlock(mailbox);
+    return refusals;
 }
 
 void *mailbox_take(struct mailbox *mailbox)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 
@@ -52,6 +53,9 @@ void mailbox_send_reserved(struct mailbox *mailbox, void *letter);
  */
 void mailbox_notify(struct mailbox *mailbox, const char *key, void *letter,
                     void *(*make_overflow)(void));
+
+/* How often no slot was free for a letter or a reservation, or notices gave way to one for all. */
+uint64_t mailbox_refusals(struct mailbox *mailbox);
 
 /* The oldest letter, now the caller's; NULL when there is none. */
 void *mailbox_take(struct mailbox *mailbox);

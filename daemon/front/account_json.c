@@ -2,12 +2,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "oauth/forecast.h"
 #include "oauth/lifetime.h"
 
 enum { MS_PER_S = 1000 };
 
-static const char *state_name(enum account_state state)
+const char *account_state_name(enum account_state state)
 {
     switch (state) {
     case ACCOUNT_SUSPECT:
@@ -47,8 +46,7 @@ static void put_last_error(struct json_writer *writer, const struct account_row 
     json_writer_end(&error);
 }
 
-static void put_forecast(struct json_writer *writer, const struct account_row *row,
-                         const struct provider *provider)
+struct forecast account_forecast(const struct account_row *row, const struct provider *provider)
 {
     const struct forecast_facts facts = {
         .consent_required = row->state == ACCOUNT_CONSENT_REQUIRED,
@@ -59,7 +57,13 @@ static void put_forecast(struct json_writer *writer, const struct account_row *r
         .refresh_token_expires_at = row->refresh_token_expires_at,
         .refresh_token_life_ms = row->refresh_token_life_ms,
     };
-    const struct forecast forecast = forecast_of(&facts, provider, clock_now());
+    return forecast_of(&facts, provider, clock_now());
+}
+
+static void put_forecast(struct json_writer *writer, const struct account_row *row,
+                         const struct provider *provider)
+{
+    const struct forecast forecast = account_forecast(row, provider);
     struct json_writer object = json_put_nested(writer, "forecast", '{');
     put_time(&object, "dies_at", forecast.dies_at);
     json_put_string(&object, "reason", forecast_reason_name(forecast.reason));
@@ -75,7 +79,7 @@ void account_json_append(struct buffer *out, const struct account_row *row,
 
     json_put_string(&writer, "account", account_text(&row->name, text));
     json_put_string(&writer, "provider", row->name.provider);
-    json_put_string(&writer, "state", state_name(row->state));
+    json_put_string(&writer, "state", account_state_name(row->state));
     json_put_string(&writer, "scope", row->scope);
     json_put_string(&writer, "identity", row->identity);
     if (row->held_at > 0)

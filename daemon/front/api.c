@@ -49,6 +49,7 @@ static const struct route routes[] = {
       { { "GET", api_audit, false, { "account", "before", "limit" } } } },
     { WIRE_PATH_EVENTS, PATH_EXACT, { { "GET", api_events, false, { "account" } } } },
     { WIRE_PATH_HEALTH, PATH_EXACT, { { "GET", api_health, false, { NULL } } } },
+    { WIRE_PATH_METRICS, PATH_EXACT, { { "GET", api_metrics, false, { NULL } } } },
     { WIRE_PATH_AUTHORITY, PATH_EXACT, { { "GET", api_authority, false, { NULL } } } },
 };
 

@@ -64,6 +64,7 @@ void api_decide(const struct api_request *request); /* POST /v1/held/… */
 void api_rename(const struct api_request *request);
 void api_events(const struct api_request *request);
 void api_health(const struct api_request *request);
+void api_metrics(const struct api_request *request);
 void api_authority(const struct api_request *request);
 void api_login(const struct api_request *request);        /* api_login.c: POST /v1/login/… */
 void api_login_follow(const struct api_request *request); /* GET /v1/logins/… */

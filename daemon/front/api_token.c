@@ -30,12 +30,29 @@ static bool read_seconds(const struct api_request *request, const char *name, in
     if (!text)
         return true;
     if (!text_to_integer(text, 0, most, &seconds)) {
+        request->context->counters.tokens_refused[WIRE_BAD_REQUEST]++;
         api_refuse(request->web, WIRE_BAD_REQUEST, account_text(&request->account, account),
                    "%s must be a number of seconds from 0 to %lld", name, (long long)most);
         return false;
     }
     *ret = seconds * MS_PER_S;
     return true;
+}
+
+static bool allowed(const struct api_request *request)
+{
+    if (api_allowed(request, MAY_TOKEN))
+        return true;
+    request->context->counters.tokens_refused[WIRE_FORBIDDEN]++;
+    return false;
+}
+
+static bool known(const struct api_request *request)
+{
+    if (api_provider_known(request))
+        return true;
+    request->context->counters.tokens_refused[WIRE_UNKNOWN_PROVIDER]++;
+    return false;
 }
 
 void api_token(const struct api_request *request)
@@ -47,7 +64,7 @@ void api_token(const struct api_request *request)
         .wait_ms = WIRE_WAIT_DEFAULT_S * MS_PER_S,
     };
 
-    if (!api_allowed(request, MAY_TOKEN) || !api_provider_known(request) ||
+    if (!allowed(request) || !known(request) ||
         !read_seconds(request, "min_ttl", MIN_TTL_MAX_S, &wish.min_ttl_ms) ||
         !read_seconds(request, "wait", WIRE_WAIT_MAX_S, &wish.wait_ms))
         return;

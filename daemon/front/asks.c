@@ -119,6 +119,12 @@ int asks_tell(struct asks *asks, struct message *letter)
     return r == MAILBOX_FULL ? ASKS_BUSY : r;
 }
 
+void asks_refusals(const struct asks *asks, uint64_t *ret_front, uint64_t *ret_back)
+{
+    *ret_front = mailbox_refusals(asks->inbox);
+    *ret_back = mailbox_refusals(asks->back);
+}
+
 void asks_forget(struct asks *asks, uint64_t id)
 {
     struct ask *ask = find(asks, id);

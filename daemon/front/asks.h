@@ -35,5 +35,8 @@ int asks_tell(struct asks *asks, struct message *letter);
 /* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
 void asks_forget(struct asks *asks, uint64_t id);
 
+/* mailbox_refusals() of the front's and the back's mailbox. */
+void asks_refusals(const struct asks *asks, uint64_t *ret_front, uint64_t *ret_back);
+
 /* An ANSWER came in: calls back and frees it. */
 void asks_deliver(struct asks *asks, struct message *answer);

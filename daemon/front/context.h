@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "front/access.h"
+#include "front/counters.h"
 
 #include "io/loop.h"
 #include "settings/settings.h"
@@ -31,4 +32,6 @@ struct context {
     struct tokens *tokens;
     struct logins *logins;
     struct callback *callback;
+    struct counters counters;
+    int64_t started_at; /* broker time */
 };

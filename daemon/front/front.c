@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "front/api.h"
 #include "front/asks.h"
@@ -116,6 +117,7 @@ static int build_context(struct front *front, const struct front_options *option
     };
     context->wait_max_ms =
         options->wait_max_ms ? (int64_t)options->wait_max_ms : WIRE_WAIT_MAX_S * 1000;
+    context->started_at = clock_now();
     context->settings = options->settings;
     if ((r = loop_new(&context->loop)) < 0 ||
         (r = asks_new(options->inbox, options->back, &context->asks)) < 0 ||

@@ -239,28 +239,42 @@ struct login_seat *login_seat_free(struct login_seat *seat)
 
 static void tell_started(const struct login *login)
 {
-    events_tell(login->logins->context->events, &login->account, "login_started", "by uid %u",
+    struct context *context = login->logins->context;
+    context->counters.logins_started++;
+    events_tell(context->events, &login->account, "login_started", "by uid %u",
                 (unsigned)login->uid);
+}
+
+static enum counted_login counted_as(const struct login *login)
+{
+    static const enum counted_login endings[] = {
+        [LOGIN_DONE] = COUNTED_GRANTED,
+        [LOGIN_FAILED] = COUNTED_FAILED,
+        [LOGIN_EXPIRED] = COUNTED_EXPIRED,
+        [LOGIN_CANCELLED] = COUNTED_CANCELLED,
+    };
+    return login->ending == ENDING_HELD ? COUNTED_HELD : endings[login->status];
 }
 
 /* Those who follow hear how a login ended. */
 static void tell_ended(const struct login *login)
 {
     static const char *const names[] = {
-        [LOGIN_DONE] = "login_granted",
-        [LOGIN_FAILED] = "login_failed",
-        [LOGIN_EXPIRED] = "login_expired",
-        [LOGIN_CANCELLED] = "login_cancelled",
+        [COUNTED_GRANTED] = "login_granted",     [COUNTED_HELD] = "login_held",
+        [COUNTED_FAILED] = "login_failed",       [COUNTED_EXPIRED] = "login_expired",
+        [COUNTED_CANCELLED] = "login_cancelled",
     };
-    const char *name = login->ending == ENDING_HELD ? "login_held" : names[login->status];
-    const char *identity = login->identity ? login->identity : "not known";
-    struct events *events = login->logins->context->events;
+    struct context *context = login->logins->context;
     if (!login_ended(login))
         return;
-    if (login->status == LOGIN_DONE || login->ending == ENDING_HELD)
-        events_tell(events, &login->account, name, "identity: %s", identity);
+    const enum counted_login ending = counted_as(login);
+    const bool consented = ending == COUNTED_GRANTED || ending == COUNTED_HELD;
+    context->counters.logins[ending]++;
+    if (consented)
+        events_tell(context->events, &login->account, names[ending], "identity: %s",
+                    login->identity ? login->identity : "not known");
     else
-        events_tell(events, &login->account, name, "%s", login->error);
+        events_tell(context->events, &login->account, names[ending], "%s", login->error);
 }
 
 void logins_add(struct logins *logins, struct login *login)

@@ -22,10 +22,20 @@ enum token_verdict token_judge(const struct cached_token *entry, int64_t min_ttl
     return left_ms > 0 && left_ms >= min_ttl_ms ? TOKEN_GOOD : TOKEN_SHORT;
 }
 
-void token_refuse(struct web_request *web, const struct token_wish *wish, enum wire_error error,
-                  const char *text)
+void token_fail(struct token_server *server, struct web_request *web, const struct token_wish *wish,
+                const struct failure *failure)
 {
     char account[ACCOUNT_TEXT_SIZE];
+
+    server->context->counters.tokens_refused[failure->error]++;
+    api_fail(web, failure, account_text(&wish->account, account), NULL);
+}
+
+void token_refuse(struct token_server *server, struct web_request *web,
+                  const struct token_wish *wish, enum wire_error error, const char *text)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    server->context->counters.tokens_refused[error]++;
     api_refuse(web, error, account_text(&wish->account, account), "%s", text);
 }
 
@@ -48,11 +58,12 @@ static void answer_json(struct token_server *server, struct web_request *web,
         const struct provider *provider =
             settings_provider(server->context->settings, wish->account.provider);
         if (!provider) {
-            token_refuse(web, wish, WIRE_UNKNOWN_PROVIDER, "the provider is not configured");
+            token_refuse(server, web, wish, WIRE_UNKNOWN_PROVIDER,
+                         "the provider is not configured");
             return;
         }
         if (token_parts_make(&wish->account, entry->token, provider, &entry->parts) < 0) {
-            token_refuse(web, wish, WIRE_INTERNAL, "out of memory");
+            token_refuse(server, web, wish, WIRE_INTERNAL, "out of memory");
             return;
         }
     }
@@ -82,8 +93,6 @@ void token_answer(struct token_server *server, struct web_request *web,
                   const struct token_wish *wish, struct cached_token *entry,
                   enum token_verdict verdict)
 {
-    char account[ACCOUNT_TEXT_SIZE];
-
     if (verdict == TOKEN_GOOD) {
         serve(server, web, wish, entry);
         return;
@@ -93,5 +102,5 @@ void token_answer(struct token_server *server, struct web_request *web,
         .description = "min_ttl is more than half of the token's lifetime",
         .max_min_ttl_s = lifetime_max_min_ttl(entry->token->lifetime_ms) / MS_PER_S,
     };
-    api_fail(web, &failure, account_text(&wish->account, account), NULL);
+    token_fail(server, web, wish, &failure);
 }

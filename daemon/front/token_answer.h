@@ -10,6 +10,7 @@
 #include "front/context.h"
 #include "front/token_cache.h"
 #include "io/web.h"
+#include "messages.h"
 
 /* What a client asks for; it may. */
 struct token_wish {
@@ -42,5 +43,7 @@ void token_answer(struct token_server *server, struct web_request *web,
                   enum token_verdict verdict);
 
 /* Answers with a failure about the wish's account. */
-void token_refuse(struct web_request *web, const struct token_wish *wish, enum wire_error error,
-                  const char *text);
+void token_fail(struct token_server *server, struct web_request *web, const struct token_wish *wish,
+                const struct failure *failure);
+void token_refuse(struct token_server *server, struct web_request *web,
+                  const struct token_wish *wish, enum wire_error error, const char *text);

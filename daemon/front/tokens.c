@@ -134,7 +134,8 @@ struct tokens *tokens_free(struct tokens *tokens)
 static void waiter_refuse(struct waiter *waiter, enum wire_error error, const char *text)
 {
     struct token_wish wish = waiter->wish;
-    token_refuse(waiter_end(waiter), &wish, error, text);
+    struct token_server *server = &waiter->flight->tokens->server;
+    token_refuse(server, waiter_end(waiter), &wish, error, text);
 }
 
 static void flight_settle(struct flight *flight, struct message *answer);
@@ -182,19 +183,18 @@ static void waiter_settle(struct waiter *waiter, const struct message *answer)
     struct flight *flight = waiter->flight;
     struct tokens *tokens = flight->tokens;
     struct token_wish wish = waiter->wish;
-    char account[ACCOUNT_TEXT_SIZE];
 
     waiter->tries++;
     if (answer->failed) {
         if (!deserves_own_question(waiter) || waiter->tries >= TOKENS_TRIES_MAX) {
-            api_fail(waiter_end(waiter), &answer->failure, account_text(&wish.account, account),
-                     NULL);
+            token_fail(&tokens->server, waiter_end(waiter), &wish, &answer->failure);
             return;
         }
     } else {
         struct cached_token *entry = token_cache_find(tokens->cache, &flight->node.name);
         enum token_verdict verdict = token_judge(entry, wish.min_ttl_ms);
         if (verdict != TOKEN_SHORT) {
+            tokens->context->counters.tokens_waited += verdict == TOKEN_GOOD;
             token_answer(&tokens->server, waiter_end(waiter), &wish, entry, verdict);
             return;
         }
@@ -317,14 +317,15 @@ void tokens_request(struct tokens *tokens, struct web_request *web, const struct
     enum token_verdict verdict = token_judge(entry, wish->min_ttl_ms);
 
     if (verdict != TOKEN_SHORT) {
+        tokens->context->counters.tokens_hit += verdict == TOKEN_GOOD;
         token_answer(&tokens->server, web, wish, entry, verdict);
         return;
     }
     int r = wait_for_token(tokens, web, wish);
     if (r < 0)
-        token_refuse(web, wish, WIRE_INTERNAL, "out of memory");
+        token_refuse(&tokens->server, web, wish, WIRE_INTERNAL, "out of memory");
     else if (r)
-        token_refuse(web, wish, WIRE_BUSY, "too many requests are waiting");
+        token_refuse(&tokens->server, web, wish, WIRE_BUSY, "too many requests are waiting");
 }
 
 static void distrust(void *userdata, struct account_node *node)

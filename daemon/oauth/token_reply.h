@@ -32,6 +32,8 @@ enum verdict {
     VERDICT_PROVIDER_REFUSED, /* invalid_client, …: our set-up at this provider */
 };
 
+enum { VERDICT_COUNT = VERDICT_PROVIDER_REFUSED + 1 };
+
 /* A 200 that granted. */
 struct token_grant {
     struct secret *access_token;
