@@ -1,7 +1,7 @@
 # Completion of tokenbroker(1) for bash.
 
 _tokenbroker_commands='login token exec list status refresh reject import held
-    accept discard rename forecast logout retry trust
+    accept discard rename forecast logout retry watch trust
     health audit help version'
 
 # The options of a command.
@@ -16,7 +16,7 @@ _tokenbroker_options()
     logout) echo --yes --json ;;
     trust) echo --system --yes --fingerprint --json ;;
     audit) echo --limit --json ;;
-    held | accept | discard | rename | forecast | list | status | refresh | retry | health) echo --json ;;
+    held | accept | discard | rename | forecast | list | status | refresh | retry | watch | health) echo --json ;;
     esac
     echo --socket --help
 }
