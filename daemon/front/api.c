@@ -185,12 +185,31 @@ static bool allowed(const struct api_request *request, enum may may,
         return true;
     if (request->has_account)
         account_text(&request->account, text);
-    audit_count_refusal(context->audit, text, request->peer.uid);
+    audit_count_refusal(context->audit, text, request->peer.uid, request->peer.unit);
     access_append_advice(&advice, &request->peer, lowest_may(may), account);
     api_refuse(request->web, WIRE_FORBIDDEN, *text ? text : NULL,
                "no access rule lets uid %u do this; an admin would add: %s",
                (unsigned)request->peer.uid, buffer_text(&advice));
     return false;
+}
+
+void api_count_for(const struct api_request *request, const struct account_name *account,
+                   const char *verdict, uint64_t generation)
+{
+    char text[ACCOUNT_TEXT_SIZE] = "";
+    const struct audit_event event = {
+        .account = account ? account_text(account, text) : text,
+        .uid = request->peer.uid,
+        .unit = request->peer.unit,
+        .verdict = verdict,
+        .generation = generation,
+    };
+    audit_count(request->context->audit, &event);
+}
+
+void api_count(const struct api_request *request, const char *verdict, uint64_t generation)
+{
+    api_count_for(request, request->has_account ? &request->account : NULL, verdict, generation);
 }
 
 bool api_allowed(const struct api_request *request, enum may may)

@@ -49,6 +49,11 @@ bool api_allowed(const struct api_request *request, enum may may);
  * cover them all. */
 bool api_allowed_whole(const struct api_request *request, const char *provider, enum may may);
 
+/* Counts in the audit that the peer got this done: with the request's account, or with another. */
+void api_count(const struct api_request *request, const char *verdict, uint64_t generation);
+void api_count_for(const struct api_request *request, const struct account_name *account,
+                   const char *verdict, uint64_t generation);
+
 /* Each file api_*.c has its handlers here. */
 void api_token(const struct api_request *request);
 void api_accounts(const struct api_request *request);

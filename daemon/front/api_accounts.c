@@ -6,13 +6,6 @@
 #include "front/api_listing.h"
 #include "front/audit.h"
 
-static void count(const struct api_request *request, const char *verdict, uint64_t generation)
-{
-    char account[ACCOUNT_TEXT_SIZE];
-    audit_count(request->context->audit, account_text(&request->account, account),
-                request->peer.uid, verdict, generation);
-}
-
 static void account_answered(const struct api_request *request, struct message *answer, void *state)
 {
     api_answer_account(request, answer);
@@ -35,7 +28,7 @@ void api_accounts(const struct api_request *request)
 
 static void import_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "import", answer->row_count > 0 ? answer->rows[0].generation : 0);
+    api_count(request, "import", answer->row_count > 0 ? answer->rows[0].generation : 0);
     api_answer_account(request, answer);
 }
 
@@ -101,7 +94,7 @@ void api_import(const struct api_request *request)
 
 static void forget_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "forget", 0);
+    api_count(request, "forget", 0);
     api_answer_done(request, "forgotten");
 }
 

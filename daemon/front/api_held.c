@@ -43,10 +43,7 @@ void api_held(const struct api_request *request)
 static void decided(const struct api_request *request, const struct message *answer,
                     const char *verdict)
 {
-    char account[ACCOUNT_TEXT_SIZE];
-
-    audit_count(request->context->audit, account_text(&request->account, account),
-                request->peer.uid, verdict, answer->row_count > 0 ? answer->rows[0].generation : 0);
+    api_count(request, verdict, answer->row_count > 0 ? answer->rows[0].generation : 0);
     api_answer_account(request, answer);
 }
 

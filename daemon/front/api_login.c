@@ -42,6 +42,7 @@ struct login_order login_order_of(const struct api_request *request,
 {
     return (struct login_order){
         .uid = request->peer.uid,
+        .unit = request->peer.unit,
         .account = &request->account,
         .mode = starting->mode,
         .scope = starting->scope,
@@ -251,7 +252,7 @@ static void answer_started(const struct api_request *request, const struct login
     if (login->provider->device_authorization_endpoint)
         json_put_boolean(&writer, "device", true);
     json_writer_end(&writer);
-    audit_count(request->context->audit, account, login->uid, "login_started", 0);
+    api_count(request, "login_started", 0);
     api_answer(request->web, &body);
 }
 

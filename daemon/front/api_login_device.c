@@ -23,7 +23,7 @@ static void answer_started(const struct api_request *request, const struct login
     json_put_integer(&writer, "interval", device->interval_ms / MS_PER_S);
     json_put_integer(&writer, "expires_in", device->lifetime_ms / MS_PER_S);
     json_writer_end(&writer);
-    audit_count(request->context->audit, account, login->uid, "login_started", 0);
+    api_count(request, "login_started", 0);
     api_answer(request->web, &body);
 }
 

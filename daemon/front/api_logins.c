@@ -123,7 +123,7 @@ static struct login *find_login(const struct api_request *request)
         access_allowed(context->settings, &context->access, &request->peer, MAY_ADMIN, NULL))
         return login;
     account_text(&login->account, account);
-    audit_count_refusal(context->audit, account, request->peer.uid);
+    audit_count_refusal(context->audit, account, request->peer.uid, request->peer.unit);
     api_refuse(request->web, WIRE_FORBIDDEN, NULL,
                "only the uid that started a login, or an admin, may follow or change it");
     return NULL;

@@ -6,15 +6,6 @@
 #include "front/audit.h"
 #include "front/tokens.h"
 
-static void count(const struct api_request *request, const char *verdict, uint64_t generation)
-{
-    char account[ACCOUNT_TEXT_SIZE] = "";
-
-    if (request->has_account)
-        account_text(&request->account, account);
-    audit_count(request->context->audit, account, request->peer.uid, verdict, generation);
-}
-
 static void account_answered(const struct api_request *request, struct message *answer, void *state)
 {
     api_answer_account(request, answer);
@@ -22,7 +13,7 @@ static void account_answered(const struct api_request *request, struct message *
 
 static void refresh_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "refresh", answer->token ? answer->token->generation : 0);
+    api_count(request, "refresh", answer->token ? answer->token->generation : 0);
     if (answer->row_count > 0)
         api_answer_account(request, answer);
     else
@@ -74,7 +65,7 @@ static bool read_fingerprint(const struct api_request *request, const struct jso
 
 static void reject_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    count(request, "reject", 0);
+    api_count(request, "reject", 0);
     api_answer_done(request, "rejected");
 }
 
@@ -100,7 +91,7 @@ static void retry_answered(const struct api_request *request, struct message *an
 {
     CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(64);
 
-    count(request, "retry", 0);
+    api_count(request, "retry", 0);
     buffer_append_text(&body, "{\"retried\":true}");
     api_answer(request->web, &body);
 }

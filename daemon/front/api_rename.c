@@ -7,14 +7,11 @@
 static void renamed(const struct api_request *request, struct message *answer, void *state)
 {
     const struct account_row *row = answer->row_count > 0 ? &answer->rows[0] : NULL;
-    char account[ACCOUNT_TEXT_SIZE];
 
     /* Under both names, so that each one's history says where it went or came from. */
-    audit_count(request->context->audit, account_text(&request->account, account),
-                request->peer.uid, "rename", row ? row->generation : 0);
+    api_count(request, "rename", row ? row->generation : 0);
     if (row)
-        audit_count(request->context->audit, account_text(&row->name, account), request->peer.uid,
-                    "rename", row->generation);
+        api_count_for(request, &row->name, "rename", row->generation);
     api_answer_account(request, answer);
 }
 

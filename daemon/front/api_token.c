@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,6 +64,7 @@ void api_token(const struct api_request *request)
         .min_ttl_ms = -1,
         .wait_ms = WIRE_WAIT_DEFAULT_S * MS_PER_S,
     };
+    snprintf(wish.unit, sizeof wish.unit, "%.*s", AUDIT_UNIT_SIZE - 1, request->peer.unit);
 
     if (!allowed(request) || !known(request) ||
         !read_seconds(request, "min_ttl", MIN_TTL_MAX_S, &wish.min_ttl_ms) ||

@@ -63,65 +63,71 @@ static uint32_t mix(uint32_t hash, const void *bytes, size_t length)
     return hash;
 }
 
-static uint32_t hash_of(const char *account, uint32_t uid, const char *verdict, uint64_t generation)
+static uint32_t hash_of(const struct audit_event *event)
 {
-    uint32_t hash = mix(UINT32_C(0x811c9dc5), account, strlen(account));
-    hash = mix(hash, &uid, sizeof(uid));
-    hash = mix(hash, verdict, strlen(verdict));
-    return mix(hash, &generation, sizeof(generation));
+    uint32_t hash = mix(UINT32_C(0x811c9dc5), event->account, strlen(event->account));
+    hash = mix(hash, &event->uid, sizeof(event->uid));
+    hash = mix(hash, event->unit, strnlen(event->unit, AUDIT_UNIT_SIZE - 1));
+    hash = mix(hash, event->verdict, strlen(event->verdict));
+    return mix(hash, &event->generation, sizeof(event->generation));
 }
 
-/* The place in the index of the row with this key, or where it would go. */
-static uint16_t *place_of(struct audit *audit, const char *account, uint32_t uid,
-                          const char *verdict, uint64_t generation)
+static bool row_is(const struct audit_row *row, const struct audit_event *event)
 {
-    uint32_t at = hash_of(account, uid, verdict, generation) % INDEX_SIZE;
+    return row->uid == event->uid && row->generation == event->generation &&
+           strcmp(row->account, event->account) == 0 && strcmp(row->verdict, event->verdict) == 0 &&
+           strncmp(row->unit, event->unit, AUDIT_UNIT_SIZE - 1) == 0;
+}
 
-    for (; audit->index[at]; at = (at + 1) % INDEX_SIZE) {
-        const struct audit_row *row = &audit->rows[audit->index[at] - 1];
-        if (row->uid == uid && row->generation == generation &&
-            strcmp(row->account, account) == 0 && strcmp(row->verdict, verdict) == 0)
-            break;
-    }
+/* The place in the index of the event's row, or where it would go. */
+static uint16_t *place_of(struct audit *audit, const struct audit_event *event)
+{
+    uint32_t at = hash_of(event) % INDEX_SIZE;
+
+    while (audit->index[at] && !row_is(&audit->rows[audit->index[at] - 1], event))
+        at = (at + 1) % INDEX_SIZE;
     return &audit->index[at];
 }
 
-static struct audit_row *add_row(struct audit *audit, uint16_t *place, const char *account,
-                                 uint32_t uid, const char *verdict, uint64_t generation)
+static struct audit_row *add_row(struct audit *audit, uint16_t *place,
+                                 const struct audit_event *event)
 {
     if (audit->count == 0)
         /* It fails only for a source that is no timer. */
         (void)loop_timer_set(audit->timer, AUDIT_FLUSH_MS);
     struct audit_row *row = &audit->rows[audit->count++];
-    *row = (struct audit_row){ .uid = uid, .generation = generation, .first_at = clock_now() };
-    /* Names and verdicts are shorter than their fields. */
-    (void)snprintf(row->account, sizeof(row->account), "%s", account);
-    (void)snprintf(row->verdict, sizeof(row->verdict), "%s", verdict);
+    *row = (struct audit_row){
+        .uid = event->uid,
+        .generation = event->generation,
+        .first_at = clock_now(),
+    };
+    /* Names and verdicts are shorter than their fields; a unit's name may be cut. */
+    (void)snprintf(row->account, sizeof(row->account), "%s", event->account);
+    (void)snprintf(row->verdict, sizeof(row->verdict), "%s", event->verdict);
+    (void)snprintf(row->unit, sizeof(row->unit), "%s", event->unit);
     *place = (uint16_t)audit->count;
     return row;
 }
 
-/* The row with this key; NULL when it is new and there is no room. */
-static struct audit_row *row_of(struct audit *audit, const char *account, uint32_t uid,
-                                const char *verdict, uint64_t generation)
+/* The event's row; NULL when it is new and there is no room. */
+static struct audit_row *row_of(struct audit *audit, const struct audit_event *event)
 {
-    uint16_t *place = place_of(audit, account, uid, verdict, generation);
+    uint16_t *place = place_of(audit, event);
 
     if (*place)
         return &audit->rows[*place - 1];
     if (audit->count == AUDIT_PENDING_MAX)
         return NULL;
-    return add_row(audit, place, account, uid, verdict, generation);
+    return add_row(audit, place, event);
 }
 
-void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
-                 uint64_t generation)
+void audit_count(struct audit *audit, const struct audit_event *event)
 {
-    struct audit_row *row = row_of(audit, account, uid, verdict, generation);
+    struct audit_row *row = row_of(audit, event);
 
     if (!row) {
         audit_flush(audit);
-        row = row_of(audit, account, uid, verdict, generation);
+        row = row_of(audit, event);
     }
     if (!row) {
         audit->lost++;
@@ -131,17 +137,23 @@ void audit_count(struct audit *audit, const char *account, uid_t uid, const char
     row->last_at = clock_now();
 }
 
-void audit_count_refusal(struct audit *audit, const char *account, uid_t uid)
+void audit_count_refusal(struct audit *audit, const char *account, uid_t uid, const char *unit)
 {
-    uint64_t minute = (uint64_t)(clock_now() / MS_PER_MINUTE);
+    struct audit_event event = {
+        .account = account,
+        .uid = uid,
+        .unit = unit,
+        .verdict = AUDIT_FORBIDDEN,
+        .generation = (uint64_t)(clock_now() / MS_PER_MINUTE),
+    };
 
-    if (!*place_of(audit, account, uid, AUDIT_FORBIDDEN, minute)) {
+    if (!*place_of(audit, &event)) {
         if (audit->refused_names == AUDIT_REFUSED_NAMES_MAX)
-            account = "";
+            event.account = "";
         else
             audit->refused_names++;
     }
-    audit_count(audit, account, uid, AUDIT_FORBIDDEN, minute);
+    audit_count(audit, &event);
 }
 
 /* The rows as a letter; NULL when memory is short. */

@@ -29,13 +29,21 @@ int audit_new(struct context *context, struct audit **ret);
 /* Drops what was not flushed. NULL is fine; returns NULL. */
 struct audit *audit_free(struct audit *audit);
 
-/* account: "" where it is about none. An event is lost, which the next flush logs, only when the
- * rows are full and the back does not take them. */
-void audit_count(struct audit *audit, const char *account, uid_t uid, const char *verdict,
-                 uint64_t generation);
+/* What is counted together. */
+struct audit_event {
+    const char *account; /* "": about none */
+    uid_t uid;
+    const char *unit; /* "": not known; cut to AUDIT_UNIT_SIZE */
+    const char *verdict;
+    uint64_t generation;
+};
+
+/* An event is lost, which the next flush logs, only when the rows are full and the back does not
+ * take them. */
+void audit_count(struct audit *audit, const struct audit_event *event);
 
 /* A refusal; those of one minute share a row. */
-void audit_count_refusal(struct audit *audit, const char *account, uid_t uid);
+void audit_count_refusal(struct audit *audit, const char *account, uid_t uid, const char *unit);
 
 /* Tells the back; what does not go through stays and is tried again later. */
 void audit_flush(struct audit *audit);

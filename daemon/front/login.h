@@ -76,8 +76,9 @@ struct login {
     struct login *next; /* older */
 
     char id[LOGIN_ID_SIZE];
-    char tag[LOGIN_TAG_SIZE]; /* public; names the cookie */
-    uid_t uid;                /* its starter */
+    char tag[LOGIN_TAG_SIZE];   /* public; names the cookie */
+    uid_t uid;                  /* its starter */
+    char unit[AUDIT_UNIT_SIZE]; /* the starter's; "": not known */
     struct account_name account;
     enum login_mode mode;
     struct provider *provider; /* as it was when the login began, endpoints known */
@@ -186,6 +187,7 @@ void login_unwait(struct login_waiter *waiter);
 
 struct login_order {
     uid_t uid;
+    const char *unit; /* NULL: not known */
     const struct account_name *account;
     enum login_mode mode;
     const char *scope;               /* NULL: the provider's */

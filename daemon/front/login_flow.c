@@ -1,6 +1,7 @@
 #include "front/login.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,7 @@ static struct login *new_login(struct logins *logins, const struct login_order *
     login->logins = logins;
     login->provider = provider;
     login->uid = order->uid;
+    snprintf(login->unit, sizeof login->unit, "%s", order->unit ? order->unit : "");
     login->account = *order->account;
     login->mode = order->mode;
     return login;

@@ -353,8 +353,12 @@ static void count_end(const struct login *login)
     char account[ACCOUNT_TEXT_SIZE];
     struct audit *audit = login->logins->context->audit;
     if (audit && login_ended(login))
-        audit_count(audit, account_text(&login->account, account), login->uid,
-                    verdicts[login->status], 0);
+        audit_count(audit, &(struct audit_event){
+                               .account = account_text(&login->account, account),
+                               .uid = login->uid,
+                               .unit = login->unit,
+                               .verdict = verdicts[login->status],
+                           });
 }
 
 void login_set_status(struct login *login, enum login_status status, const char *error,

@@ -81,8 +81,13 @@ static void serve(struct token_server *server, struct web_request *web,
 {
     char account[ACCOUNT_TEXT_SIZE];
 
-    audit_count(server->context->audit, account_text(&wish->account, account), wish->uid, "token",
-                entry->token->generation);
+    audit_count(server->context->audit, &(struct audit_event){
+                                            .account = account_text(&wish->account, account),
+                                            .uid = wish->uid,
+                                            .unit = wish->unit,
+                                            .verdict = "token",
+                                            .generation = entry->token->generation,
+                                        });
     if (wish->plain)
         answer_plain(web, entry->token->access_token);
     else

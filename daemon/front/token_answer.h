@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "front/context.h"
 #include "front/token_cache.h"
+#include "io/store.h"
 #include "io/web.h"
 #include "messages.h"
 
@@ -16,6 +17,7 @@
 struct token_wish {
     struct account_name account; /* of a provider that is configured */
     uid_t uid;
+    char unit[AUDIT_UNIT_SIZE];
     int64_t min_ttl_ms; /* -1: the default */
     int64_t wait_ms;
     bool plain; /* the bare token instead of JSON */

@@ -175,12 +175,14 @@ struct kept_row {
 /* Frees what a row owns. */
 void kept_row_release(struct kept_row *row);
 
+enum { AUDIT_UNIT_SIZE = 127 + 1 };
+
 /* One row for each account, uid, unit, verdict and token generation. */
 struct audit_row {
     int64_t id; /* grows; given by the store */
     char account[ACCOUNT_TEXT_SIZE];
     uint32_t uid;
-    char unit[128];
+    char unit[AUDIT_UNIT_SIZE];
     char verdict[32]; /* "token", "forbidden", "login", … */
     uint64_t generation;
     uint64_t count;

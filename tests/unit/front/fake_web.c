@@ -209,10 +209,7 @@ int web_listen_tcp(const char *address, uint16_t port, struct complaint *complai
 
 int peer_identify(int fd, struct peer *ret)
 {
-    ret->uid = (uid_t)fd;
-    ret->pid = 0;
-    ret->group_count = 1;
-    ret->groups[0] = (gid_t)fd;
+    *ret = (struct peer){ .uid = (uid_t)fd, .group_count = 1, .groups = { (gid_t)fd } };
     return 0;
 }
 

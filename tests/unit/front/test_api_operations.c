@@ -122,7 +122,8 @@ static void test_audit(void **state)
 {
     struct fixture *fixture = *state;
 
-    audit_count(fixture->context.audit, "zenegy/a", 5, "token", 3);
+    audit_count(fixture->context.audit,
+                &(struct audit_event){ "zenegy/a", 5, "sync.service", "token", 3 });
     struct web_request *request =
         fixture_send(fixture, "GET", "/v1/audit?account=zenegy/a&before=9&limit=2", NULL);
     message_free(fixture_take(fixture, TELL_AUDIT));

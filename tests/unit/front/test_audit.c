@@ -1,9 +1,16 @@
 #include "fixture.h"
 
+static void count_unit(struct fixture *fixture, const char *account, uid_t uid, const char *unit,
+                       const char *verdict, uint64_t generation)
+{
+    audit_count(fixture->context.audit,
+                &(struct audit_event){ account, uid, unit, verdict, generation });
+}
+
 static void count(struct fixture *fixture, const char *account, uid_t uid, const char *verdict,
                   uint64_t generation)
 {
-    audit_count(fixture->context.audit, account, uid, verdict, generation);
+    count_unit(fixture, account, uid, "", verdict, generation);
 }
 
 static struct message *flush(struct fixture *fixture)
@@ -41,6 +48,32 @@ static void test_same_key_same_row(void **state)
     message_free(letter);
 }
 
+/* Units are part of the key; a name that is too long counts as its beginning. */
+static void test_units(void **state)
+{
+    struct fixture *fixture = *state;
+    char longest[AUDIT_UNIT_SIZE + 20];
+
+    memset(longest, 'u', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    for (int i = 0; i < 2; i++) {
+        count_unit(fixture, "zenegy/acme", 1, "a.service", "token", 7);
+        count_unit(fixture, "zenegy/acme", 1, "b.service", "token", 7);
+        count_unit(fixture, "zenegy/acme", 1, "", "token", 7);
+        count_unit(fixture, "zenegy/acme", 1, longest, "token", 7);
+    }
+    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1, "a.service");
+    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1, "b.service");
+    struct message *letter = flush(fixture);
+    assert_int_equal(letter->audit_count, 6);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(letter->audit[i].count, 2);
+    assert_string_equal(letter->audit[1].unit, "b.service");
+    assert_int_equal(strlen(letter->audit[3].unit), AUDIT_UNIT_SIZE - 1);
+    assert_string_equal(letter->audit[4].unit, "a.service");
+    message_free(letter);
+}
+
 static void test_flushed_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -63,11 +96,11 @@ static void test_refusals_by_minute(void **state)
     struct fixture *fixture = *state;
 
     fixture_now = 60 * 1000 * 100;
-    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1);
+    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1, "");
     fixture_now += 59 * 1000;
-    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1);
+    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1, "");
     fixture_now += 1000;
-    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1);
+    audit_count_refusal(fixture->context.audit, "zenegy/acme", 1, "");
     struct message *letter = flush(fixture);
     assert_int_equal(letter->audit_count, 2);
     assert_string_equal(letter->audit[0].verdict, "forbidden");
@@ -86,9 +119,9 @@ static void test_refused_names_bounded(void **state)
 
     for (int i = 0; i < 5000; i++) {
         snprintf(account, sizeof(account), "zenegy/a%d", i);
-        audit_count_refusal(fixture->context.audit, account, 1);
+        audit_count_refusal(fixture->context.audit, account, 1, "");
     }
-    audit_count_refusal(fixture->context.audit, "zenegy/a1", 1);
+    audit_count_refusal(fixture->context.audit, "zenegy/a1", 1, "");
     struct message *letter = flush(fixture);
     assert_int_equal(letter->audit_count, AUDIT_REFUSED_NAMES_MAX + 1);
     assert_int_equal(letter->audit[1].count, 2);
@@ -98,7 +131,7 @@ static void test_refused_names_bounded(void **state)
     assert_int_equal(events, 5001);
     message_free(letter);
 
-    audit_count_refusal(fixture->context.audit, "zenegy/new", 1);
+    audit_count_refusal(fixture->context.audit, "zenegy/new", 1, "");
     letter = flush(fixture);
     assert_string_equal(letter->audit[0].account, "zenegy/new");
     message_free(letter);
@@ -183,6 +216,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_same_key_same_row),
+        TEST(test_units),
         TEST(test_flushed_once),
         TEST(test_refusals_by_minute),
         TEST(test_refused_names_bounded),
