@@ -348,6 +348,7 @@ static void ask_audit(struct keeper *keeper, struct message *question)
         question_refuse_memory(keeper, question->id);
         return;
     }
+    commits_flush(keeper->commits); /* what the front told just before belongs to the answer */
     int r = store_each_audit(keeper->store, query->account[0] ? query->account : NULL,
                              query->before, limit, collect_audit, &collector);
     answer->audit = collector.rows;
