@@ -6,8 +6,9 @@ packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicro
 packages_demo="$packages_build curl"
 packages_test="$packages_build curl libcmocka-dev python3-pytest python3-pytest-xdist python3-jsonschema
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
-  libnss3-tools ca-certificates nginx-light
-  nodejs util-linux man-db zbar-tools libqrencode4"
+  libnss3-tools ca-certificates nginx-light firefox-esr zbar-tools libqrencode4
+  ruby-doorkeeper ruby-activerecord ruby-sqlite3 ruby-webrick
+  nodejs util-linux man-db"
 
 # Node.js packages that bring npm along conflict with Debian's own npm.
 command -v npm >/dev/null || packages_test="$packages_test npm"

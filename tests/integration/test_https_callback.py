@@ -8,33 +8,23 @@ import subprocess
 
 import pytest
 
-from harness import browser as browsers
 from harness import https
 from harness.logins import log_in, start, wait_ended
 from harness.other_user import as_user
 from harness.person import Person
+from harness.ports import free_port
 from harness.raw import get
 
 ACCOUNT = "zenegy/acme"
 STRANGER = 12345
 
-needs_browser = pytest.mark.skipif(browsers.missing() != "", reason=browsers.missing())
 needs_certutil = pytest.mark.skipif(not shutil.which("certutil"), reason="needs libnss3-tools")
-
-
-def configure(daemon, emulator, **callback):
-    """Zenegy as it really is: the redirect must be https."""
-    provider = emulator("zenegy")
-    daemon.config.callback = {"listen": [f"https://localhost:{daemon.port}"], **callback}
-    redirect = f"https://localhost:{daemon.port}/callback/zenegy"
-    daemon.with_provider("zenegy", provider, redirect_uri=redirect)
-    return provider
 
 
 @pytest.fixture
 def served(daemon, emulator):
     """A started daemon with a certificate of its own authority."""
-    provider = configure(daemon, emulator)
+    provider = https.only_https(daemon, emulator)
     daemon.start()
     return provider
 
@@ -73,8 +63,8 @@ def test_the_same_browser_may_open_it_again(served, api, authority):
 
 
 def test_http_and_https_side_by_side(daemon, emulator, plain, folder):
-    provider = configure(daemon, emulator)
-    second = browsers.free_port()
+    provider = https.only_https(daemon, emulator)
+    second = free_port()
     daemon.config.callback["listen"].append(f"http://127.0.0.1:{second}")
     daemon.with_provider("plain", plain, redirect_uri=f"http://127.0.0.1:{second}/callback/plain")
     daemon.start()
@@ -159,14 +149,14 @@ def pair(folder):
 
 
 def test_login_with_files(daemon, emulator, api, pair):
-    provider = configure(daemon, emulator, certificate=[str(path) for path in pair])
+    provider = https.only_https(daemon, emulator, certificate=[str(path) for path in pair])
     daemon.start()
     check_login(api, provider, https.trust(pair[0]))
     assert api.authority().error == "not_found"
 
 
 def test_renewed_files_are_picked_up(daemon, emulator, api, folder, pair):
-    configure(daemon, emulator, certificate=[str(path) for path in pair])
+    https.only_https(daemon, emulator, certificate=[str(path) for path in pair])
     daemon.start()
     link = start(api, ACCOUNT)["start_url"]
     before = https.served(daemon.port, https.trust(pair[0]))
@@ -184,7 +174,7 @@ def test_renewed_files_are_picked_up(daemon, emulator, api, folder, pair):
     ("open key", "chmod 600"), ("no certificate", "no PEM certificate")])
 def test_bad_files(daemon, emulator, api, folder, pair, fault, says):
     """Refused at the start; at a reload the old ones stay."""
-    configure(daemon, emulator, certificate=[str(path) for path in pair])
+    https.only_https(daemon, emulator, certificate=[str(path) for path in pair])
     daemon.start()
     start(api, ACCOUNT)
     before = https.served(daemon.port, https.trust(pair[0]))
@@ -281,70 +271,3 @@ def cli_path():
 
 def leaf_check(daemon):
     return f"curl -sS -o /dev/null https://localhost:{daemon.port}/x"
-
-
-# -------------------------------------------------------------------------------- a real browser
-
-
-@pytest.fixture
-def browse(folder):
-    """Makes browsers with the home in which `trust install` works."""
-    made = []
-
-    def make(**more):
-        made.append(browsers.Browser(home=folder, **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@needs_browser
-@needs_certutil
-def test_chromium(served, daemon, api, cli, browse):
-    """No flag that has it overlook certificates: it refuses, trusts, and refuses again."""
-    started = start(api, ACCOUNT)
-    address = f"https://localhost:{daemon.port}/x"
-    unknown = "ERR_CERT_AUTHORITY_INVALID"
-    assert browse().refusal(address) == unknown
-
-    assert cli.run("trust", "install", "--yes").returncode == 0
-    browser = browse()
-    browser.open(started["start_url"])
-    browser.click("button[value=allow]")
-    browser.wait_address("/done/")
-    assert browser.address.startswith(f"https://localhost:{daemon.port}/done/")
-    assert "is connected" in browser.text()
-    assert wait_ended(api, started["login_id"])["status"] == "done"
-    # A new certificate of the same authority: nothing has to be trusted anew.
-    daemon.restart()
-    start(api, ACCOUNT)
-    assert browser.refusal(address) == "" and browser.title == "Nothing here"
-
-    assert cli.run("trust", "remove", "--yes").returncode == 0
-    assert browse().refusal(address) == unknown
-
-
-@needs_browser
-@needs_certutil
-def test_the_authority_vouches_for_nobody_else(folder, browse):
-    other = "other.example"
-    certificates = folder / "certificates"
-    certificates.mkdir()
-    authority, pairs = https.issue(certificates, "localhost", other)
-    database = folder / ".pki" / "nssdb"
-    database.mkdir(parents=True)
-    for arguments in (["-N", "--empty-password"],
-                      ["-A", "-t", "C,,", "-n", "authority", "-i", str(authority)]):
-        subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
-    servers = [https.Server(pair) for pair in pairs]
-    try:
-        browser = browse(names=[other])
-        assert browser.refusal(f"https://localhost:{servers[0].port}/") == ""
-        assert browser.text() == "hello"
-        refused = browser.refusal(f"https://{other}:{servers[1].port}/")
-        assert refused == "ERR_CERT_INVALID"
-    finally:
-        for server in servers:
-            server.close()

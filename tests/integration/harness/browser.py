@@ -1,24 +1,27 @@
 """A real Chromium, driven through chromedriver's HTTP interface (W3C WebDriver)."""
 
-import base64
 import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
-import time
 import urllib.request
-from pathlib import Path
 
 from .ports import free_port
+from .window import WAIT, Window
 
-ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
-WAIT = 15  # seconds that an element or an address is waited for
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the WebDriver standard gives it
 _FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
           "--disable-background-networking", "--disable-component-update", "--disable-sync",
           "--window-size=1000,800"]
+_COMMANDS = {
+    "Navigate": ("POST", "/url"), "GetCurrentURL": ("GET", "/url"), "GetTitle": ("GET", "/title"),
+    "FindElement": ("POST", "/element"), "GetElementText": ("GET", "/element/{id}/text"),
+    "GetElementProperty": ("GET", "/element/{id}/property/{name}"),
+    "ElementClear": ("POST", "/element/{id}/clear"),
+    "ElementClick": ("POST", "/element/{id}/click"),
+    "ElementSendKeys": ("POST", "/element/{id}/value"), "TakeScreenshot": ("GET", "/screenshot"),
+    "ExecuteAsyncScript": ("POST", "/execute/async"),
+}
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -28,14 +31,12 @@ def missing():
     return "" if shutil.which("chromedriver") and shutil.which("chromium") else "needs Chromium"
 
 
-class Browser:
-    """A new profile in a new home; close() leaves nothing behind. home: one that is kept, with
-    what it trusts. names: others than localhost that lead to this computer. proxy: the address of
-    one that knows all names (harness/outside.py)."""
+class Browser(Window):
+    """A new profile in a new home. names: others than localhost that lead to this computer. proxy:
+    the address of one that knows all names (harness/outside.py)."""
 
     def __init__(self, home=None, names=(), proxy=None):
-        self._folder = tempfile.mkdtemp(prefix="tb-browser-")
-        self._home = str(home or self._folder)
+        super().__init__(home)
         port = free_port()
         self._driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"],
@@ -62,10 +63,7 @@ class Browser:
             self._driver.terminate()
             self._driver.wait()
             self._driver.stdout.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def open(self, url):
-        self._call("POST", "/url", {"url": url})
+            super().close()
 
     def refusal(self, url):
         """Why the browser warns of the page's certificate, such as "ERR_CERT_AUTHORITY_INVALID"; ""
@@ -74,64 +72,15 @@ class Browser:
         warning = re.search(r"NET::(ERR_CERT_\w+)", self.text())
         return warning[1] if warning else ""
 
-    @property
-    def address(self):
-        return self._call("GET", "/url")
-
-    @property
-    def title(self):
-        return self._call("GET", "/title")
-
-    def text(self, selector="body"):
-        return self._call("GET", f"/element/{self._find(selector)}/text")
-
-    def click(self, selector):
-        """Waits for the element, then clicks it."""
-        self._call("POST", f"/element/{self._find(selector)}/click", {})
-
-    def type(self, selector, text):
-        self._call("POST", f"/element/{self._find(selector)}/value", {"text": text})
-
-    def run(self, script, *arguments):
-        """Runs a script as the page's own; its last argument is the function that ends it."""
-        return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
-
-    def retype(self, selector, text):
-        """In place of what stands there."""
-        self._call("POST", f"/element/{self._find(selector)}/clear", {})
-        self.type(selector, text)
-
-    def value(self, selector):
-        """What an input holds."""
-        return self._call("GET", f"/element/{self._find(selector)}/property/value")
-
     def forget(self):
         """Loses all cookies, as a browser that never was here."""
         self._call("POST", "/goog/cdp/execute", {"cmd": "Network.clearBrowserCookies",
                                                  "params": {}})
 
-    def wait_for(self, selector):
-        """Waits until the page holds such an element."""
-        self._find(selector)
-
-    def wait_address(self, part):
-        """Waits until the address holds the text; returns it."""
-        deadline = time.monotonic() + WAIT
-        while part not in (address := self.address):
-            assert time.monotonic() < deadline, f"{part!r} never came, the address is {address}"
-            time.sleep(0.05)
-        return address
-
-    def screenshot(self, name):
-        """Keeps a picture of the page under tests/artefacts/."""
-        ARTEFACTS.mkdir(exist_ok=True)
-        path = ARTEFACTS / f"{name}.png"
-        path.write_bytes(base64.b64decode(self._call("GET", "/screenshot")))
-        return path
-
-    def _find(self, selector):
-        found = self._call("POST", "/element", {"using": "css selector", "value": selector})
-        return found[_ELEMENT]
+    def _do(self, command, **members):
+        method, path = _COMMANDS[command]
+        path = path.format(**{name: members.pop(name) for name in ("id", "name") if name in members})
+        return self._call(method, path, members if method == "POST" else None)
 
     def _call(self, method, path, members=None):
         body = json.dumps(members).encode() if members is not None else None

@@ -28,6 +28,25 @@ def issue(folder, *names):
                                for i in range(len(names))]
 
 
+def only_https(daemon, emulator, *variants, **callback):
+    """Zenegy as it really is, whose redirect must be https; returns the emulator."""
+    provider = emulator("zenegy", *variants)
+    daemon.config.callback = {"listen": [f"https://localhost:{daemon.port}"], **callback}
+    redirect = f"https://localhost:{daemon.port}/callback/zenegy"
+    daemon.with_provider("zenegy", provider, redirect_uri=redirect)
+    return provider
+
+
+def trust_in(database, authority):
+    """Puts the authority into a browser's database, made where there is none."""
+    commands = [["-A", "-t", "C,,", "-n", "authority", "-i", str(authority)]]
+    if not database.exists():
+        database.mkdir(parents=True)
+        commands.insert(0, ["-N", "--empty-password"])
+    for arguments in commands:
+        subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
+
+
 def trust(certificate):
     return ssl.create_default_context(cafile=certificate)
 
