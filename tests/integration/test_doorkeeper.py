@@ -1,4 +1,4 @@
-"""Against Doorkeeper, which servers of ZenHR's and Gusto's kind run. What counts is what lies in
+"""Against Doorkeeper, whose ways ZenHR and Gusto are taken to have. What counts is what lies in
 its database, not what the broker says."""
 
 import time
