@@ -14,6 +14,7 @@
 #define WIRE_PATH_REJECT "/v1/reject/"    /* + provider/label */
 #define WIRE_PATH_RETRY "/v1/retry"       /* alone, or + /provider/label */
 #define WIRE_PATH_HELD "/v1/held"         /* alone, or + /provider/label */
+#define WIRE_PATH_LINKS "/v1/links"       /* alone, or + /provider/label */
 #define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_EVENTS "/v1/events"

@@ -202,6 +202,7 @@ int account_print(const struct tb_value *account)
     put_error(&sheet, tb_value_member(account, "last_error"));
     if (account_tint(state) == TINT_BAD)
         sheet_put(&sheet, "to do", "tokenbroker login %s", name);
+    put_text(&sheet, account, "link", "link");
     return output_text(&sheet.out);
 }
 

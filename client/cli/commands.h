@@ -12,6 +12,7 @@ extern const struct command command_forecast;
 extern const struct command command_refresh;
 extern const struct command command_reject;
 extern const struct command command_import;
+extern const struct command command_link;
 extern const struct command command_held;
 extern const struct command command_accept;
 extern const struct command command_discard;

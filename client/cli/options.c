@@ -21,6 +21,7 @@ void arguments_init(struct arguments *arguments)
     *arguments = (struct arguments){
         .min_ttl = TB_DEFAULT,
         .wait = TB_DEFAULT,
+        .expires = TB_DEFAULT,
         .limit = TB_DEFAULT,
     };
 }

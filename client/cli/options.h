@@ -16,10 +16,13 @@ struct arguments {
     const char *fingerprint;
     const char *format;
     const char *jsonl;
+    const char *csv;
+    const char *expect;
     const char *params[PARAMS_MAX]; /* "name=value" */
     size_t param_count;
     int64_t min_ttl; /* seconds, or TB_DEFAULT */
     int64_t wait;    /* seconds, or TB_DEFAULT */
+    int64_t expires; /* seconds, or TB_DEFAULT */
     int64_t limit;   /* a number, or TB_DEFAULT */
     bool help;
     bool version;
@@ -31,6 +34,8 @@ struct arguments {
     bool system;
     bool access_token;
     bool verify;
+    bool list;
+    bool revoke;
 };
 
 enum option_kind {

@@ -72,7 +72,7 @@ static void put_forecast(struct json_writer *writer, const struct account_row *r
 }
 
 void account_json_append(struct buffer *out, const struct account_row *row,
-                         const struct provider *provider)
+                         const struct provider *provider, const char *link)
 {
     struct json_writer writer = json_writer_begin(out, '{');
     char text[ACCOUNT_TEXT_SIZE];
@@ -98,5 +98,6 @@ void account_json_append(struct buffer *out, const struct account_row *row,
     put_time(&writer, "refresh_token_expires_at", row->refresh_token_expires_at);
     put_forecast(&writer, row, provider);
     put_last_error(&writer, row);
+    json_put_string(&writer, "link", link);
     json_writer_end(&writer);
 }

@@ -13,6 +13,7 @@ const char *account_state_name(enum account_state state);
 /* When the account's grant dies; provider may be NULL. */
 struct forecast account_forecast(const struct account_row *row, const struct provider *provider);
 
-/* Appends the account's JSON object; provider is the account's, NULL when it is not configured. */
+/* Appends the account's JSON object; provider is the account's, NULL when it is not configured;
+ * link is the address by which a person may consent, NULL: none, or not for who asks. */
 void account_json_append(struct buffer *out, const struct account_row *row,
-                         const struct provider *provider);
+                         const struct provider *provider, const char *link);

@@ -66,6 +66,10 @@ void api_retry(const struct api_request *request);
 void api_audit(const struct api_request *request);
 void api_held(const struct api_request *request);   /* api_held.c: GET /v1/held */
 void api_decide(const struct api_request *request); /* POST /v1/held/… */
+void api_links(const struct api_request *request);  /* api_links.c: GET /v1/links */
+void api_link(const struct api_request *request);
+void api_link_make(const struct api_request *request);
+void api_link_end(const struct api_request *request);
 void api_rename(const struct api_request *request);
 void api_events(const struct api_request *request);
 void api_health(const struct api_request *request);

@@ -19,7 +19,7 @@ void api_account(const struct api_request *request)
 }
 
 static const struct api_listing accounts = { ASK_ACCOUNTS, "accounts", MAY_LIST,
-                                             account_json_append };
+                                             api_append_account };
 
 void api_accounts(const struct api_request *request)
 {

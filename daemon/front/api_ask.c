@@ -4,6 +4,7 @@
 #include "front/account_json.h"
 #include "front/asks.h"
 #include "front/deadlines.h"
+#include "front/link_url.h"
 
 enum { DONE_BYTES_MAX = 256 };
 
@@ -28,10 +29,20 @@ static void pending_free(struct pending *pending)
     free(pending);
 }
 
+/* The address in out, or NULL where there is none or the peer may not have it. */
+static const char *shown_link(const struct api_request *request, const struct account_name *account,
+                              const char *token, struct buffer *out)
+{
+    if (!token || !*token || !link_may_be_shown(request->context, &request->peer, account))
+        return NULL;
+    return link_url(request->context, token, out);
+}
+
 /* There is no answer: the reason is the failure. */
 static void fail(const struct api_request *request, const struct api_follow_up *then,
                  const struct failure *failure)
 {
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(LINK_URL_MAX);
     char account[ACCOUNT_TEXT_SIZE];
 
     if (then->also_failures) {
@@ -40,7 +51,8 @@ static void fail(const struct api_request *request, const struct api_follow_up *
     }
     release_state(then);
     api_fail(request->web, failure,
-             request->has_account ? account_text(&request->account, account) : NULL, NULL);
+             request->has_account ? account_text(&request->account, account) : NULL,
+             shown_link(request, &request->account, failure->link, &url));
 }
 
 static void pending_gone(void *userdata)
@@ -148,6 +160,16 @@ bool api_provider_known(const struct api_request *request)
     return false;
 }
 
+void api_append_account(const struct api_request *request, struct buffer *out,
+                        const struct account_row *row)
+{
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(LINK_URL_MAX);
+    const struct provider *provider =
+        settings_provider(request->context->settings, row->name.provider);
+    const char *token = row->link ? row->link->token : NULL;
+    account_json_append(out, row, provider, shown_link(request, &row->name, token, &url));
+}
+
 void api_answer_account(const struct api_request *request, const struct message *answer)
 {
     CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(WIRE_ANSWER_MAX);
@@ -156,9 +178,7 @@ void api_answer_account(const struct api_request *request, const struct message 
         api_refuse(request->web, WIRE_INTERNAL, NULL, "the store told of no account");
         return;
     }
-    const struct account_row *row = &answer->rows[0];
-    account_json_append(&body, row,
-                        settings_provider(request->context->settings, row->name.provider));
+    api_append_account(request, &body, &answer->rows[0]);
     api_answer(request->web, &body);
 }
 

@@ -36,6 +36,10 @@ struct message *api_question(const struct api_request *request, enum message_kin
 /* True when the request's provider is configured; else it is answered. Only after api_allowed(). */
 bool api_provider_known(const struct api_request *request);
 
+/* Appends an account as JSON; with its link for who may have it. */
+void api_append_account(const struct api_request *request, struct buffer *out,
+                        const struct account_row *row);
+
 /* Answers with the one account that the back told of. */
 void api_answer_account(const struct api_request *request, const struct message *answer);
 

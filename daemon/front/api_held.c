@@ -10,8 +10,8 @@
 
 enum { MS_PER_S = 1000 };
 
-static void append_held(struct buffer *out, const struct account_row *row,
-                        const struct provider *provider)
+static void append_held(const struct api_request *request, struct buffer *out,
+                        const struct account_row *row)
 {
     const struct forecast_facts facts = {
         .has_refresh_token = true,
@@ -20,7 +20,8 @@ static void append_held(struct buffer *out, const struct account_row *row,
         .refresh_token_expires_at = row->held_refresh_token_expires_at,
         .refresh_token_life_ms = row->held_refresh_token_life_ms,
     };
-    const struct forecast forecast = forecast_of(&facts, provider, clock_now());
+    const struct forecast forecast = forecast_of(
+        &facts, settings_provider(request->context->settings, row->name.provider), clock_now());
     struct json_writer writer = json_writer_begin(out, '{');
     char account[ACCOUNT_TEXT_SIZE];
 

@@ -56,8 +56,7 @@ static void listing_add(const struct api_request *request, struct listing *listi
         return;
     if (listing->count++ > 0)
         buffer_append_char(&listing->body, ',');
-    listing->what->append(&listing->body, row,
-                          settings_provider(context->settings, row->name.provider));
+    listing->what->append(request, &listing->body, row);
 }
 
 static void listing_ask(const struct api_request *request, struct listing *listing);

@@ -10,8 +10,8 @@ struct api_listing {
     enum message_kind question; /* after `account`, limit → rows */
     const char *member;
     enum may may;
-    void (*append)(struct buffer *out, const struct account_row *row,
-                   const struct provider *provider); /* NULL: it is not configured */
+    void (*append)(const struct api_request *request, struct buffer *out,
+                   const struct account_row *row);
 };
 
 /* Answers the request, whose query may hold after and limit, now or later. listing must live on. */

@@ -6,14 +6,9 @@
 #include "front/api_ask.h"
 #include "front/api_body.h"
 #include "front/api_login.h"
+#include "front/api_order.h"
 #include "front/audit.h"
 #include "front/callback.h"
-
-enum {
-    LOGIN_PARAMS_MAX = 16,
-    LOGIN_PARAM_NAME_MAX = 64,
-    LOGIN_PARAM_VALUE_MAX = 1024,
-};
 
 struct starting *starting_free(struct starting *starting)
 {
@@ -52,17 +47,6 @@ struct login_order login_order_of(const struct api_request *request,
 
 /* --- the body --- */
 
-/* RFC 6749 3.3: words of printable ASCII without '"' and '\', one space between them. */
-static bool scope_valid(const char *scope)
-{
-    char before = ' ';
-    for (const char *c = scope; *c; before = *c++) {
-        if (*c == ' ' ? before == ' ' : *c < 0x21 || *c > 0x7E || *c == '"' || *c == '\\')
-            return false;
-    }
-    return before != ' ' && strlen(scope) <= SCOPE_MAX;
-}
-
 struct reading {
     struct starting *starting;
     struct complaint *complaint;
@@ -75,41 +59,6 @@ static bool refuse_body(struct reading *reading, const char *format, const char 
     complain(reading->complaint, "%s \"%.64s\"", format, word);
     reading->result = JSON_INVALID;
     return false;
-}
-
-static bool read_param(void *userdata, const char *key, const struct json *member)
-{
-    struct reading *reading = userdata;
-    const char *value = json_string(member);
-    if (!value || strlen(value) > LOGIN_PARAM_VALUE_MAX)
-        return refuse_body(reading, "there is no usable text for the parameter", key);
-    if (strlen(key) > LOGIN_PARAM_NAME_MAX || !authorize_param_allowed(key))
-        return refuse_body(reading, "the protocol's own use is reserved for the parameter", key);
-    if (reading->starting->params.count >= LOGIN_PARAMS_MAX)
-        return refuse_body(reading, "there are too many parameters, from", key);
-    reading->result = parameters_add(&reading->starting->params, key, value);
-    return reading->result == 0;
-}
-
-static int read_params(struct reading *reading, const struct json *params)
-{
-    if (json_kind(params) == JSON_OBJECT)
-        json_each_member(params, read_param, reading);
-    else if (json_kind(params) != JSON_ABSENT)
-        refuse_body(reading, "an object of names and texts is wanted as", "params");
-    return reading->result;
-}
-
-static int read_scope(struct reading *reading, const struct json *member)
-{
-    if (json_kind(member) == JSON_ABSENT)
-        return 0;
-    const char *scope = json_string(member);
-    if (!scope || !scope_valid(scope))
-        refuse_body(reading, "words with single spaces between them are wanted as", "scope");
-    else if (!(reading->starting->scope = strdup(scope)))
-        reading->result = -ENOMEM;
-    return reading->result;
 }
 
 static const char *const mode_names[] = {
@@ -142,9 +91,13 @@ static struct starting *read_body(const struct api_request *request)
     CLEANUP(cleanup_starting) struct starting *starting = calloc(1, sizeof *starting);
     struct complaint complaint = { "" };
     struct reading reading = { starting, &complaint, starting ? 0 : -ENOMEM };
-    if (reading.result == 0 && read_mode(&reading, json_member(body, "mode")) == 0 &&
-        read_scope(&reading, json_member(body, "scope")) == 0 &&
-        read_params(&reading, json_member(body, "params")) == 0)
+    if (reading.result == 0)
+        reading.result = read_mode(&reading, json_member(body, "mode"));
+    if (reading.result == 0)
+        reading.result = order_read_scope(body, &starting->scope, &complaint);
+    if (reading.result == 0)
+        reading.result = order_read_params(body, &starting->params, &complaint);
+    if (reading.result == 0)
         return steal(starting);
     bool invalid = reading.result == JSON_INVALID;
     login_refuse(request, invalid ? WIRE_BAD_REQUEST : WIRE_INTERNAL,

@@ -61,6 +61,7 @@ void api_token(const struct api_request *request)
     struct token_wish wish = {
         .account = request->account,
         .uid = request->peer.uid,
+        .peer = &request->peer,
         .min_ttl_ms = -1,
         .wait_ms = WIRE_WAIT_DEFAULT_S * MS_PER_S,
     };

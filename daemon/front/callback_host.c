@@ -106,6 +106,14 @@ const char *callback_public_prefix(const struct context *context, const char *re
     return prefix_of(base, &public);
 }
 
+const char *callback_public_host(const struct context *context, char out[static CALLBACK_HOST_MAX])
+{
+    const char *base = callback_public_base(context);
+    const char *authority = base ? strstr(base, "//") + 2 : "";
+    snprintf(out, CALLBACK_HOST_MAX, "%.*s", (int)strcspn(authority, "/"), authority);
+    return out;
+}
+
 /* Whether a Host header means the host and port of an origin. */
 static bool header_means(const char *host, const char *origin, const struct url *url)
 {
@@ -135,7 +143,8 @@ static bool find_public(const struct callback_socket *socket, const char *host,
 bool callback_find_site(const struct callback_socket *socket, const char *host,
                         struct callback_site *ret)
 {
-    if (find_public(socket, host, ret))
+    ret->is_public = find_public(socket, host, ret);
+    if (ret->is_public)
         return true;
     ret->prefix[0] = '\0';
     return find_own(socket, host, ret->origin);

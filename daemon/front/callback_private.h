@@ -39,6 +39,7 @@ enum { CALLBACK_ORIGIN_MAX = URL_HOST_MAX + 32, CALLBACK_PREFIX_MAX = PUBLIC_URL
 /* Where a request came to: one of our loopback addresses, or the reverse proxy's. */
 struct callback_site {
     char origin[CALLBACK_ORIGIN_MAX]; /* "http://localhost:8765", "https://hr.example.com" */
+    bool is_public;
     char prefix[CALLBACK_PREFIX_MAX]; /* before our own paths: "", or public_url's "/oauth" */
 };
 
@@ -61,6 +62,16 @@ void callback_enter(struct web_request *request, struct login *login);
 void callback_answer_not_pushed(struct web_request *request, const struct login *login,
                                 const char *why);
 void callback_answer_busy(struct web_request *request);
+
+enum { CALLBACK_HOST_MAX = URL_HOST_MAX + 8 };
+
+/* The host of public_url, with its port where one is written; "" when there is none. Returns out.
+ */
+const char *callback_public_host(const struct context *context, char out[static CALLBACK_HOST_MAX]);
+
+/* callback_links.c: below /link/. */
+void callback_handle_link(struct callback *callback, struct web_request *request,
+                          const struct callback_site *site, const char *rest);
 
 /* callback_routes.c: the web_handler of every socket, which is its userdata. */
 void callback_handle(void *socket, struct web_request *request);

@@ -5,74 +5,25 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "front/callback_answer.h"
 #include "front/login.h"
 #include "front/pages.h"
 #include "oauth/authorize.h"
 
 #define PATH_START "/start/"
 #define PATH_DONE "/done/"
+#define PATH_LINK "/link/"
 #define PATH_ICON "/favicon.ico"
 
 enum { COOKIE_LINE_MAX = 2048, COOKIE_LIFETIME_S = LOGIN_LIFETIME_MS / 1000 };
 
 /* --- answers --- */
 
-/* Every answer's headers; the caller may append its own. */
-static struct web_answer new_answer(int status)
-{
-    return (struct web_answer){
-        .status = status,
-        .headers = {
-            { "Content-Security-Policy", page_policy() },
-            { "X-Frame-Options", "DENY" },
-            { "Cache-Control", "no-store" },
-            { "Referrer-Policy", "no-referrer" },
-            { "X-Content-Type-Options", "nosniff" },
-        },
-    };
-}
-
-static void add_header(struct web_answer *answer, const char *name, const char *value)
-{
-    for (size_t i = 0; i < WEB_HEADERS_MAX; i++) {
-        if (answer->headers[i].name)
-            continue;
-        answer->headers[i] = (struct web_header_line){ name, value };
-        return;
-    }
-}
-
-static void answer_page(struct web_request *request, int status, const struct buffer *page)
-{
-    struct web_answer answer = new_answer(page->failed ? 500 : status);
-    answer.content_type = "text/html; charset=utf-8";
-    answer.body = page->failed ? "" : page->data;
-    answer.length = page->failed ? 0 : page->length;
-    if (status == 405)
-        add_header(&answer, "Allow", "GET, HEAD");
-    web_answer(request, &answer);
-}
-
-static void answer_notice(struct web_request *request, enum page_notice notice)
-{
-    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
-    int status = page_put_notice(&page, notice);
-    answer_page(request, status, &page);
-}
-
-static void answer_bare(struct web_request *request, int status)
-{
-    struct web_answer answer = new_answer(status);
-    web_answer(request, &answer);
-}
-
 static void answer_done(struct web_request *request, const struct login *login)
 {
     char location[CALLBACK_PREFIX_MAX + sizeof PATH_DONE + LOGIN_ID_SIZE];
     snprintf(location, sizeof location, "%s" PATH_DONE "%s", login->prefix, login->id);
-    struct web_answer answer = new_answer(303);
-    add_header(&answer, "Location", location);
-    web_answer(request, &answer);
+    callback_answer_redirect(request, location);
 }
 
 /* --- /start/NONCE --- */
@@ -111,19 +62,19 @@ static void send_to_provider(struct web_request *request, const struct login *lo
     put_cookie(&own, login, name, login->cookie, login->redirect_path);
     put_cookie(&browser, login, login_browser_cookie(login), login->browser, start);
     if (own.failed || browser.failed) {
-        answer_notice(request, PAGE_BUSY);
+        callback_answer_notice(request, PAGE_BUSY);
         return;
     }
-    struct web_answer answer = new_answer(303);
-    add_header(&answer, "Location", secret_reveal(login->authorize_url));
-    add_header(&answer, "Set-Cookie", buffer_text(&own));
-    add_header(&answer, "Set-Cookie", buffer_text(&browser));
+    struct web_answer answer = callback_new_answer(303);
+    callback_add_header(&answer, "Location", secret_reveal(login->authorize_url));
+    callback_add_header(&answer, "Set-Cookie", buffer_text(&own));
+    callback_add_header(&answer, "Set-Cookie", buffer_text(&browser));
     web_answer(request, &answer);
 }
 
 void callback_answer_busy(struct web_request *request)
 {
-    answer_notice(request, PAGE_BUSY);
+    callback_answer_notice(request, PAGE_BUSY);
 }
 
 void callback_answer_not_pushed(struct web_request *request, const struct login *login,
@@ -132,7 +83,7 @@ void callback_answer_not_pushed(struct web_request *request, const struct login 
     CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     char account[ACCOUNT_TEXT_SIZE];
     if (!login) {
-        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        callback_answer_notice(request, PAGE_UNKNOWN_LOGIN);
         return;
     }
     struct page_login facts = {
@@ -142,7 +93,7 @@ void callback_answer_not_pushed(struct web_request *request, const struct login 
         .description = why,
     };
     int status = page_put_login(&page, &facts);
-    answer_page(request, status, &page);
+    callback_answer_page(request, status, &page);
 }
 
 void callback_enter(struct web_request *request, struct login *login)
@@ -155,13 +106,13 @@ void callback_enter(struct web_request *request, struct login *login)
         answer_done(request, login);
         break;
     case OPENING_ELSEWHERE:
-        answer_notice(request, PAGE_OTHER_BROWSER);
+        callback_answer_notice(request, PAGE_OTHER_BROWSER);
         break;
     case OPENING_FAILED:
-        answer_notice(request, PAGE_BUSY);
+        callback_answer_notice(request, PAGE_BUSY);
         break;
     case OPENING_UNKNOWN:
-        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        callback_answer_notice(request, PAGE_UNKNOWN_LOGIN);
         break;
     }
 }
@@ -190,12 +141,15 @@ static enum page_result login_result(const struct login *login)
     case LOGIN_EXPIRED:
         return PAGE_EXPIRED;
     case LOGIN_CANCELLED:
-        return login->ending == ENDING_REPLACED ? PAGE_REPLACED : PAGE_CANCELLED;
+        return login->ending == ENDING_REPLACED    ? PAGE_REPLACED
+               : login->ending == ENDING_LINK_OVER ? PAGE_LINK_OVER
+                                                   : PAGE_CANCELLED;
     case LOGIN_FAILED:
         break;
     }
     return login->ending == ENDING_NOT_GRANTED ? PAGE_NOT_GRANTED
            : login->ending == ENDING_HELD      ? PAGE_HELD
+           : login->ending == ENDING_AWAITS    ? PAGE_AWAITS
            : login->ending == ENDING_UNCERTAIN ? PAGE_UNCERTAIN
                                                : PAGE_FAILED;
 }
@@ -205,13 +159,14 @@ static void handle_done(struct callback *callback, struct web_request *request,
 {
     const struct login *login = logins_find(callback->context->logins, id);
     if (!login || login->mode != LOGIN_BROWSER || !login_is_at(login, site->origin)) {
-        answer_notice(request, PAGE_UNKNOWN_LOGIN);
+        callback_answer_notice(request, PAGE_UNKNOWN_LOGIN);
         return;
     }
     CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
-    char account[ACCOUNT_TEXT_SIZE];
+    char account[ACCOUNT_TEXT_SIZE], host[CALLBACK_HOST_MAX];
     struct page_login facts = {
         .result = login_result(login),
+        .host = login->link[0] ? callback_public_host(callback->context, host) : NULL,
         .provider = login->account.provider,
         .account = account_text(&login->account, account),
         .identity = login->identity,
@@ -223,7 +178,7 @@ static void handle_done(struct callback *callback, struct web_request *request,
         .description = login->description,
     };
     int status = page_put_login(&page, &facts);
-    answer_page(request, status, &page);
+    callback_answer_page(request, status, &page);
 }
 
 /* --- the redirect paths --- */
@@ -278,7 +233,7 @@ static void answer_not_granted(struct web_request *request,
         .description = response->error_description,
     };
     int status = page_put_login(&page, &facts);
-    answer_page(request, status, &page);
+    callback_answer_page(request, status, &page);
 }
 
 static void answer_landing(struct web_request *request, enum login_landing landing,
@@ -299,7 +254,7 @@ static void answer_landing(struct web_request *request, enum login_landing landi
     else if (landing == LANDING_NOT_GRANTED)
         answer_not_granted(request, response);
     else
-        answer_notice(request, notices[landing]);
+        callback_answer_notice(request, notices[landing]);
 }
 
 static void handle_return(struct callback *callback, struct web_request *request,
@@ -309,7 +264,7 @@ static void handle_return(struct callback *callback, struct web_request *request
     const char *query = web_query(request);
     int r = authorization_response_parse(query, strlen(query), &response, NULL);
     if (r) {
-        answer_notice(request, r == RESPONSE_MALFORMED ? PAGE_UNREADABLE : PAGE_BUSY);
+        callback_answer_notice(request, r == RESPONSE_MALFORMED ? PAGE_UNREADABLE : PAGE_BUSY);
         return;
     }
     struct login *login = NULL;
@@ -363,6 +318,7 @@ struct page_route {
 static const struct page_route page_routes[] = {
     { PATH_START, true, handle_start },
     { PATH_DONE, false, handle_done },
+    { PATH_LINK, true, callback_handle_link },
 };
 
 static const struct page_route *find_page(const struct callback_site *site, const char *path,
@@ -388,13 +344,13 @@ static void route(struct callback *callback, struct web_request *request,
     bool redirect = !target.failed && is_redirect_target(callback, buffer_text(&target));
     const struct page_route *page = find_page(site, path, &rest);
     if (head && (redirect || (page && page->acts)))
-        answer_bare(request, 200);
+        callback_answer_bare(request, 200);
     else if (redirect)
         handle_return(callback, request, buffer_text(&target));
     else if (page)
         page->handle(callback, request, site, rest);
     else
-        answer_notice(request, PAGE_NOT_FOUND);
+        callback_answer_notice(request, PAGE_NOT_FOUND);
 }
 
 void callback_handle(void *userdata, struct web_request *request)
@@ -404,13 +360,13 @@ void callback_handle(void *userdata, struct web_request *request)
     const char *host = web_header(request, "Host");
     struct callback_site site;
     if (!host || !callback_find_site(socket, host, &site))
-        answer_notice(request, PAGE_WRONG_HOST);
+        callback_answer_notice(request, PAGE_WRONG_HOST);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        answer_notice(request, PAGE_BAD_METHOD);
+        callback_answer_notice(request, PAGE_BAD_METHOD);
     else if (strcmp(web_path(request), PATH_ICON) == 0)
-        answer_bare(request, 404);
+        callback_answer_bare(request, 404);
     else if (!is_document(request))
-        answer_notice(request, PAGE_FRAMED);
+        callback_answer_notice(request, PAGE_FRAMED);
     else
         route(socket->callback, request, &site);
 }

@@ -26,6 +26,8 @@
 enum {
     LOGINS_MAX = 256,
     LOGINS_PER_UID_MAX = 32,
+    LOGINS_BY_LINKS_MAX = 128, /* of LOGINS_MAX; the starters' quotas do not count them */
+    LOGINS_PER_LINK_MAX = 8,   /* pending ones; the oldest gives way */
     LOGIN_LIFETIME_MS = 10 * 60 * 1000,
     LOGIN_ENDED_KEPT_MS = 10 * 60 * 1000, /* so that a result page can be reloaded */
     LOGIN_ID_SIZE = 43 + 1,
@@ -58,6 +60,8 @@ enum login_ending {
     ENDING_NONE,
     ENDING_NOT_GRANTED, /* the provider said no */
     ENDING_HELD,        /* the consent was for another identity */
+    ENDING_AWAITS,      /* the first by a link: held until it is accepted */
+    ENDING_LINK_OVER,   /* another attempt by the account's link came first */
     ENDING_UNCERTAIN,   /* no usable answer: the code may have been spent */
     ENDING_REPLACED,    /* by a newer login of the same browser (state = absent) */
 };
@@ -81,9 +85,10 @@ struct login {
     char unit[AUDIT_UNIT_SIZE]; /* the starter's; "": not known */
     struct account_name account;
     enum login_mode mode;
-    struct provider *provider; /* as it was when the login began, endpoints known */
-    char *scope;               /* asked for; NULL: none */
-    char *redirect_target;     /* the redirect URI without its query; "" for LOGIN_DEVICE */
+    char link[LINK_DIGEST_SIZE]; /* the link that it was begun by; "": none */
+    struct provider *provider;   /* as it was when the login began, endpoints known */
+    char *scope;                 /* asked for; NULL: none */
+    char *redirect_target;       /* the redirect URI without its query; "" for LOGIN_DEVICE */
     char *redirect_path;
     char *prefix; /* before our own paths at that origin: "", or public_url's "/oauth" */
 
@@ -152,6 +157,13 @@ int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret);
 /* NULL is fine; returns NULL. */
 struct login_seat *login_seat_free(struct login_seat *seat);
 
+/* The same for one that a link begins at once: its oldest attempts give way. Returns 0 or
+ * LOGINS_FULL. */
+int logins_make_room_for_link(struct logins *logins, const char *digest);
+
+/* The account's link is over: attempts by it, but for this login, end. */
+void logins_end_attempts(struct login *login);
+
 /* Takes a login over, into a seat that was just given back; it expires LOGIN_LIFETIME_MS from now,
  * a LOGIN_DEVICE when the back says so. */
 void logins_add(struct logins *logins, struct login *login);
@@ -192,6 +204,7 @@ struct login_order {
     enum login_mode mode;
     const char *scope;               /* NULL: the provider's */
     const struct parameters *params; /* may be NULL */
+    const char *link;                /* digest of the link that begins it; NULL: none */
 };
 
 enum { LOGIN_REFUSED = 1 };

@@ -19,6 +19,8 @@ static const struct {
     [CONSENT_IDENTITY_MISMATCH] = { LOGIN_FAILED, ENDING_HELD, "identity_mismatch",
                                     "the consent is for another identity than the account's; it "
                                     "is held, and the earlier grant serves on" },
+    [CONSENT_AWAITS] = { LOGIN_FAILED, ENDING_AWAITS, "consent_held",
+                         "a first consent by a link is held until it is accepted" },
     [CONSENT_DENIED] = { LOGIN_FAILED, ENDING_NOT_GRANTED, "access_denied",
                          "the provider says that the person refused" },
     [CONSENT_EXPIRED] = { LOGIN_EXPIRED, ENDING_NONE, "expired",
@@ -33,6 +35,8 @@ static void take_consent(struct login *login, struct consent *consent)
     login->expires_at = consent->expires_at;
     login->fewer_scopes = consent->fewer_scopes;
     login->without_refresh_token = consent->outcome == CONSENT_WITHOUT_REFRESH_TOKEN;
+    if (consent->link_used)
+        logins_end_attempts(login);
     const bool known = (size_t)consent->outcome < sizeof outcomes / sizeof outcomes[0];
     if (!known || !outcomes[consent->outcome].error) {
         login_set_status(login, LOGIN_DONE, NULL, NULL);
@@ -73,6 +77,7 @@ static int fill_exchange(const struct login *login, struct secret *code,
         r = secret_copy(login->verifier, &exchange->verifier);
     if (r == 0)
         r = secret_copy(login->nonce, &exchange->nonce);
+    memcpy(exchange->link, login->link, sizeof exchange->link);
     if (r == 0)
         r = text_copy(login->provider->redirect_uri, &exchange->redirect_uri);
     return r == 0 ? text_copy(login->scope, &exchange->scope) : r;

@@ -185,7 +185,7 @@ static struct login *oldest_ended(const struct logins *logins, bool anyone, uid_
 {
     struct login *oldest = NULL;
     for (struct login *login = logins->newest; login; login = login->next)
-        if (login_ended(login) && (anyone || login->uid == uid))
+        if (login_ended(login) && (anyone || (login->uid == uid && !login->link[0])))
             oldest = login;
     return oldest;
 }
@@ -195,7 +195,7 @@ static int make_room(struct logins *logins, uid_t uid)
     unsigned all = 0, own = 0;
     for (const struct login *login = logins->newest; login; login = login->next) {
         all++;
-        own += login->uid == uid;
+        own += login->uid == uid && !login->link[0];
     }
     for (const struct login_seat *seat = logins->seats; seat; seat = seat->next) {
         all++;
@@ -209,6 +209,44 @@ static int make_room(struct logins *logins, uid_t uid)
         return quota ? LOGINS_QUOTA : LOGINS_FULL;
     forget(logins, victim);
     return 0;
+}
+
+/* The oldest pending one of a link when it has as many as it may. */
+static struct login *surplus_of(const struct logins *logins, const char *digest)
+{
+    struct login *oldest = NULL;
+    unsigned pending = 0;
+    for (struct login *login = logins->newest; login; login = login->next) {
+        if (login->status != LOGIN_PENDING || strcmp(login->link, digest) != 0)
+            continue;
+        pending++;
+        oldest = login;
+    }
+    return pending >= LOGINS_PER_LINK_MAX ? oldest : NULL;
+}
+
+int logins_make_room_for_link(struct logins *logins, const char *digest)
+{
+    unsigned by_links = 0;
+    struct login *surplus = surplus_of(logins, digest);
+    if (surplus)
+        login_set_status(surplus, LOGIN_CANCELLED, "replaced", "the link was opened again");
+    for (const struct login *login = logins->newest; login; login = login->next)
+        by_links += login->link[0] && !login_ended(login);
+    return by_links < LOGINS_BY_LINKS_MAX ? make_room(logins, (uid_t)-1) : LOGINS_FULL;
+}
+
+void logins_end_attempts(struct login *login)
+{
+    struct login *other = login->logins->newest;
+    for (; other; other = other->next) {
+        if (other == login || !other->link[0] || other->status != LOGIN_PENDING ||
+            !account_name_equal(&other->account, &login->account))
+            continue;
+        other->ending = ENDING_LINK_OVER;
+        login_set_status(other, LOGIN_CANCELLED, "link_used",
+                         "the account was connected by another attempt");
+    }
 }
 
 int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret)

@@ -6,14 +6,9 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "front/pages_data.h"
-#include "front/pages_text.h"
+#include "front/pages_private.h"
 
-/* What stands for {{name}} in a part. */
-struct slot {
-    const char *name;
-    const char *text;
-    bool markup; /* made here: goes in as it is */
-};
+#define HERE "on this computer"
 
 enum { PAGE_WORD_MAX = 128 };
 
@@ -70,8 +65,7 @@ static const struct slot *find_slot(const struct slot *slots, const char *name, 
     return NULL;
 }
 
-/* Appends a part with its {{names}} filled; one that has no slot stays empty. */
-static void fill(struct buffer *out, const char *part, const struct slot *slots)
+void page_fill(struct buffer *out, const char *part, const struct slot *slots)
 {
     const char *open;
     while ((open = strstr(part, "{{"))) {
@@ -111,10 +105,11 @@ void page_put_time(struct buffer *out, int64_t wall_ms, int64_t now_ms)
     buffer_append(out, text, length);
 }
 
-static void put_fact(struct buffer *out, const char *part, const char *term, const char *detail)
+void page_put_fact(struct buffer *out, const char *term, const char *detail)
 {
     if (detail && *detail)
-        fill(out, part, (struct slot[]){ { "term", term }, { "detail", detail }, { NULL } });
+        page_fill(out, page_fact,
+                  (struct slot[]){ { "term", term }, { "detail", detail }, { NULL } });
 }
 
 static bool holds_word(const char *list, const char *word, size_t length)
@@ -132,11 +127,10 @@ static void put_word(struct buffer *out, const char *word, size_t length)
 {
     CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PAGE_WORD_MAX);
     buffer_append(&text, word, length < PAGE_WORD_MAX - 1 ? length : PAGE_WORD_MAX - 1);
-    fill(out, page_word, (struct slot[]){ { "word", buffer_text(&text) }, { NULL } });
+    page_fill(out, page_word, (struct slot[]){ { "word", buffer_text(&text) }, { NULL } });
 }
 
-/* The words of list that the other does not hold, each in a box of its own. */
-static void put_words(struct buffer *out, const char *term, const char *list, const char *except)
+void page_put_words(struct buffer *out, const char *term, const char *list, const char *except)
 {
     CLEANUP(cleanup_buffer) struct buffer items = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     size_t count = 0;
@@ -149,8 +143,9 @@ static void put_words(struct buffer *out, const char *term, const char *list, co
     if (count > PAGE_SCOPES_MAX)
         buffer_append_format(&items, "<li>and %zu more</li>", count - PAGE_SCOPES_MAX);
     if (count > 0)
-        fill(out, page_words,
-             (struct slot[]){ { "term", term }, { "items", buffer_text(&items), true }, { NULL } });
+        page_fill(
+            out, page_words,
+            (struct slot[]){ { "term", term }, { "items", buffer_text(&items), true }, { NULL } });
 }
 
 /* The provider's words, "access_denied: the user said no"; of our own failures the sentence alone,
@@ -171,44 +166,44 @@ static void put_quote(struct buffer *out, const char *term, const struct page_lo
     CLEANUP(cleanup_buffer) struct buffer markup = BUFFER_WITH_MAXIMUM(8 * PAGE_QUOTE_MAX);
     page_put_escaped(&markup, buffer_text(&text), PAGE_QUOTE_MAX);
     if (markup.length > 0)
-        fill(out, page_quote,
-             (struct slot[]){
-                 { "term", term }, { "detail", buffer_text(&markup), true }, { NULL } });
+        page_fill(out, page_quote,
+                  (struct slot[]){
+                      { "term", term }, { "detail", buffer_text(&markup), true }, { NULL } });
 }
 
 static void put_connected_facts(struct buffer *out, const struct page_login *login,
                                 const char *until)
 {
     bool for_now = login->result == PAGE_CONNECTED_FOR_NOW;
-    put_fact(out, page_fact, "Belongs to", login->identity);
-    put_words(out, "Granted", login->scope_granted, NULL);
+    page_put_fact(out, "Belongs to", login->identity);
+    page_put_words(out, "Granted", login->scope_granted, NULL);
     if (login->fewer_scopes)
-        put_words(out, "Not granted", login->scope_asked, login->scope_granted);
-    put_fact(out, page_fact, for_now ? "Works until" : "Renewal",
-             for_now ? until : "Automatic, nothing to do");
+        page_put_words(out, "Not granted", login->scope_asked, login->scope_granted);
+    page_put_fact(out, for_now ? "Works until" : "Renewal",
+                  for_now ? until : "Automatic, nothing to do");
 }
 
 static void put_facts(struct buffer *out, const struct page_login *login, const char *until)
 {
     CLEANUP(cleanup_buffer) struct buffer rows = BUFFER_WITH_MAXIMUM(PAGE_MAX);
-    put_fact(&rows, page_fact, "Account", login->account);
+    page_put_fact(&rows, "Account", login->account);
     if (login->result == PAGE_CONNECTED || login->result == PAGE_CONNECTED_FOR_NOW)
         put_connected_facts(&rows, login, until);
-    else if (login->result == PAGE_HELD)
-        put_fact(&rows, page_fact, "Consent from", login->identity);
+    else if (login->result == PAGE_HELD || login->result == PAGE_AWAITS)
+        page_put_fact(&rows, "Consent from", login->identity);
     else if (login->result == PAGE_NOT_GRANTED)
         put_quote(&rows, "The provider said", login);
     else if (login->result == PAGE_FAILED || login->result == PAGE_UNCERTAIN ||
              login->result == PAGE_NOT_PUSHED)
         put_quote(&rows, "Reason", login);
-    fill(out, page_facts, (struct slot[]){ { "rows", buffer_text(&rows), true }, { NULL } });
+    page_fill(out, page_facts, (struct slot[]){ { "rows", buffer_text(&rows), true }, { NULL } });
 }
 
 /* A sentence of ours with the login's names in it; the names are escaped. */
 static void put_sentence(struct buffer *out, const char *sentence, const struct slot *names)
 {
     if (sentence)
-        fill(out, sentence, names);
+        page_fill(out, sentence, names);
 }
 
 static void put_next(struct buffer *out, const struct page_text *text, const struct slot *names)
@@ -222,12 +217,12 @@ static void put_next(struct buffer *out, const struct page_text *text, const str
     if (find_slot(names, "account", strlen("account")))
         put_sentence(&line, text->command, names);
     if (line.length > 0)
-        fill(&command, page_command,
-             (struct slot[]){ { "command", buffer_text(&line), true }, { NULL } });
-    fill(out, page_next,
-         (struct slot[]){ { "text", buffer_text(&sentence), true },
-                          { "command", buffer_text(&command), true },
-                          { NULL } });
+        page_fill(&command, page_command,
+                  (struct slot[]){ { "command", buffer_text(&line), true }, { NULL } });
+    page_fill(out, page_next,
+              (struct slot[]){ { "text", buffer_text(&sentence), true },
+                               { "command", buffer_text(&command), true },
+                               { NULL } });
 }
 
 static const char *tone_name(enum page_tone tone)
@@ -249,9 +244,8 @@ static const char *tone_icon(enum page_tone tone)
     return icons[tone];
 }
 
-/* The card around a text; facts is markup. */
-static void put_page(struct buffer *out, const struct page_text *text, const struct slot *names,
-                     const char *facts)
+void page_put_card(struct buffer *out, const struct page_text *text, const struct slot *names,
+                   const char *facts, const char *go, const char *where)
 {
     CLEANUP(cleanup_buffer) struct buffer heading = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     CLEANUP(cleanup_buffer) struct buffer lead = BUFFER_WITH_MAXIMUM(PAGE_MAX);
@@ -261,24 +255,26 @@ static void put_page(struct buffer *out, const struct page_text *text, const str
     put_sentence(&lead, text->lead, names);
     put_next(&next, text, names);
     if (text->looks_again)
-        fill(&refresh, page_refresh, (struct slot[]){ { NULL } });
-    fill(out, page_layout,
-         (struct slot[]){ { "refresh", buffer_text(&refresh), true },
-                          { "title", buffer_text(&heading), true },
-                          { "style", page_style, true },
-                          { "tone", tone_name(text->tone) },
-                          { "icon", tone_icon(text->tone), true },
-                          { "heading", buffer_text(&heading), true },
-                          { "lead", buffer_text(&lead), true },
-                          { "facts", facts, true },
-                          { "next", buffer_text(&next), true },
-                          { NULL } });
+        page_fill(&refresh, page_refresh, (struct slot[]){ { NULL } });
+    page_fill(out, page_layout,
+              (struct slot[]){ { "refresh", buffer_text(&refresh), true },
+                               { "title", buffer_text(&heading), true },
+                               { "style", page_style, true },
+                               { "tone", tone_name(text->tone) },
+                               { "icon", tone_icon(text->tone), true },
+                               { "heading", buffer_text(&heading), true },
+                               { "lead", buffer_text(&lead), true },
+                               { "facts", facts, true },
+                               { "go", go, true },
+                               { "next", buffer_text(&next), true },
+                               { "where", where },
+                               { NULL } });
 }
 
 int page_put_notice(struct buffer *out, enum page_notice notice)
 {
     const struct page_text *text = page_notice_text(notice);
-    put_page(out, text, (struct slot[]){ { NULL } }, "");
+    page_put_card(out, text, (struct slot[]){ { NULL } }, "", "", HERE);
     return text->status;
 }
 
@@ -288,14 +284,22 @@ int page_put_login(struct buffer *out, const struct page_login *login)
     CLEANUP(cleanup_buffer) struct buffer facts = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     if (login->expires_at > 0)
         page_put_time(&until, login->expires_at, clock_to_wall(clock_now()));
+    CLEANUP(cleanup_buffer) struct buffer where = BUFFER_WITH_MAXIMUM(PAGE_WHERE_MAX);
     const struct page_text *text =
         page_result_text(login->result, login->fewer_scopes, login->expires_at > 0);
+    struct page_text elsewhere;
+    if (login->host)
+        text = page_elsewhere_text(login->result, text, &elsewhere);
     struct slot names[] = { { "provider", login->provider },
                             { "until", buffer_text(&until) },
+                            { "host", login->host },
                             { login->account ? "account" : NULL, login->account },
                             { NULL } };
     put_facts(&facts, login, buffer_text(&until));
-    put_page(out, text, names, buffer_text(&facts));
+    if (login->host)
+        buffer_append_format(&where, "at %s", login->host);
+    page_put_card(out, text, names, buffer_text(&facts), "",
+                  login->host ? buffer_text(&where) : HERE);
     return text->status;
 }
 

@@ -14,6 +14,7 @@ enum {
     PAGE_MAX = 48 * 1024,
     PAGE_QUOTE_MAX = 300, /* bytes of the provider's words that are shown */
     PAGE_SCOPES_MAX = 40, /* words of a scope that are shown */
+    PAGE_WHERE_MAX = 320, /* the footer's name of the machine */
 };
 
 /* Pages that stand for no login of this browser. */
@@ -30,6 +31,9 @@ enum page_notice {
     PAGE_STATE_MISSING,
     PAGE_PASTE, /* the login waits for this page's address to be pasted */
     PAGE_BUSY,
+    PAGE_LINK_UNKNOWN,
+    PAGE_LINK_WORN,    /* opened too often within an hour */
+    PAGE_LINK_NOT_NOW, /* the provider cannot be used at the moment */
     PAGE_NOTICE_COUNT,
 };
 
@@ -49,13 +53,16 @@ enum page_result {
     PAGE_UNCERTAIN, /* no answer: the code may have been spent */
     PAGE_EXPIRED,
     PAGE_CANCELLED,
-    PAGE_REPLACED, /* by a newer login of the same browser */
+    PAGE_REPLACED,  /* by a newer login of the same browser */
+    PAGE_AWAITS,    /* a first consent by a link: held until it is accepted */
+    PAGE_LINK_OVER, /* another attempt by the same link came first */
     PAGE_RESULT_COUNT,
 };
 
 /* Everything a login's page may show, as plain values; NULL and 0 mean "not known". */
 struct page_login {
     enum page_result result;
+    const char *host; /* of a login by a link: the person is elsewhere; else NULL */
     const char *provider;
     const char *account;
     const char *identity;
@@ -69,6 +76,31 @@ struct page_login {
 
 /* Appends the page and returns its HTTP status. */
 int page_put_login(struct buffer *out, const struct page_login *login);
+
+/* What became of a link. */
+enum page_link_state {
+    PAGE_LINK_OPEN,
+    PAGE_LINK_USED,
+    PAGE_LINK_REPLACED,
+    PAGE_LINK_WITHDRAWN,
+    PAGE_LINK_EXPIRED,
+    PAGE_LINK_STATE_COUNT,
+};
+
+/* What the page of a link shows, as plain values; NULL means "not known". */
+struct page_link {
+    enum page_link_state state;
+    const char *provider;
+    const char *account;
+    const char *host;     /* whom it will be connected to */
+    const char *expected; /* who is asked for */
+    const char *scope;
+    int64_t until;  /* the wall clock's Unix time in ms */
+    const char *go; /* where the link leads on to */
+};
+
+/* Appends the page and returns its HTTP status. */
+int page_put_link(struct buffer *out, const struct page_link *link);
 
 /* Appends text with &, <, >, " and ' escaped, control characters as spaces, what is not UTF-8 as
  * U+FFFD, and cut after maximum bytes (at a character's start, with an ellipsis). */

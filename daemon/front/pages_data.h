@@ -11,6 +11,7 @@ extern const char page_words[];
 extern const char page_word[];
 extern const char page_next[];
 extern const char page_command[];
+extern const char page_go[];
 extern const char page_icon_good[];
 extern const char page_icon_warning[];
 extern const char page_icon_bad[];

@@ -56,6 +56,40 @@ static const struct page_text notices[PAGE_NOTICE_COUNT] = {
     [PAGE_BUSY] = { 503, TONE_WARNING, "Too busy at the moment",
                     "tokenbroker has too much to do to finish this step. Nothing has changed.",
                     "Wait a moment, then reload this page." },
+    [PAGE_LINK_UNKNOWN] = { 404, TONE_CALM, "No such link",
+                            "This address is no link that is known here, or it was over long ago. "
+                            "Nothing was done.",
+                            "Check that the address was copied whole, or ask whoever sent it for a "
+                            "new one." },
+    [PAGE_LINK_WORN] = { 429, TONE_WARNING, "Opened too often",
+                         "This link was opened very often within an hour. Nothing was done.",
+                         "Try again in an hour." },
+    [PAGE_LINK_NOT_NOW] = { 503, TONE_WARNING, "Not possible at the moment",
+                            "The link is fine, but its provider cannot be used just now. Nothing "
+                            "has changed.",
+                            "Try again later. If this page comes back, show it to whoever sent "
+                            "you the link." },
+};
+
+static const struct page_text links[PAGE_LINK_STATE_COUNT] = {
+    [PAGE_LINK_OPEN] = { 200, TONE_WAIT, "Connect {{provider}}",
+                         "{{host}} asks you to let it use the account below at {{provider}}. It "
+                         "keeps that access until you or it end it.",
+                         "Continue, log in at {{provider}} as the person or company that is meant, "
+                         "and allow the access. Nothing is connected before that." },
+    [PAGE_LINK_USED] = { 410, TONE_GOOD, "This link was used",
+                         "The consent that it asked for was given. The link does nothing more.",
+                         "You can close this page. If you did not use it yourself, tell whoever "
+                         "sent it to you." },
+    [PAGE_LINK_REPLACED] = { 410, TONE_CALM, "A newer link took over",
+                             "Another link was made for this account, so this one does nothing "
+                             "more.",
+                             "Open the newest link that you were sent." },
+    [PAGE_LINK_WITHDRAWN] = { 410, TONE_CALM, "This link was withdrawn",
+                              "Whoever made it has ended it. Nothing was connected by it.",
+                              "If you still want to connect the account, ask for a new link." },
+    [PAGE_LINK_EXPIRED] = { 410, TONE_CALM, "This link has expired", "It worked until {{until}}.",
+                            "Ask whoever sent it for a new one." },
 };
 
 static const struct page_text results[PAGE_RESULT_COUNT] = {
@@ -116,6 +150,14 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                          "It was called off where it began. What was connected before stays as it "
                          "was.",
                          "If you still want to connect the account, log in again:", LOGIN_COMMAND },
+    [PAGE_AWAITS] = { 200, TONE_WAIT, "Thank you, one check is left",
+                      "Your consent has arrived. As it is the first for this account, whoever sent "
+                      "you the link confirms that it is the right one before it is used.",
+                      "You can close this page." },
+    [PAGE_LINK_OVER] = { 410, TONE_GOOD, "Another attempt came first",
+                         "The link was opened more than once, and the account was connected by "
+                         "another attempt.",
+                         "You can close this page." },
     [PAGE_REPLACED] = { 410, TONE_CALM, "A newer login took over",
                         "You opened a newer login for {{provider}} in this browser, so this one "
                         "has ended.",
@@ -154,4 +196,51 @@ const struct page_text *page_result_text(enum page_result result, bool fewer_sco
     if (result == PAGE_CONNECTED_FOR_NOW && !ends)
         return &endless_text;
     return &results[result];
+}
+
+const struct page_text *page_link_text(enum page_link_state state)
+{
+    return &links[state];
+}
+
+/* What a person elsewhere is told instead; NULL: the same. */
+static const struct {
+    const char *lead, *next;
+} elsewhere[PAGE_RESULT_COUNT] = {
+    [PAGE_PENDING] = { NULL, "Go on in the page of {{provider}}, or open the link again." },
+    [PAGE_NOT_PUSHED] = { NULL,
+                          "Wait a moment, then reload this page: that tries again, and is safe. "
+                          "If the reason stays, show it to whoever sent you the link." },
+    [PAGE_CONNECTED] = { "{{host}} can use the account now and keeps its access fresh. The link is "
+                         "used up.",
+                         "You can close this page." },
+    [PAGE_CONNECTED_FOR_NOW] = { "{{host}} can use the account now, but {{provider}} did not allow "
+                                 "to renew the access when it ends.",
+                                 "Tell whoever sent you the link: you will be asked again." },
+    [PAGE_HELD] = { "This consent came from someone else than the one that the link is for. It is "
+                    "held, and nothing else has changed.",
+                    "If you picked the wrong person or company, open the link again and pick the "
+                    "right one. If the change is meant, whoever sent the link can accept it." },
+    [PAGE_NOT_GRANTED] = { NULL, "If this is what you wanted, you can close this page. Otherwise "
+                                 "open the link again and allow the access." },
+    [PAGE_FAILED] = { NULL,
+                      "Open the link again. If it fails once more, show the reason to whoever "
+                      "sent it to you." },
+    [PAGE_UNCERTAIN] = { NULL,
+                         "Open the link again. That is safe, whatever became of this attempt." },
+    [PAGE_EXPIRED] = { NULL, "Open the link again." },
+    [PAGE_CANCELLED] = { NULL, "If you still want to connect the account, open the link again." },
+};
+
+const struct page_text *page_elsewhere_text(enum page_result result, const struct page_text *text,
+                                            struct page_text *ret)
+{
+    if (!elsewhere[result].next)
+        return text;
+    *ret = *text;
+    ret->command = NULL;
+    ret->next = elsewhere[result].next;
+    if (elsewhere[result].lead)
+        ret->lead = elsewhere[result].lead;
+    return ret;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "front/api.h"
 #include "front/audit.h"
+#include "front/link_url.h"
 #include "oauth/lifetime.h"
 
 enum { MS_PER_S = 1000, ANSWER_KEPT_MAX = 16 * 1024 };
@@ -25,10 +26,13 @@ enum token_verdict token_judge(const struct cached_token *entry, int64_t min_ttl
 void token_fail(struct token_server *server, struct web_request *web, const struct token_wish *wish,
                 const struct failure *failure)
 {
+    CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(LINK_URL_MAX);
+    const char *token = wish->may_consent ? failure->link : NULL;
     char account[ACCOUNT_TEXT_SIZE];
 
     server->context->counters.tokens_refused[failure->error]++;
-    api_fail(web, failure, account_text(&wish->account, account), NULL);
+    api_fail(web, failure, account_text(&wish->account, account),
+             link_url(server->context, token, &url));
 }
 
 void token_refuse(struct token_server *server, struct web_request *web,

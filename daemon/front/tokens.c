@@ -6,6 +6,7 @@
 #include "front/api.h"
 #include "front/asks.h"
 #include "front/deadlines.h"
+#include "front/link_url.h"
 #include "front/token_answer.h"
 #include "front/token_cache.h"
 
@@ -296,6 +297,9 @@ static int wait_for_token(struct tokens *tokens, struct web_request *web,
         return -ENOMEM;
     waiter->web = web;
     waiter->wish = *wish;
+    waiter->wish.may_consent =
+        wish->peer && link_may_be_shown(tokens->context, wish->peer, &wish->account);
+    waiter->wish.peer = NULL;
     struct deadlines *deadlines = tokens->context->deadlines;
     int64_t wait_ms = wish->wait_ms < WAIT_LEAST_MS ? WAIT_LEAST_MS : wish->wait_ms;
     int r = deadlines_add(deadlines, &waiter->deadline, wish->uid, wait_ms, waiter_expired);

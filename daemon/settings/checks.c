@@ -7,7 +7,7 @@
 #include "settings/sections.h"
 
 /* The callback's own pages. */
-static const char *const reserved_paths[] = { "/start", "/done" };
+static const char *const reserved_paths[] = { "/start", "/done", "/link" };
 
 /* One provider's redirect path on our own callback. */
 struct landing {

@@ -1,6 +1,6 @@
 # Completion of tokenbroker(1) for bash.
 
-_tokenbroker_commands='login token exec list status refresh reject import held
+_tokenbroker_commands='login token exec list status refresh reject import link held
     accept discard rename forecast logout retry watch doctor trust
     health audit help version'
 
@@ -13,6 +13,7 @@ _tokenbroker_options()
     exec) echo --min-ttl --wait ;;
     reject) echo --fingerprint --json ;;
     import) echo --access-token --scope --jsonl --verify --json ;;
+    link) echo --expires --expect --scope --param --csv --list --revoke --json ;;
     logout) echo --yes --json ;;
     trust) echo --system --yes --fingerprint --json ;;
     audit) echo --limit --json ;;
@@ -45,9 +46,9 @@ _tokenbroker()
         esac
     done
     case $before in
-    --socket | --jsonl) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --socket | --jsonl | --csv) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'plain json header curl env' -- "$word") && return ;;
-    --min-ttl | --wait | --scope | --param | --fingerprint | --limit) return ;;
+    --min-ttl | --wait | --scope | --param | --fingerprint | --limit | --expires | --expect) return ;;
     esac
     case $command:$word in
     :-*) mapfile -t COMPREPLY < <(compgen -W '--socket --help --version' -- "$word") ;;

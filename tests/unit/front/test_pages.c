@@ -118,6 +118,7 @@ static void test_notices(void **state)
         [PAGE_FRAMED] = 403,        [PAGE_UNREADABLE] = 400,      [PAGE_UNKNOWN_LOGIN] = 404,
         [PAGE_OTHER_BROWSER] = 409, [PAGE_FOREIGN_BROWSER] = 403, [PAGE_WRONG_ISSUER] = 403,
         [PAGE_STATE_MISSING] = 400, [PAGE_PASTE] = 200,           [PAGE_BUSY] = 503,
+        [PAGE_LINK_UNKNOWN] = 404,  [PAGE_LINK_WORN] = 429,       [PAGE_LINK_NOT_NOW] = 503,
     };
     for (int i = 0; i < PAGE_NOTICE_COUNT; i++) {
         PAGE;
@@ -141,6 +142,50 @@ static struct page_login some_login(enum page_result result)
     };
 }
 
+/* Who came by a link has no terminal here. */
+static void test_results_elsewhere(void **state)
+{
+    for (int i = 0; i < PAGE_RESULT_COUNT; i++) {
+        PAGE;
+        struct page_login login = some_login((enum page_result)i);
+        login.host = "hr.example.com";
+        (void)page_put_login(&page, &login);
+        check_page(&page);
+        assert_null(strstr(buffer_text(&page), "tokenbroker login"));
+        assert_null(strstr(buffer_text(&page), "this computer"));
+        assert_non_null(strstr(buffer_text(&page), "<span>at hr.example.com</span>"));
+    }
+}
+
+static void test_links(void **state)
+{
+    static const int statuses[PAGE_LINK_STATE_COUNT] = {
+        [PAGE_LINK_OPEN] = 200,      [PAGE_LINK_USED] = 410,    [PAGE_LINK_REPLACED] = 410,
+        [PAGE_LINK_WITHDRAWN] = 410, [PAGE_LINK_EXPIRED] = 410,
+    };
+    for (int i = 0; i < PAGE_LINK_STATE_COUNT; i++) {
+        PAGE;
+        const struct page_link link = {
+            .state = (enum page_link_state)i,
+            .provider = "zenegy",
+            .account = "zenegy/acme",
+            .host = "hr.example.com",
+            .expected = "<b>4711</b>",
+            .scope = "read write",
+            .until = clock_to_wall(clock_now()) + 3600 * 1000,
+            .go = "https://hr.example.com/link/T/go",
+        };
+        const bool open = link.state == PAGE_LINK_OPEN;
+        assert_int_equal(page_put_link(&page, &link), statuses[i]);
+        check_page(&page);
+        assert_int_equal(count(buffer_text(&page), "href=\"https://hr.example.com/link/T/go\""),
+                         open);
+        assert_int_equal(count(buffer_text(&page), "&lt;b&gt;4711&lt;/b&gt;"), open);
+        assert_non_null(strstr(buffer_text(&page), "zenegy/acme"));
+        assert_null(strstr(buffer_text(&page), "until ."));
+    }
+}
+
 static void test_results(void **state)
 {
     static const struct {
@@ -160,6 +205,8 @@ static void test_results(void **state)
         { PAGE_EXPIRED, 410, "calm", "expired" },
         { PAGE_CANCELLED, 410, "calm", "cancelled" },
         { PAGE_REPLACED, 410, "calm", "newer login" },
+        { PAGE_AWAITS, 200, "wait", "one check is left" },
+        { PAGE_LINK_OVER, 410, "good", "another attempt" },
     };
     assert_int_equal(LENGTH_OF(rows), PAGE_RESULT_COUNT);
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
@@ -360,6 +407,8 @@ int main(void)
         cmocka_unit_test(test_policy),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_results_elsewhere),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_what_was_granted),
         cmocka_unit_test(test_without_an_end),
         cmocka_unit_test(test_facts_that_are_not_known),
