@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from fault import kill9
 from harness.client import Reply
 
 FULL = int(os.environ.get("TOKENBROKER_TEST_KILLS", "20"))
@@ -61,28 +62,10 @@ def provider(daemon, emulator):
     return one
 
 
-def _kill_loop(daemon, api, provider, count):
-    chance = random.Random(count)
-    clients = Clients(api, provider)
-    try:
-        for _ in range(count):
-            refreshes = len(provider.ledger.refreshes())
-            provider.ledger.wait_for("refresh", refreshes + 1, outcome="accepted")
-            threading.Event().wait(chance.uniform(0, 0.15))
-            daemon.kill()
-            daemon.start()
-    finally:
-        clients.stop()
-    assert_nothing_lost(daemon, api, provider)
-
-
 @pytest.mark.slow
-def test_kill_at_random_moments(daemon, api, provider):
-    _kill_loop(daemon, api, provider, FULL)
-
-
-def test_kill_a_few_times(daemon, api, provider):
-    _kill_loop(daemon, api, provider, 4)
+def test_kill_at_random_moments():
+    """The fault bench's own, over a build with sanitizers."""
+    kill9.run("revoke-on-first-use", FULL, random.Random(FULL), lambda count: None)
 
 
 def test_killed_between_request_and_reply(daemon, api, provider):

@@ -146,10 +146,11 @@ class Authority:
             return self._issue("device", grant, self._new_refresh(grant), "",
                                {"device": fingerprint(code)})
 
-    def refresh(self, token):
+    def refresh(self, token, life=None):
+        """life: which life of a client that is killed now and then this is, for the ledger."""
         with self._lock:
             known = self._refreshes.get(token)
-            facts = {"presented": fingerprint(token)} | self._grant_facts(known)
+            facts = {"presented": fingerprint(token), "life": life} | self._grant_facts(known)
             try:
                 self._check_refresh(known)
             except Refused as refusal:

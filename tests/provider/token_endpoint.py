@@ -85,7 +85,7 @@ _GRANTS = {
     "authorization_code": lambda authority, p: authority.exchange(
         p["code"], p["redirect_uri"], p.get("code_verifier", "")),
     DEVICE: lambda authority, p: authority.poll_device(p["device_code"]),
-    "refresh_token": lambda authority, p: authority.refresh(p["refresh_token"]),
+    "refresh_token": lambda authority, p: authority.refresh(p["refresh_token"], p.get("life")),
     "system_access": lambda authority, p: authority.clients_own("system_access", ""),
     "client_credentials": lambda authority, p: authority.clients_own(
         "client_credentials", p.get("scope", "")),

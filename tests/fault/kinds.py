@@ -1,0 +1,26 @@
+"""The kinds of faults, what each promises, and how much of it a quick run does."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Callable
+
+from . import kill9
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    what: str  # one of its count
+    promise: str
+    run: Callable  # (count, chance, progress) → facts; raises where the promise is broken
+    share: int  # how many of them one broker goes through
+    quick: int  # the count of a run among the other tests
+
+
+_STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
+
+KINDS = {kind.name: kind for kind in (
+    Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40),
+    Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20),
+    Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20),
+)}

@@ -1,0 +1,17 @@
+"""A little of every kind of fault: what it promises holds."""
+
+import pytest
+
+from fault.bench import run_kind
+from fault.kinds import KINDS
+
+SEED = 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+def test_nothing_lost(name):
+    kind = KINDS[name]
+    outcome = run_kind(kind, kind.quick, 1, SEED)
+    assert not outcome.losses, "\n".join(outcome.losses)
+    assert outcome.count == kind.quick or not kind.quick
