@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import kill9
+from . import kill9, syscalls
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,16 @@ class Kind:
     quick: int  # the count of a run among the other tests
 
 
+ALL = 400  # more than there are: each share goes through all of them
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
 KINDS = {kind.name: kind for kind in (
     Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40),
     Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20),
     Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20),
+    Kind("calls-refresh", "kill before and after every system call of a refresh",
+         "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 20),
+    Kind("calls-exchange", "kill before and after every system call of a code's exchange",
+         "what was told to be done is there, no grant lost, the store sound",
+         partial(syscalls.run, "exchange"), ALL, 20),
 )}

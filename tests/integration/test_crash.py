@@ -2,44 +2,13 @@
 
 import os
 import random
-import shutil
-import threading
 
 import pytest
 
 from fault import kill9
-from harness.client import Reply
 
 FULL = int(os.environ.get("TOKENBROKER_TEST_KILLS", "20"))
 ACCOUNTS = [f"plain/u{number}" for number in range(12)]
-
-
-class Clients:
-    """Ask for tokens and use each at once at the API, which kills the refresh token before it."""
-
-    def __init__(self, api, provider):
-        self._api, self._provider = api, provider
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(ACCOUNTS[number::3],))
-                         for number in range(3)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, accounts):
-        while not self._over.is_set():
-            for account in accounts:
-                try:
-                    reply = self._api.token(account, wait=1)
-                except OSError:  # the daemon is dead just now
-                    reply = Reply(0, None, b"")
-                    self._over.wait(0.02)
-                if reply.status == 200:
-                    self._provider.call(reply.json)
-
-    def stop(self):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def assert_nothing_lost(daemon, api, provider):
@@ -75,25 +44,5 @@ def test_killed_between_request_and_reply(daemon, api, provider):
     provider.ledger.wait_for("fault", mode="hold-after")
     daemon.kill()
     provider.clear_faults()
-    daemon.start()
-    assert_nothing_lost(daemon, api, provider)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
-@pytest.mark.parametrize("nth", [1, 2, 3, 5, 8, 13, 21])
-def test_killed_at_the_nth_sync(daemon, api, provider, nth):
-    """The kernel kills it right at a sync of the store: before, within or after a commit."""
-    daemon.stop()
-    daemon.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null",
-                      "-e", "trace=fsync,fdatasync",
-                      "-e", f"inject=fsync,fdatasync:signal=KILL:when={nth}"]
-    daemon.spawn()
-    clients = Clients(api, provider)
-    try:
-        daemon.process.wait(30)
-    finally:
-        clients.stop()
-    daemon.wrapper = []
     daemon.start()
     assert_nothing_lost(daemon, api, provider)

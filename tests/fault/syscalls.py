@@ -1,0 +1,146 @@
+"""Killed right before and right after every system call of a refresh, or of a code's exchange."""
+
+import contextlib
+import select
+import socket
+import subprocess
+
+from harness.binaries import BUILD
+from harness.person import Person
+
+from .judge import Judge
+from .place import Lost, Place
+
+KILL_AT = BUILD / "tests" / "fault" / "kill-at"
+ACCOUNT = "plain/u0"
+OVER = 3  # so many times in a row it was over before its turn to be killed came: that was all
+ANSWER_MAX = 16 * 1024
+PATIENCE_S = 60
+
+
+class KillAt:
+    """Counts the moments around system calls of the broker; kills it at the wanted one."""
+
+    def __init__(self, wanted, process):
+        self._process = process
+        self._tool = subprocess.Popen([KILL_AT, str(wanted), str(process.pid)], text=True,
+                                      stdout=subprocess.PIPE)
+        if self._tool.stdout.readline() != "ready\n":
+            raise RuntimeError("kill-at cannot follow the broker")
+
+    def wait(self, others):
+        """Until it has killed, or one of the others has something to say."""
+        if not select.select([self._tool.stdout, *others], [], [], PATIENCE_S)[0]:
+            raise Lost("neither killed nor answered")
+
+    def end(self):
+        """The broker is dead with the return: (whether by this, how many moments, the last call)."""
+        self._process.kill()
+        word, moments, call = self._tool.stdout.read().split()
+        self._tool.wait()
+        self._process.wait()
+        return word == "killed", int(moments), int(call)
+
+
+class Refresh:
+    """A refresh; the next life has to go on from wherever it was cut off."""
+
+    def __init__(self, place):
+        self._place = place
+        self._judge = Judge(place.provider.ledger.path)
+
+    def begin(self, number):
+        """What stands before: the token of the life before counts, and its use kills older ones."""
+        del number
+        self._place.assert_whole()
+        self._judge.read()
+        if self._judge.losses:
+            raise Lost(str(self._judge.losses[0]))
+        return f"POST /v1/refresh/{ACCOUNT} HTTP/1.1\r\n"
+
+    def judge(self, answer):
+        """Nothing more than begin() finds in the next life."""
+
+
+class Exchange:
+    """A login's end by paste, in turn of an account that has a grant, and of a new one."""
+
+    def __init__(self, place):
+        self._place = place
+        self._account, self._login = ACCOUNT, None
+
+    def begin(self, number):
+        place = self._place
+        place.assert_whole()
+        self._account = f"plain/n{number}" if number % 2 else ACCOUNT
+        self._login = place.api.login(self._account).ok()
+        address = Person().decide(self._login["start_url"])
+        body = '{"redirect": "%s"}' % address
+        return (f"POST /v1/logins/{self._login['login_id']} HTTP/1.1\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n", body)
+
+    def judge(self, answer):
+        """In the life after: who was told that it is done has a grant; others may have one."""
+        found = self._place.api.account(self._account)
+        if b'"done"' in answer and found.status != 200:
+            raise Lost(f"{self._account} was told to be done, and is not there")
+        if found.status == 200:
+            token = self._place.api.token(self._account, wait=30)
+            if token.status != 200 or self._place.provider.call(token.json)[0] != 200:
+                raise Lost(f"{self._account}: {token.text}")
+
+
+WAYS = {"refresh": Refresh, "exchange": Exchange}
+
+
+def _send(place, request):
+    """Sends the request, made of its head and perhaps a body; returns the connection."""
+    head, body = request if isinstance(request, tuple) else (request, "")
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    one.connect(str(place.daemon.socket))
+    with contextlib.suppress(OSError):  # it may be dead by now
+        one.sendall((head + "Host: localhost\r\nConnection: close\r\n\r\n" + body).encode())
+    return one
+
+
+def _one(place, way, number, wanted):
+    """A life that ends at the wanted moment, or after the answer: (was it, moments, last call)."""
+    place.start()
+    request = way.begin(number)
+    killer = KillAt(wanted, place.daemon.process)
+    connection = _send(place, request)
+    killer.wait([connection])
+    killed, moments, call = killer.end()
+    answer = b""
+    with contextlib.suppress(OSError):
+        answer = connection.recv(ANSWER_MAX)
+    connection.close()
+    place.assert_sound()
+    place.start()
+    way.judge(answer)
+    place.daemon.kill()
+    return killed, moments, call
+
+
+def run(name, count, chance, progress):
+    """Kills at every moment, or, when there are more than `count`, at so many of them, evenly."""
+    with Place(1, rotation="revoke-on-first-use") as place:
+        place.start()
+        place.grant_all()
+        place.daemon.kill()
+        way = WAYS[name](place)
+        total = max(_one(place, way, 2 * i + 1, 0)[1] for i in range(OVER))
+        step = max(1, -(-total // count))
+        moment, over, calls, kills = 1 + chance.randrange(step), 0, set(), 0
+        while over < OVER and kills < count:
+            killed, _, call = _one(place, way, OVER * 2 + moment, moment)
+            over = 0 if killed else over + 1
+            calls.add(call)
+            kills += killed
+            progress(int(killed))
+            moment += step
+        place.start()
+        way.begin(0)
+        done = len(place.provider.ledger.lines(name, outcome="accepted"))
+        return {"longest count in one": total, "different system calls": len(calls),
+                "accepted by the provider": done}
