@@ -72,6 +72,8 @@ static void socket_bind(struct callback_socket *socket)
     struct web_options options = {
         .listen_fd = fd,
         .connections_max = socket->https ? CALLBACK_TLS_CONNECTIONS_MAX : CALLBACK_CONNECTIONS_MAX,
+        .connections_per_uid_max =
+            socket->https ? CALLBACK_TLS_CONNECTIONS_PER_UID_MAX : CALLBACK_CONNECTIONS_PER_UID_MAX,
         .request_deadline_s = CALLBACK_REQUEST_DEADLINE_S,
         .idle_s = CALLBACK_IDLE_S,
         .require_host = true,

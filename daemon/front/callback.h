@@ -21,6 +21,8 @@
 enum {
     CALLBACK_RETRY_MS = 15 * 1000, /* between tries to bind */
     CALLBACK_CONNECTIONS_MAX = 64,
+    CALLBACK_CONNECTIONS_PER_UID_MAX = 48,
+    CALLBACK_TLS_CONNECTIONS_PER_UID_MAX = 12,
     CALLBACK_TLS_CONNECTIONS_MAX = 16, /* all of them could begin a handshake in one turn */
     CALLBACK_REQUEST_DEADLINE_S = 10,
     CALLBACK_IDLE_S = 30,

@@ -19,6 +19,7 @@
 
 enum {
     API_CONNECTIONS_MAX = 2048,
+    API_CONNECTIONS_PER_UID_MAX = 1024,
     API_REQUEST_DEADLINE_S = 10,
     API_IDLE_S = 60,
     LETTERS_PER_TURN = 64, /* so that a flood of letters does not keep requests waiting */
@@ -135,6 +136,7 @@ static int build_sources(struct front *front, const struct front_options *option
     const struct web_options web = {
         .listen_fd = options->api_fd,
         .connections_max = API_CONNECTIONS_MAX,
+        .connections_per_uid_max = API_CONNECTIONS_PER_UID_MAX,
         .request_deadline_s = API_REQUEST_DEADLINE_S,
         .idle_s = API_IDLE_S,
         .body_max = WEB_BODY_MAX,

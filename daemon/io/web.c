@@ -26,8 +26,10 @@ static void run(struct web_server *server)
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
     running = server;
+    server->turn++;
     (void)MHD_run(server->daemon);
     running = NULL;
+    web_shares_settle(server);
     /* The library has no time-outs of its own here: the answer is "now" or "none". */
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         web_run_soon(server);
@@ -60,7 +62,7 @@ static void request_end(struct web_request *request)
 }
 
 /* The client of a waiting request is no more: the library gets the connection back to close it. */
-static void request_gone(struct web_request *request)
+void web_request_gone(struct web_request *request)
 {
     void (*gone)(void *userdata) = request->gone;
     void *userdata = request->userdata;
@@ -80,7 +82,7 @@ static void on_hang_up(void *userdata, int fd, uint32_t events)
     struct web_request *request = userdata;
 
     if (request->gone)
-        request_gone(request);
+        web_request_gone(request);
     else /* the handler does not want to know, and answers in its time */
         request->watch = loop_source_free(request->watch);
 }
@@ -214,6 +216,7 @@ static void connection_opened(struct web_server *server, struct MHD_Connection *
     connection->fd = info->connect_fd;
     connection->request.connection = connection;
     web_connection_busy(connection);
+    web_share_join(connection);
 }
 
 static void on_connection(void *userdata, struct MHD_Connection *mhd, void **context,
@@ -228,6 +231,7 @@ static void on_connection(void *userdata, struct MHD_Connection *mhd, void **con
     }
     if (connection) {
         request_end(&connection->request);
+        web_share_leave(connection);
         TAILQ_REMOVE(connection->list, connection, entry);
         free(connection);
         *context = NULL;
@@ -265,7 +269,7 @@ static int start_daemon(struct web_server *server)
 
     server->daemon = MHD_start_daemon(
         FLAGS | tls, 0, NULL, NULL, on_call, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, server->options.connections_max,
+        MHD_OPTION_CONNECTION_LIMIT, server->options.connections_max + WEB_AHEAD_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_POOL_SIZE, MHD_OPTION_URI_LOG_CALLBACK,
         on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY, tls_options,
@@ -285,6 +289,8 @@ static int start(struct web_server *server)
 {
     int r = web_deadlines_start(server);
 
+    if (r == 0)
+        r = web_shares_start(server);
     if (r == 0)
         r = loop_add_idle(server->loop, on_run_again, server, &server->run_again);
     if (r == 0)
@@ -326,11 +332,12 @@ struct web_server *web_server_free(struct web_server *server)
     server->run_again = loop_source_free(server->run_again);
     /* The library aborts the process when it is stopped with a suspended connection. */
     while ((connection = TAILQ_FIRST(&server->waiting)))
-        request_gone(&connection->request);
+        web_request_gone(&connection->request);
     loop_source_free(server->readiness);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     loop_source_free(server->timer);
+    free(server->shares);
     free(server);
     return NULL;
 }

@@ -5,7 +5,9 @@
  * library lets pass is refused here before a handler sees it: no or two Host headers, two
  * Content-Length, Content-Length with Transfer-Encoding, a NUL or a broken percent-encoding in a
  * path or parameter, a header or body above its cap. Every connection has an absolute deadline for
- * sending its request, and an idle one between requests.
+ * sending its request, and an idle one between requests. Where there are too many, the uid that
+ * holds most loses its idle ones, then those that have been sending longest, then the newest that
+ * wait (with 429 on the socket API).
  */
 
 #include <stdbool.h>
@@ -29,8 +31,9 @@ struct web_request;
 struct web_tls;
 
 struct web_options {
-    int listen_fd; /* listening stream socket, Unix or TCP; taken over on success */
-    unsigned connections_max;
+    int listen_fd;            /* listening stream socket, Unix or TCP; taken over on success */
+    unsigned connections_max; /* above it, one of the uid that holds most gives way */
+    unsigned connections_per_uid_max; /* likewise; 0: as many as connections_max */
     unsigned request_deadline_s; /* from accept, or from the request line of a later request, to
                                     the whole request; not 0 */
     unsigned idle_s;             /* from an answer to the next request line; not 0 */

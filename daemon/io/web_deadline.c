@@ -64,6 +64,7 @@ void web_connection_waits(struct web_connection *connection)
 void web_connection_end(struct web_connection *connection)
 {
     move_to(connection, &connection->server->ending);
+    web_share_leave(connection);
     /* Fails where the client was faster, which is as good. */
     (void)shutdown(connection->fd, SHUT_RDWR);
 }

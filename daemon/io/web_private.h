@@ -21,6 +21,9 @@ enum {
     /* Of a chunked body that is too large, read in order to answer 413 and not just hang up. */
     WEB_SWALLOW_MAX = 256 * 1024,
     WEB_TLS_OPTIONS = 3,
+    /* Accepted above the cap until the end of the turn, when some give way: more than the library
+     * takes in one. */
+    WEB_AHEAD_MAX = 16,
 };
 
 /* Why a request is refused before the handler sees it. */
@@ -95,10 +98,19 @@ struct web_connection {
     struct web_server *server;
     struct MHD_Connection *mhd;
     int fd;
+    uid_t uid;     /* or WEB_UID_UNKNOWN */
+    unsigned turn; /* of the server when it came */
+    bool counted;  /* in its uid's share */
     int64_t deadline_ms;
     struct web_connections *list; /* the one it is in */
     TAILQ_ENTRY(web_connection) entry;
     struct web_request request;
+};
+
+/* What a uid holds of a server's connections. */
+struct web_share {
+    uid_t uid;
+    unsigned connections; /* without those that are ending */
 };
 
 struct web_server {
@@ -116,6 +128,13 @@ struct web_server {
     struct web_connections waiting; /* for the handler's answer, or more of it: no deadline */
     struct web_connections ending;  /* shut down; the library is about to close it */
 
+    struct web_share *shares; /* none is empty */
+    size_t share_count;
+    unsigned per_uid_max;
+    unsigned counted; /* connections of all shares */
+    unsigned turn;    /* of the library, counted to tell older connections from new ones */
+    bool crowded;     /* there may be too many */
+
     struct loop_source *timer;
     bool timer_set;
     int64_t timer_due_ms;
@@ -128,6 +147,22 @@ void web_connection_idle(struct web_connection *connection);
 void web_connection_waits(struct web_connection *connection);
 /* Shuts the socket down; the library sees it and closes. */
 void web_connection_end(struct web_connection *connection);
+
+/* web_share.c: who holds how many connections. */
+int web_shares_start(struct web_server *server);
+void web_share_join(struct web_connection *connection);
+/* Once is enough, twice is fine. */
+void web_share_leave(struct web_connection *connection);
+/* At the end of a turn: ends what is too much. */
+void web_shares_settle(struct web_server *server);
+
+/* web_uid.c: whose connection it is; WEB_UID_UNKNOWN where the kernel does not say. A client's TCP
+ * socket that nobody holds any more counts as root's. */
+#define WEB_UID_UNKNOWN ((uid_t)-1)
+uid_t web_uid_of(int fd);
+
+/* web.c: a waiting request ends without an answer, and its connection with it. */
+void web_request_gone(struct web_request *request);
 
 /* web_target.c: cuts the request line's target up. Returns 0 (request->refusal says whether it was
  * good) or -ENOMEM. The query's bytes are wiped in the library's memory. */

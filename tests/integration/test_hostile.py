@@ -1,0 +1,78 @@
+"""Other users of the machine who mean harm: floods, drips, tokens for nobody.
+
+Small here; TOKENBROKER_TEST_DRIPS=1000 and TOKENBROKER_TEST_DRIP_SECONDS=60 make it large."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.client import Api
+from harness.drips import drips
+from harness.logins import log_in
+from harness.other_user import as_user
+from harness.person import Person
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
+
+DRIPS = int(os.environ.get("TOKENBROKER_TEST_DRIPS", "200"))
+SECONDS = float(os.environ.get("TOKENBROKER_TEST_DRIP_SECONDS", "5"))
+HOSTILE, ACCOUNT = 61234, "plain/acme"
+API_PER_UID, CALLBACK_PER_UID = 1024, 48
+
+
+def descriptors(process):
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
+def open_to_all(daemon):
+    """The folder and the socket: what is under test is behind them."""
+    daemon.folder.chmod(0o711)
+    daemon.socket.chmod(0o666)
+
+
+def p99_of_asking(api, seconds):
+    """How long all but a hundredth of honest requests take, one after the other."""
+    end, times = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        api.token(ACCOUNT).ok()
+        times.append(time.monotonic() - begun)
+    return sorted(times)[len(times) * 99 // 100]
+
+
+def consent_soon(api, account):
+    """A whole login by a browser of this user."""
+    begun = time.monotonic()
+    log_in(api, Person(), account)
+    took = time.monotonic() - begun
+    assert took < 5, f"{took:.1f} s"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("uid", [HOSTILE, 0], ids=["other", "same"])
+def test_drips_on_both_servers(broker, api, plain, uid):
+    """They take nothing from others, and little from their own uid."""
+    log_in(api, Person(), ACCOUNT)
+    open_to_all(broker)
+    before = descriptors(broker.process)
+    with drips(DRIPS, 10 * SECONDS, broker.socket, uid), \
+            drips(DRIPS, 10 * SECONDS, f"127.0.0.1:{broker.port}", uid):
+        p99 = p99_of_asking(api, SECONDS)
+        held = descriptors(broker.process) - before
+        consent_soon(api, "plain/second")
+    assert p99 < 0.25, f"{p99:.3f} s"
+    assert held <= min(DRIPS, API_PER_UID) + CALLBACK_PER_UID + 40
+    assert held >= min(DRIPS, API_PER_UID), "nothing was under way"
+
+
+@pytest.mark.slow
+def test_drips_by_many_users(broker, api, plain):
+    log_in(api, Person(), ACCOUNT)
+    open_to_all(broker)
+    address = f"127.0.0.1:{broker.port}"
+    with drips(DRIPS, 10 * SECONDS, address, HOSTILE), \
+            drips(DRIPS, 10 * SECONDS, address, HOSTILE + 1):
+        for user in range(5):
+            consent_soon(api, f"plain/person{user}")
