@@ -125,6 +125,7 @@ struct message *message_free(struct message *message)
     import_free(message->import);
     link_order_free(message->link_order);
     settings_free(message->settings);
+    seal_key_free(message->key_next);
     issued_token_free(message->token);
     rows_free(message->rows, message->row_count);
     provider_free(message->provider);

@@ -17,6 +17,7 @@
 #include "base/account.h"
 #include "base/secret.h"
 #include "io/local_ca.h"
+#include "io/seal.h"
 #include "io/store.h"
 #include "oauth/authorize.h"
 #include "oauth/device.h"
@@ -52,6 +53,7 @@ enum message_kind {
     ASK_LINK_CLICK, /* link_digest → the same, the click counted where it is open */
     ASK_AUDIT,      /* audit query → audit rows */
     ASK_HEALTH,     /* → health */
+    ASK_REKEY,      /* accept: begin unless it runs → rekey */
 
     /* front to back, not answered */
     TELL_AUDIT,  /* audit rows, with counts */
@@ -187,6 +189,13 @@ struct health {
     struct provider_health *providers; /* all that are configured */
 };
 
+/* How far the store is sealed anew. */
+struct rekey_progress {
+    bool running;
+    uint64_t resealed;   /* rows, since it began or the broker started */
+    uint64_t unreadable; /* rows that no key opens */
+};
+
 /* Something that happened. */
 struct event {
     char name[32]; /* one of WIRE_EVENTS */
@@ -199,7 +208,7 @@ struct message {
     struct account_name account;
     int64_t min_ttl_ms;                 /* ASK_TOKEN; -1: the default */
     size_t limit;                       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
-    bool accept;                        /* ASK_DECIDE; false: discard */
+    bool accept;                        /* ASK_DECIDE; false: discard. ASK_REKEY */
     struct account_name new_name;       /* ASK_RENAME */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 
@@ -212,6 +221,7 @@ struct message {
     char link_digest[LINK_DIGEST_SIZE]; /* ASK_LINK_LOOK, ASK_LINK_CLICK */
     struct audit_query audit_query;
     struct settings *settings; /* NEW_SETTINGS */
+    struct seal_key *key_next; /* NEW_SETTINGS, to the back; NULL: none is configured */
 
     /* answers: a failure, or what the request says */
     bool failed;
@@ -225,6 +235,7 @@ struct message {
     struct secret *request_uri; /* RFC 9126 2.2 */
     int64_t request_uri_lifetime_ms;
     struct health *health;
+    struct rekey_progress rekey;
     struct audit_row *audit;
     size_t audit_count;
     struct event event;                       /* EVENT, NOTICE */

@@ -16,6 +16,7 @@
 #define WIRE_PATH_HELD "/v1/held"         /* alone, or + /provider/label */
 #define WIRE_PATH_LINKS "/v1/links"       /* alone, or + /provider/label */
 #define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
+#define WIRE_PATH_REKEY "/v1/rekey"
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_EVENTS "/v1/events"
 #define WIRE_PATH_HEALTH "/v1/health"

@@ -13,6 +13,7 @@
 #include "back/lanes.h"
 #include "back/push.h"
 #include "back/questions.h"
+#include "back/rekey.h"
 #include "back/revoke.h"
 #include "back/warn.h"
 #include "base/clock.h"
@@ -64,6 +65,7 @@ static void take_settings(struct back *back, struct message *letter)
     back->settings = steal(letter->settings);
     back->keeper.settings = back->settings;
     authority_configure(back->keeper.authority, back->settings);
+    rekey_configure(back->keeper.rekey, steal(letter->key_next));
     int r = lanes_configure(back->keeper.lanes, back->settings);
     if (r != 0)
         log_error("some providers keep their old configuration: %s", strerror(-r));
@@ -124,7 +126,7 @@ static void keep_clock(void *userdata)
         clock_written(back, r);
 }
 
-static int build_rooms(struct back *back)
+static int build_rooms(struct back *back, const struct back_options *options)
 {
     struct keeper *keeper = &back->keeper;
     int r = commits_new(keeper->loop, keeper->store, &keeper->commits);
@@ -146,13 +148,15 @@ static int build_rooms(struct back *back)
         r = authority_new(keeper, back->settings, &keeper->authority);
     if (r == 0)
         r = warn_new(keeper, &keeper->warn);
+    if (r == 0)
+        r = rekey_new(keeper, options->key_folder, &keeper->rekey);
     return r;
 }
 
-static int build(struct back *back)
+static int build(struct back *back, const struct back_options *options)
 {
     struct loop *loop = back->keeper.loop;
-    int r = build_rooms(back);
+    int r = build_rooms(back, options);
     if (r == 0)
         r = loop_add_fd(loop, mailbox_fd(back->inbox), EPOLLIN, letters_came, back, &back->letters);
     if (r == 0)
@@ -176,6 +180,7 @@ static void tear_down(struct back *back)
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
+    rekey_free(keeper->rekey);
     warn_free(keeper->warn);
     authority_free(keeper->authority);
     revocations_free(keeper->revocations);
@@ -206,7 +211,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
     };
     int r = loop_new(&back->keeper.loop);
     if (r == 0)
-        r = build(back);
+        r = build(back, options);
     if (r != 0) {
         complain(complaint, "the thread that keeps the tokens cannot be set up: %s", strerror(-r));
         if (back->keeper.loop)
@@ -214,6 +219,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
         free(back);
         return r;
     }
+    rekey_configure(back->keeper.rekey, options->key_next);
     *ret = back;
     return 0;
 }

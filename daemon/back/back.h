@@ -14,6 +14,8 @@ struct back;
 struct back_options {
     struct store *store;       /* open; taken over on success */
     struct seal_key *key;      /* taken over on success */
+    struct seal_key *key_next; /* NULL: none; taken over on success */
+    const char *key_folder;    /* where key = "auto" keeps its files; NULL: nowhere */
     struct settings *settings; /* with secrets; taken over on success */
     struct mailbox *inbox;     /* the back's own; the caller's */
     struct mailbox *front;     /* the front's; the caller's */

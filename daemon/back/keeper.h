@@ -20,11 +20,12 @@ struct pushes;
 struct revocations;
 struct authority;
 struct warn;
+struct rekey;
 
 struct keeper {
     struct loop *loop;
     struct store *store;
-    struct seal_key *key;
+    struct seal_key *key; /* another object after each rekey */
     struct http_client *http;
     struct commits *commits;
     struct mailbox *front;
@@ -37,6 +38,7 @@ struct keeper {
     struct revocations *revocations;
     struct authority *authority;
     struct warn *warn;
+    struct rekey *rekey;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider */
 };

@@ -13,6 +13,7 @@
 #include "back/lanes.h"
 #include "back/links.h"
 #include "back/push.h"
+#include "back/rekey.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -424,6 +425,7 @@ static const struct {
     [ASK_HEALTH] = { ask_health, false },
     [ASK_PUSH] = { push_begin, true },
     [TELL_AUDIT] = { change_audit, true },
+    [ASK_REKEY] = { rekey_ask, true },
 };
 
 void question_take(struct keeper *keeper, struct message *question)

@@ -252,6 +252,33 @@ int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const ch
     return close_blob(key, context, bytes, length, &row->sealed, &row->sealed_length);
 }
 
+static void context_of(char out[static CONTEXT_MAX], enum sealed_kind kind,
+                       const struct sealed_row *row)
+{
+    const struct account_row account = { .name = row->name, .generation = row->generation };
+    const struct held_row held = { .name = row->name };
+    const struct kept_row kept = { .kind = row->kept, .name = row->name };
+    struct link_row link = { .name = row->name };
+    memcpy(link.digest, row->digest, sizeof link.digest);
+    if (kind == SEALED_ACCOUNT)
+        row_context(out, &account);
+    else if (kind == SEALED_HELD)
+        held_context(out, &held);
+    else if (kind == SEALED_KEPT)
+        kept_context(out, &kept);
+    else
+        link_context(out, &link);
+}
+
+int vault_seal_again(const struct seal_key *key, enum sealed_kind kind,
+                     const struct sealed_row *row, struct buffer *out)
+{
+    char context[CONTEXT_MAX];
+    context_of(context, kind, row);
+    int r = seal_again(key, context, row->sealed, row->sealed_length, out);
+    return r == SEAL_BROKEN ? VAULT_BROKEN : r;
+}
+
 void grant_release(struct grant *grant)
 {
     secret_free(grant->access_token);

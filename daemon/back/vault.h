@@ -45,6 +45,10 @@ int vault_close_link(const struct seal_key *key, struct link_row *row, const str
 int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const char *bytes,
                       size_t length);
 
+/* Appends what lies sealed in any row, sealed by the key itself. Returns as vault_open() does. */
+int vault_seal_again(const struct seal_key *key, enum sealed_kind kind,
+                     const struct sealed_row *row, struct buffer *out);
+
 /* Wipes and frees what it holds. A copy returns 0 or -errno, *ret untouched. */
 void grant_release(struct grant *grant);
 int grant_copy(const struct grant *from, struct grant *ret);

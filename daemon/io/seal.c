@@ -1,30 +1,41 @@
 #include "io/seal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 
 enum {
-    VERSION = 1, /* the first byte of all that is sealed */
+    /* The first byte of all that is sealed: whether the key's id follows. */
+    VERSION_BEFORE_IDS = 1,
+    VERSION = 2,
+    ID_BYTES = 8,
+    OVERHEAD_BEFORE_IDS = SEAL_OVERHEAD - ID_BYTES,
     NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
     TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
-    HEX_DIGITS = 2 * SEAL_KEY_BYTES,
-    BASE64_DIGITS = 43,            /* of 32 bytes; a padded text has one '=' more */
-    KEY_TEXT_MAX = HEX_DIGITS + 1, /* the longest form, with a newline */
 };
 
-_Static_assert(SEAL_OVERHEAD == 1 + NONCE_BYTES + TAG_BYTES, "the header promises it");
+_Static_assert(SEAL_OVERHEAD == 1 + ID_BYTES + NONCE_BYTES + TAG_BYTES, "the header promises it");
 _Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "one key size");
 
 struct seal_key {
     unsigned char bytes[SEAL_KEY_BYTES];
+    unsigned char id[ID_BYTES]; /* says nothing of the key to who does not have it */
+    struct seal_key *older;     /* what it sealed can still be opened; NULL: none */
 };
+
+static void name_key(struct seal_key *key)
+{
+    enum { SUBKEY = 1 };
+    unsigned char subkey[crypto_kdf_BYTES_MIN];
+
+    _Static_assert(SEAL_KEY_BYTES == crypto_kdf_KEYBYTES, "the key is a master key of its id");
+    /* It fails for wrong sizes alone. */
+    (void)crypto_kdf_derive_from_key(subkey, sizeof(subkey), SUBKEY, "tb keyid", key->bytes);
+    memcpy(key->id, subkey, ID_BYTES);
+    sodium_memzero(subkey, sizeof(subkey));
+}
 
 int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_key **ret)
 {
@@ -37,6 +48,8 @@ int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_k
     if (!key)
         return -ENOMEM;
     memcpy(key->bytes, bytes, SEAL_KEY_BYTES);
+    key->older = NULL;
+    name_key(key);
     /* More protection, not a condition: a key that could be written still seals. */
     (void)sodium_mprotect_readonly(key);
     *ret = key;
@@ -45,218 +58,31 @@ int seal_key_new(const unsigned char bytes[static SEAL_KEY_BYTES], struct seal_k
 
 struct seal_key *seal_key_free(struct seal_key *key)
 {
+    if (!key)
+        return NULL;
+    seal_key_free(key->older);
     sodium_free(key);
     return NULL;
 }
 
-static bool key_from_hex(const char *text, size_t length, unsigned char out[static SEAL_KEY_BYTES])
+void seal_key_set_older(struct seal_key *key, struct seal_key *older)
 {
-    size_t got;
-
-    return length == HEX_DIGITS &&
-           sodium_hex2bin(out, SEAL_KEY_BYTES, text, length, NULL, &got, NULL) == 0 &&
-           got == SEAL_KEY_BYTES;
+    if (sodium_mprotect_readwrite(key) < 0)
+        abort(); /* the next line would crash */
+    seal_key_free(key->older);
+    key->older = older;
+    (void)sodium_mprotect_readonly(key);
 }
 
-static bool key_from_base64(const char *text, size_t length, int variant,
-                            unsigned char out[static SEAL_KEY_BYTES])
+bool seal_key_equal(const struct seal_key *a, const struct seal_key *b)
 {
-    size_t got;
-
-    return sodium_base642bin(out, SEAL_KEY_BYTES, text, length, NULL, &got, NULL, variant) == 0 &&
-           got == SEAL_KEY_BYTES;
-}
-
-static bool key_from_bytes(const char *bytes, size_t length,
-                           unsigned char out[static SEAL_KEY_BYTES])
-{
-    if (length == SEAL_KEY_BYTES) {
-        memcpy(out, bytes, SEAL_KEY_BYTES);
-        return true;
-    }
-    if (length > 0 && bytes[length - 1] == '\n')
-        length--;
-    if (length == BASE64_DIGITS)
-        return key_from_base64(bytes, length, sodium_base64_VARIANT_ORIGINAL_NO_PADDING, out) ||
-               key_from_base64(bytes, length, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
-    if (length == BASE64_DIGITS + 1)
-        return key_from_base64(bytes, length, sodium_base64_VARIANT_ORIGINAL, out) ||
-               key_from_base64(bytes, length, sodium_base64_VARIANT_URLSAFE, out);
-    return key_from_hex(bytes, length, out);
-}
-
-static int key_from_text(const char *text, size_t length, struct seal_key **ret)
-{
-    unsigned char bytes[SEAL_KEY_BYTES];
-    int r = -EINVAL;
-
-    if (key_from_bytes(text, length, bytes))
-        r = seal_key_new(bytes, ret);
-    sodium_memzero(bytes, sizeof(bytes));
-    return r;
-}
-
-int seal_key_from_text(const struct secret *text, struct seal_key **ret)
-{
-    return key_from_text(secret_reveal(text), secret_length(text), ret);
-}
-
-/* Refuses what somebody else can read, or put there. */
-static int check_key_file(int fd, const char *path, struct complaint *complaint)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode)) {
-        complain(complaint, "the key %s is not a regular file", path);
-        return -EINVAL;
-    }
-    if (status.st_uid != geteuid() && status.st_uid != 0) {
-        complain(complaint, "the key file %s belongs to uid %u: it must be the daemon's own", path,
-                 status.st_uid);
-        return -EPERM;
-    }
-    if (status.st_mode & (S_IRWXG | S_IRWXO)) {
-        complain(complaint, "others may use the key file %s: chmod 600 it", path);
-        return -EPERM;
-    }
-    return 0;
-}
-
-/* Reads to the end, but not past length bytes. Returns how many came, or -errno. */
-static ssize_t read_all(int fd, char *out, size_t length)
-{
-    size_t got = 0;
-
-    while (got < length) {
-        ssize_t n = read(fd, out + got, length - got);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    return (ssize_t)got;
-}
-
-static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct complaint *complaint)
-{
-    char text[KEY_TEXT_MAX + 1]; /* one more, to see that a file is too long */
-    ssize_t length;
-    int r = check_key_file(fd, path, complaint);
-
-    if (r < 0)
-        return r;
-    length = read_all(fd, text, sizeof(text));
-    r = length < 0 ? (int)length : key_from_text(text, (size_t)length, ret);
-    sodium_memzero(text, sizeof(text));
-    if (r == -EINVAL)
-        complain(complaint, "%s holds no key: 32 raw bytes, 64 hex digits or 44 of base64", path);
-    return r;
-}
-
-static int sync_folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    CLEANUP(cleanup_string) char *folder = NULL;
-    CLEANUP(cleanup_fd) int fd = -1;
-
-    folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!folder)
-        return -ENOMEM;
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return -errno;
-    return 0;
-}
-
-/* Writes a new random key to the file, durably. */
-static int write_key(int fd)
-{
-    unsigned char bytes[SEAL_KEY_BYTES];
-    ssize_t written;
-
-    if (ftruncate(fd, 0) < 0)
-        return -errno;
-    random_bytes(bytes, sizeof(bytes));
-    written = write(fd, bytes, sizeof(bytes));
-    sodium_memzero(bytes, sizeof(bytes));
-    if (written < 0)
-        return -errno;
-    if (written != sizeof(bytes))
-        return -ENOSPC;
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
-/*
- * The key appears whole and durable, and never in the place of another: that one's secrets would be
- * lost. Whoever else creates it waits for the lock, and then finds it. The file aside is never
- * removed, so that all wait at the same one; what a crash leaves in it was never used.
- */
-static int create_key(const char *path, const char *aside)
-{
-    CLEANUP(cleanup_fd) int fd = open(aside, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int r;
-
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
-        return -errno;
-    if (access(path, F_OK) == 0)
-        return 0;
-    r = write_key(fd);
-    if (r < 0)
-        return r;
-    if (renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
-        return -errno;
-    return sync_folder_of(path);
-}
-
-static int create_key_beside(const char *path)
-{
-    CLEANUP(cleanup_string) char *aside = NULL;
-
-    if (asprintf(&aside, "%s.new", path) < 0)
-        return -ENOMEM;
-    return create_key(path, aside);
-}
-
-static int open_key(const char *path, bool create, int *ret)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int r;
-
-    if (fd < 0 && errno == ENOENT && create) {
-        r = create_key_beside(path);
-        if (r < 0)
-            return r;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    }
-    if (fd < 0)
-        return -errno;
-    *ret = fd;
-    return 0;
-}
-
-int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
-                       struct complaint *complaint)
-{
-    CLEANUP(cleanup_fd) int fd = -1;
-    int r = open_key(path, create, &fd);
-
-    if (r < 0) {
-        complain(complaint, "the key file %s: %s", path, strerror(-r));
-        return r;
-    }
-    return key_from_fd(fd, path, ret, complaint);
+    return sodium_memcmp(a->bytes, b->bytes, SEAL_KEY_BYTES) == 0;
 }
 
 int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,
          struct buffer *out)
 {
-    unsigned char *sealed;
+    unsigned char *sealed, *nonce;
 
     if (length > SEAL_PLAIN_MAX)
         return -E2BIG;
@@ -264,37 +90,99 @@ int seal(const struct seal_key *key, const char *context, const void *plain, siz
     if (!sealed)
         return -ENOMEM;
     sealed[0] = VERSION;
-    randombytes_buf(sealed + 1, NONCE_BYTES);
+    memcpy(sealed + 1, key->id, ID_BYTES);
+    nonce = sealed + 1 + ID_BYTES;
+    randombytes_buf(nonce, NONCE_BYTES);
     /* libsodium's encryption of so few bytes cannot fail. */
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + 1 + NONCE_BYTES, NULL, plain, length,
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_BYTES, NULL, plain, length,
                                                      (const unsigned char *)context,
-                                                     strlen(context), NULL, sealed + 1, key->bytes);
+                                                     strlen(context), NULL, nonce, key->bytes);
     buffer_append(out, sealed, length + SEAL_OVERHEAD);
     free(sealed);
     return out->failed ? -ENOMEM : 0;
 }
 
-int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
-           struct buffer *out)
+bool seal_is_by(const struct seal_key *key, const void *sealed, size_t length)
 {
     const unsigned char *bytes = sealed;
-    unsigned char *plain;
-    size_t plain_length;
+
+    return length >= SEAL_OVERHEAD && bytes[0] == VERSION &&
+           memcmp(bytes + 1, key->id, ID_BYTES) == 0;
+}
+
+/* nonce, sealed bytes and tag, as they lie there. */
+static int open_with(const struct seal_key *key, const char *context, const unsigned char *nonce,
+                     size_t length, struct buffer *out)
+{
+    const size_t plain_length = length - NONCE_BYTES - TAG_BYTES;
+    unsigned char *plain = malloc(plain_length + 1); /* never of 0 bytes */
     int r = SEAL_BROKEN;
 
-    if (length < SEAL_OVERHEAD || length > SEAL_PLAIN_MAX + SEAL_OVERHEAD || bytes[0] != VERSION)
-        return SEAL_BROKEN;
-    plain_length = length - SEAL_OVERHEAD;
-    plain = malloc(plain_length + 1); /* never of 0 bytes */
     if (!plain)
         return -ENOMEM;
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-            plain, NULL, NULL, bytes + 1 + NONCE_BYTES, length - 1 - NONCE_BYTES,
-            (const unsigned char *)context, strlen(context), bytes + 1, key->bytes) == 0) {
+            plain, NULL, NULL, nonce + NONCE_BYTES, length - NONCE_BYTES,
+            (const unsigned char *)context, strlen(context), nonce, key->bytes) == 0) {
         buffer_append(out, plain, plain_length);
         r = out->failed ? -ENOMEM : 0;
     }
     sodium_memzero(plain, plain_length);
     free(plain);
     return r;
+}
+
+int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
+           struct buffer *out)
+{
+    const unsigned char *bytes = sealed;
+    bool named;
+    size_t head;
+    int r = SEAL_BROKEN;
+
+    if (length < OVERHEAD_BEFORE_IDS || length > SEAL_PLAIN_MAX + SEAL_OVERHEAD)
+        return SEAL_BROKEN;
+    named = bytes[0] == VERSION;
+    if ((!named && bytes[0] != VERSION_BEFORE_IDS) || (named && length < SEAL_OVERHEAD))
+        return SEAL_BROKEN;
+    head = named ? 1 + ID_BYTES : 1;
+    for (; key && r == SEAL_BROKEN; key = key->older)
+        if (!named || seal_is_by(key, sealed, length))
+            r = open_with(key, context, bytes + head, length - head, out);
+    return r;
+}
+
+int seal_again(const struct seal_key *key, const char *context, const void *sealed, size_t length,
+               struct buffer *out)
+{
+    CLEANUP(cleanup_buffer) struct buffer plain = BUFFER_WITH_MAXIMUM(SEAL_PLAIN_MAX);
+    int r = unseal(key, context, sealed, length, &plain);
+
+    return r == 0 ? seal(key, context, plain.data, plain.length, out) : r;
+}
+
+static const char proof_text[] = "tokenbroker key proof 1";
+static const char proof_context[] = "key proof";
+enum { PROOF_MAX = 512 };
+
+int seal_key_prove(const struct seal_key *key, char **ret)
+{
+    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    int r = seal(key, proof_context, proof_text, sizeof(proof_text) - 1, &sealed);
+
+    if (r < 0)
+        return r;
+    buffer_append_base64(&text, sealed.data, sealed.length);
+    *ret = text.failed ? NULL : buffer_steal_text(&text);
+    return *ret ? 0 : -ENOMEM;
+}
+
+bool seal_key_fits(const struct seal_key *key, const char *proof)
+{
+    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+    CLEANUP(cleanup_buffer) struct buffer plain = BUFFER_WITH_MAXIMUM(PROOF_MAX);
+
+    return buffer_append_unbase64(&sealed, proof) &&
+           unseal(key, proof_context, sealed.data, sealed.length, &plain) == 0 &&
+           strcmp(buffer_text(&plain), proof_text) == 0;
 }

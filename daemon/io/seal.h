@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/secret.h"
 
-enum { SEAL_KEY_BYTES = 32, SEAL_OVERHEAD = 1 + 24 + 16, SEAL_PLAIN_MAX = 256 * 1024 };
+enum { SEAL_KEY_BYTES = 32, SEAL_OVERHEAD = 1 + 8 + 24 + 16, SEAL_PLAIN_MAX = 256 * 1024 };
 enum { SEAL_BROKEN = 1 };
 
 struct seal_key;
@@ -30,8 +30,23 @@ int seal_key_from_text(const struct secret *text, struct seal_key **ret);
 /* Wipes and frees; NULL is fine; returns NULL. */
 struct seal_key *seal_key_free(struct seal_key *key);
 
-/* Appends version, nonce and sealed bytes. context is bound in, not stored. Returns 0, -E2BIG (more
- * than SEAL_PLAIN_MAX) or -ENOMEM. */
+/* Overwrites and removes the file of a key; one that is not there is fine. Returns 0 or -errno. */
+int seal_key_file_wipe(const char *path);
+/* The same to path, which `by` takes the place of: until then it is found under its own name. */
+int seal_key_file_replace(const char *path, const char *by);
+
+/* What older sealed can be opened too from now on. Takes older over; NULL: nothing else. */
+void seal_key_set_older(struct seal_key *key, struct seal_key *older);
+
+/* Whether they are the same key, whatever older ones they have with them. */
+bool seal_key_equal(const struct seal_key *a, const struct seal_key *b);
+
+/* A text by which a key is known again: *ret is freed by the caller. Returns 0 or -ENOMEM. */
+int seal_key_prove(const struct seal_key *key, char **ret);
+bool seal_key_fits(const struct seal_key *key, const char *proof);
+
+/* Appends version, the key's id, nonce and sealed bytes. context is bound in, not stored. Returns
+ * 0, -E2BIG (more than SEAL_PLAIN_MAX) or -ENOMEM. */
 int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,
          struct buffer *out);
 
@@ -39,5 +54,12 @@ int seal(const struct seal_key *key, const char *context, const void *plain, siz
  * or -ENOMEM. */
 int unseal(const struct seal_key *key, const char *context, const void *sealed, size_t length,
            struct buffer *out);
+
+/* Whether the key itself sealed it, not an older one, nor a version without ids. */
+bool seal_is_by(const struct seal_key *key, const void *sealed, size_t length);
+
+/* Appends what the key or an older one sealed, sealed by the key. Returns as unseal() does. */
+int seal_again(const struct seal_key *key, const char *context, const void *sealed, size_t length,
+               struct buffer *out);
 
 DEFINE_CLEANUP(struct seal_key *, seal_key, seal_key_free)

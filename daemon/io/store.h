@@ -297,6 +297,27 @@ int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before
 int store_postpone_kept(struct store *store, int64_t id, int64_t due_at, unsigned tries);
 int store_drop_kept(struct store *store, int64_t id);
 
+/* Whatever is sealed in a table of the store, for who seals it anew. */
+enum sealed_kind { SEALED_ACCOUNT, SEALED_HELD, SEALED_KEPT, SEALED_LINK, SEALED_KINDS };
+
+struct sealed_row {
+    int64_t id; /* among those of its kind; as long as the row lives */
+    struct account_name name;
+    uint64_t generation;           /* SEALED_ACCOUNT */
+    enum kept_kind kept;           /* SEALED_KEPT */
+    char digest[LINK_DIGEST_SIZE]; /* SEALED_LINK */
+    void *sealed;                  /* the store's */
+    size_t sealed_length;
+};
+
+/* Rows with id > after that hold sealed bytes, in the order of their ids, at most limit. Inside it,
+ * store_put_sealed() may be called. */
+int store_each_sealed(struct store *store, enum sealed_kind kind, int64_t after, size_t limit,
+                      bool (*each)(void *userdata, const struct sealed_row *row), void *userdata);
+/* Replaces the sealed bytes and nothing else. STORE_NOT_FOUND: there is no such row. */
+int store_put_sealed(struct store *store, enum sealed_kind kind, int64_t id, const void *sealed,
+                     size_t length);
+
 /* Notes the fingerprint of the account's current refresh token in the place of the one before;
  * NULL: it has none any more. */
 int store_put_token_owner(struct store *store, const struct account_name *name,

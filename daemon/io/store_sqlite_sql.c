@@ -50,6 +50,11 @@
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
+#define EACH_SEALED(table, columns)                                                                \
+    "SELECT rowid, provider, label, " columns ", sealed FROM " table                               \
+    " WHERE rowid > ?1 AND sealed IS NOT NULL ORDER BY rowid LIMIT ?2"
+#define PUT_SEALED(table) "UPDATE " table " SET sealed = ?2 WHERE rowid = ?1"
+
 const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -142,6 +147,14 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_POSTPONE_KEPT] = "UPDATE kept SET due_at = ?2, tries = ?3 WHERE id = ?1",
     [STATEMENT_DROP_KEPT] = "DELETE FROM kept WHERE id = ?1",
 
+    [STATEMENT_EACH_SEALED + SEALED_ACCOUNT] = EACH_SEALED("accounts", "generation, 0, ''"),
+    [STATEMENT_EACH_SEALED + SEALED_HELD] = EACH_SEALED("held", "0, 0, ''"),
+    [STATEMENT_EACH_SEALED + SEALED_KEPT] = EACH_SEALED("kept", "0, kind, ''"),
+    [STATEMENT_EACH_SEALED + SEALED_LINK] = EACH_SEALED("links", "0, 0, digest"),
+    [STATEMENT_PUT_SEALED + SEALED_ACCOUNT] = PUT_SEALED("accounts"),
+    [STATEMENT_PUT_SEALED + SEALED_HELD] = PUT_SEALED("held"),
+    [STATEMENT_PUT_SEALED + SEALED_KEPT] = PUT_SEALED("kept"),
+    [STATEMENT_PUT_SEALED + SEALED_LINK] = PUT_SEALED("links"),
     [STATEMENT_COUNT_AUDIT] =
         "UPDATE audit SET count = count + ?6, first_at = min(first_at, ?7),"
         " last_at = max(last_at, ?8)"

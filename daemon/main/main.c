@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "main/certificate.h"
 #include "main/hooks.h"
+#include "main/keys.h"
 #include "main/opening.h"
 #include "main/threads.h"
 #include "main/unsupported.h"
@@ -74,11 +75,14 @@ static void reload(struct daemon *daemon)
     CLEANUP(cleanup_settings) struct settings *front = NULL;
     CLEANUP(cleanup_settings) struct settings *back = NULL;
     CLEANUP(cleanup_message) struct message *certificate = NULL;
+    CLEANUP(cleanup_seal_key) struct seal_key *key_next = NULL;
     (void)sd_notify(0, "RELOADING=1");
-    if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0)
+    if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0 ||
+        keys_read_next(&daemon->places, back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
     else if (hooks_configure(daemon->hooks, front->on_event) != 0 ||
-             threads_reload(daemon->threads, steal(front), steal(back), steal(certificate)) != 0)
+             threads_reload(daemon->threads, steal(front), steal(back), steal(key_next),
+                            steal(certificate)) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
         log_info("the configuration was read anew; listeners, key and folders need a restart");
@@ -159,7 +163,7 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
     if (r == 0)
         r = open_store(places, &parts->store, complaint);
     if (r == 0)
-        r = open_key(places, parts->for_back->key, parts->store, &parts->key, complaint);
+        r = keys_open(places, parts->for_back, parts->store, &parts->keys, complaint);
     if (r == 0) {
         r = open_socket(places, ret_socket_is_ours, complaint);
         parts->api_fd = r;
@@ -172,7 +176,8 @@ static void close_parts(struct thread_parts *parts)
 {
     settings_free(parts->for_front);
     settings_free(parts->for_back);
-    seal_key_free(parts->key);
+    seal_key_free(parts->keys.key);
+    seal_key_free(parts->keys.next);
     store_close(parts->store);
     message_free(parts->certificate);
     cleanup_fd(&parts->api_fd);
@@ -193,7 +198,9 @@ static int run(struct daemon *daemon)
 static int serve(struct daemon *daemon)
 {
     struct complaint complaint = { "the daemon cannot be set up: memory is short" };
-    struct thread_parts parts = { .api_fd = -1, .system_service = daemon->places.system_service };
+    struct thread_parts parts = { .api_fd = -1,
+                                  .system_service = daemon->places.system_service,
+                                  .state_dir = daemon->places.state_dir };
     bool socket_is_ours = false;
     bool locked = true;
     int r = secret_start(&locked);

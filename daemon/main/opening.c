@@ -10,9 +10,6 @@
 #include "base/clock.h"
 #include "io/web.h"
 
-static const char proof_text[] = "tokenbroker key proof 1";
-enum { PROOF_MAX = 512 };
-
 static int read_clock(struct store *store, struct clock_record *ret)
 {
     CLEANUP(cleanup_string) char *boot_id = NULL;
@@ -86,99 +83,6 @@ int open_store(const struct places *places, struct store **ret, struct complaint
         return r < 0 ? r : -EIO;
     }
     *ret = steal(store);
-    return 0;
-}
-
-/* The proof lies in the store as base64: what the key seals, and nobody else can. */
-static int make_proof(const struct seal_key *key, struct buffer *out)
-{
-    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
-    int r = seal(key, "key proof", proof_text, sizeof proof_text - 1, &sealed);
-    if (r == 0)
-        buffer_append_base64(out, sealed.data, sealed.length);
-    return r == 0 && (sealed.failed || out->failed) ? -ENOMEM : r;
-}
-
-static int write_proof(struct store *store, const struct seal_key *key)
-{
-    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(PROOF_MAX);
-    int r = make_proof(key, &text);
-    if (r == 0)
-        r = store_begin(store);
-    if (r == 0)
-        r = store_put_fact(store, "key_proof", buffer_text(&text));
-    if (r == 0)
-        r = store_commit(store);
-    if (r < 0)
-        store_rollback(store);
-    return r;
-}
-
-static bool proof_fits(const struct seal_key *key, const char *proof)
-{
-    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PROOF_MAX);
-    CLEANUP(cleanup_buffer) struct buffer plain = BUFFER_WITH_MAXIMUM(PROOF_MAX);
-    return buffer_append_unbase64(&sealed, proof) &&
-           unseal(key, "key proof", sealed.data, sealed.length, &plain) == 0 &&
-           strcmp(buffer_text(&plain), proof_text) == 0;
-}
-
-static int key_from_secret(const struct places *places, const char *source, struct seal_key **ret,
-                           struct complaint *complaint)
-{
-    const struct settings_places where = { .credentials_directory = places->credentials_directory };
-    CLEANUP(cleanup_secret) struct secret *text = NULL;
-    if (settings_resolve_secret(source, &where, "broker key", &text, complaint) != 0)
-        return -EINVAL;
-    int r = seal_key_from_text(text, ret);
-    if (r != 0)
-        complain(complaint, "broker key: what %.*s gave is no key of 32 bytes (hex or base64)",
-                 (int)strcspn(source, ":"), source);
-    return r;
-}
-
-static int read_key(const struct places *places, const char *source, bool create,
-                    struct seal_key **ret, struct complaint *complaint)
-{
-    static const char file_prefix[] = "file:";
-    if (strncmp(source, file_prefix, sizeof file_prefix - 1) == 0)
-        return seal_key_from_file(source + sizeof file_prefix - 1, false, ret, complaint);
-    if (strcmp(source, "auto") != 0)
-        return key_from_secret(places, source, ret, complaint);
-    CLEANUP(cleanup_string) char *path = NULL;
-    if (asprintf(&path, "%s/key", places->state_dir) < 0)
-        return -ENOMEM;
-    return seal_key_from_file(path, create, ret, complaint);
-}
-
-int open_key(const struct places *places, const char *source, struct store *store,
-             struct seal_key **ret, struct complaint *complaint)
-{
-    CLEANUP(cleanup_string) char *proof = NULL;
-    CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
-    int r = store_get_fact(store, "key_proof", &proof);
-    if (r < 0) {
-        complain(complaint, "the store cannot be read: %s", store_message(store));
-        return r;
-    }
-    r = read_key(places, source, proof == NULL, &key, complaint);
-    if (r != 0)
-        return r;
-    if (!proof) {
-        r = write_proof(store, key);
-        if (r != 0)
-            complain(complaint, "the store in %s cannot be written: %s", places->state_dir,
-                     store_message(store));
-    } else if (!proof_fits(key, proof)) {
-        complain(complaint,
-                 "the sealing key does not fit the store in %s: put the right key back (broker { "
-                 "key = … }); the store is unchanged",
-                 places->state_dir);
-        r = -EKEYREJECTED;
-    }
-    if (r != 0)
-        return r < 0 ? r : -EIO;
-    *ret = steal(key);
     return 0;
 }
 

@@ -75,7 +75,9 @@ static int make_rooms(struct threads *threads, struct thread_parts *parts,
                       struct complaint *complaint)
 {
     const struct back_options back = { .store = parts->store,
-                                       .key = parts->key,
+                                       .key = parts->keys.key,
+                                       .key_next = parts->keys.next,
+                                       .key_folder = parts->state_dir,
                                        .settings = parts->for_back,
                                        .inbox = threads->to_back,
                                        .front = threads->to_front,
@@ -97,7 +99,7 @@ static int make_rooms(struct threads *threads, struct thread_parts *parts,
         return r;
     parts->for_back = NULL;
     parts->store = NULL;
-    parts->key = NULL;
+    parts->keys = (struct keys){ NULL, NULL };
     return 0;
 }
 
@@ -150,10 +152,11 @@ int threads_start(struct thread_parts *parts, void (*ended)(void *userdata), voi
 }
 
 int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back,
-                   struct message *certificate)
+                   struct seal_key *key_next, struct message *certificate)
 {
     CLEANUP(cleanup_settings) struct settings *front_settings = for_front;
     CLEANUP(cleanup_settings) struct settings *back_settings = for_back;
+    CLEANUP(cleanup_seal_key) struct seal_key *key = key_next;
     CLEANUP(cleanup_message) struct message *front_letter = message_new(NEW_SETTINGS);
     CLEANUP(cleanup_message) struct message *back_letter = message_new(NEW_SETTINGS);
     int r = send_certificate(threads, certificate);
@@ -169,6 +172,7 @@ int threads_reload(struct threads *threads, struct settings *for_front, struct s
     }
     front_letter->settings = steal(front_settings);
     back_letter->settings = steal(back_settings);
+    back_letter->key_next = steal(key);
     mailbox_send_reserved(threads->to_back, steal(back_letter));
     mailbox_send_reserved(threads->to_front, steal(front_letter));
     return 0;

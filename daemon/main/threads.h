@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "base/mailbox.h"
-#include "io/seal.h"
 #include "io/store.h"
+#include "main/keys.h"
 #include "messages.h"
 #include "settings/settings.h"
 
@@ -17,7 +17,8 @@ struct thread_parts {
     int api_fd;
     bool system_service;
     struct store *store;
-    struct seal_key *key;
+    struct keys keys;
+    const char *state_dir; /* the caller's, during the call */
     struct settings *for_front; /* without secrets */
     struct settings *for_back;
     struct message *certificate; /* of the callback; NULL: the configuration names none. It is
@@ -31,10 +32,11 @@ struct thread_parts {
 int threads_start(struct thread_parts *parts, void (*ended)(void *userdata), void *userdata,
                   struct threads **ret, struct complaint *complaint);
 
-/* Hands both their new settings, and the front its certificate (NULL: as before); takes them over.
+/* Hands both their new settings, the back its key_next (NULL: none), and the front its certificate
+ * (NULL: as before); takes them over.
  * Returns 0, or -EAGAIN when a mailbox is full (neither has the settings then). */
 int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back,
-                   struct message *certificate);
+                   struct seal_key *key_next, struct message *certificate);
 
 /* Asks the front for a sign of life: a PULSE letter with id 0 comes back through parts->pulses. The
  * back is not asked: a disk that hangs must not end a daemon that answers. */

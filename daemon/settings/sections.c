@@ -8,6 +8,7 @@
 
 static const struct key broker_keys[] = {
     { .name = "key", .secret = true, .take = take_key_source, AT(settings, key) },
+    { .name = "key_next", .secret = true, .take = take_key_source, AT(settings, key_next) },
     { .name = "on_event", .take = take_path, AT(settings, on_event) },
 };
 

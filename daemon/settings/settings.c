@@ -263,6 +263,7 @@ struct settings *settings_free(struct settings *settings)
     free(settings->rules);
     free(settings->listeners);
     free(settings->key);
+    free(settings->key_next);
     free(settings->on_event);
     free(settings->certificate);
     free(settings->certificate_key);

@@ -61,6 +61,7 @@ struct callback_listener {
 
 struct settings {
     char *key;      /* "auto", "file:…", "credential:…", "command:…"; always set */
+    char *key_next; /* what the store is to be sealed with next; NULL: not given */
     char *on_event; /* NULL: none */
 
     struct callback_listener *listeners;

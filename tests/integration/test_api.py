@@ -47,7 +47,7 @@ def test_too_large_a_body(shared, method, target):
 
 @pytest.mark.parametrize("target", [
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
-    "/v1/audit?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
+    "/v1/audit?x=1", "/v1/rekey?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
     "/v1/logins/" + "A" * 43 + "?x=1"])
 def test_unknown_query_parameters(shared, target):
     assert shared.api.request("GET", target).error == "bad_request"
@@ -55,7 +55,7 @@ def test_unknown_query_parameters(shared, target):
 
 @pytest.mark.parametrize("method, target", [
     ("POST", "/v1/retry?x=1"), ("POST", "/v1/retry/plain?x=1"), ("POST", "/v1/retry/plain/a?x=1"),
-    ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
+    ("POST", "/v1/rekey?x=1"), ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
     ("DELETE", "/v1/logins/" + "A" * 43 + "?x=1"), ("POST", "/v1/reject/plain/a?x=1"),
     ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1")])
 def test_unknown_query_parameters_of_writes(shared, method, target):

@@ -115,6 +115,12 @@ class Api:
     def retry(self, what=""):
         return self.request("POST", "/v1/retry" + (f"/{what}" if what else ""))
 
+    def rekey(self):
+        return self.request("POST", "/v1/rekey")
+
+    def rekey_progress(self):
+        return self.request("GET", "/v1/rekey")
+
     def import_grant(self, account, **members):
         return self.request("PUT", f"/v1/accounts/{account}", members)
 

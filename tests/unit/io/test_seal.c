@@ -71,7 +71,7 @@ static void test_appends(void **state)
     buffer_append_text(&sealed, "head");
     buffer_append_text(&plain, "head");
     assert_int_equal(seal(key, CONTEXT, "a\0b", 3, &sealed), 0);
-    assert_memory_equal(sealed.data, "head\x01", 5);
+    assert_memory_equal(sealed.data, "head\x02", 5);
     assert_int_equal(unseal(key, CONTEXT, sealed.data + 4, sealed.length - 4, &plain), 0);
     assert_int_equal(plain.length, 7);
     assert_memory_equal(plain.data, "heada\0b", 7);
