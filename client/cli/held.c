@@ -75,27 +75,41 @@ static int run_held(struct cli *cli)
 
 /* --- accept, discard --- */
 
-static int decide(struct cli *cli, const char *body, const char *done)
+static int decide(struct cli *cli, const char *body, struct tb_reply **ret)
 {
-    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     char account[ACCOUNT_SIZE];
     char path[HELD_PATH_SIZE];
 
     if (!cli_account(cli, account))
         return TB_USAGE;
     (void)snprintf(path, sizeof path, WIRE_PATH_HELD "/%s", account);
-    int r = cli_call(cli, "POST", path, body, account, &reply);
-    return r == TB_OK ? account_report(cli, tb_reply_value(reply), done) : r;
+    return cli_call(cli, "POST", path, body, account, ret);
 }
 
 static int run_accept(struct cli *cli)
 {
-    return decide(cli, "{\"decision\":\"accept\"}", "the held consent is its grant now");
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    CLEANUP(cleanup_text) struct text done = TEXT_WITH_MAXIMUM(HELD_MAX);
+    int r = decide(cli, "{\"decision\":\"accept\"}", &reply);
+
+    if (r != TB_OK)
+        return r;
+    const struct tb_value *account = tb_reply_value(reply);
+    const char *who = tb_value_text(tb_value_member(account, "identity"), NULL);
+    if (who)
+        text_append_format(&done, "the consent of %s is its grant now", who);
+    else
+        text_append_string(&done, "the held consent is its grant now");
+    return account_report(cli, account, text_string(&done));
 }
 
 static int run_discard(struct cli *cli)
 {
-    return decide(cli, "{\"decision\":\"discard\"}", "the held consent is forgotten");
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    int r = decide(cli, "{\"decision\":\"discard\"}", &reply);
+
+    return r == TB_OK ? account_report(cli, tb_reply_value(reply), "the held consent is forgotten")
+                      : r;
 }
 
 static const struct option_row options[] = {

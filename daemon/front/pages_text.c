@@ -151,8 +151,8 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                          "was.",
                          "If you still want to connect the account, log in again:", LOGIN_COMMAND },
     [PAGE_AWAITS] = { 200, TONE_WAIT, "Thank you, one check is left",
-                      "Your consent has arrived. As it is the first for this account, whoever sent "
-                      "you the link confirms that it is the right one before it is used.",
+                      "Your consent has arrived. Whoever sent you the link confirms that it is for "
+                      "the right company or person before it is used.",
                       "You can close this page." },
     [PAGE_LINK_OVER] = { 410, TONE_GOOD, "Another attempt came first",
                          "The link was opened more than once, and the account was connected by "

@@ -129,7 +129,8 @@ def test_first_consent_is_held_until_accepted(served, api, cli, plain, public):
     assert refused.error == "consent_required" and "start_url" not in refused.json
     assert "tokenbroker accept" in refused.json["error_description"]
     assert ACME in cli.run("held").stdout
-    assert cli.run("accept", ACCOUNT).returncode == 0
+    accepted = cli.run("accept", ACCOUNT)
+    assert accepted.returncode == 0 and f"the consent of {ACME} is its grant" in accepted.stderr
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert plain.ledger.count("exchange") == 1
 
@@ -161,6 +162,7 @@ def test_revoked_grant_offers_its_link(served, daemon, api, schema, plain, publi
     hook = folder / "hook"
     hook.write_text(f"#!/bin/sh\ncat >> {folder}/events\n", encoding="utf-8")
     hook.chmod(0o755)
+    (folder / "events").touch()
     daemon.config.broker["on_event"] = str(hook)
     daemon.config.access = {
         "all": {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]},
@@ -177,7 +179,10 @@ def test_revoked_grant_offers_its_link(served, daemon, api, schema, plain, publi
     url = reply.json["start_url"]
     assert url.startswith(public.url + "/link/")
     assert api.account(ACCOUNT).ok()["link"] == url == link_of(api).ok()["url"]
-    event = json.loads((folder / "events").read_text(encoding="utf-8").splitlines()[0])
+    while not (told := (folder / "events").read_text(encoding="utf-8")).endswith("\n"):
+        assert time.monotonic() < deadline, "the hook was not run"
+        time.sleep(0.05)
+    event = json.loads(told.splitlines()[0])
     assert (event["event"], event["start_url"]) == ("consent_required", url)
     other = as_user(type(api), 65534)(daemon.socket, schema)
     assert "start_url" not in other.request("POST", f"/v1/refresh/{ACCOUNT}").json

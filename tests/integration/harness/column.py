@@ -1,5 +1,5 @@
 """A column of docs/PROVIDERS.md: a provider at the very addresses of its preset, a broker that knows
-it by that preset, and a person with a real Chromium."""
+it by that preset, and a person with a real Chromium, at first before this machine, then elsewhere."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from provider.dialects import ZENPAYROLL, dialect
 
 from .logins import start, wait_ended
+from .nginx import NAME, Nginx
+from .ports import free_port
 
 PRESETS = Path(__file__).resolve().parents[3] / "config" / "providers"
 SCOPE = "read:accounts:referencedata manage:employees"
@@ -26,9 +28,22 @@ def hosts_of(preset):
 
 
 def all_hosts():
-    """For a certificate: the hosts of all presets and the pages that redirects lead to."""
+    """For a certificate: the hosts of all presets, the pages that redirects lead to, and the broker's
+    own public name."""
     names = set().union(*(hosts_of(path.stem) for path in PRESETS.glob("*.conf")))
-    return sorted(names | {"localhost", urlsplit(POSTMAN).hostname})
+    return sorted(names | {"localhost", NAME, urlsplit(POSTMAN).hostname})
+
+
+class Gate:
+    """The public name, and the one proxy through which it leads to whichever broker listens on
+    `upstream`."""
+
+    def __init__(self, outside):
+        self.upstream = free_port()
+        self._nginx = Nginx(outside.home / "nginx", (outside.certificate, outside.key))
+        self._nginx.serve(self.upstream)
+        self.url, self.close = self._nginx.url, self._nginx.close
+        outside.lead(NAME, self.url)
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,9 @@ def different_denials():
 class Column:
     """A started daemon with that provider as its only one; `account` is not connected yet."""
 
-    def __init__(self, way, daemon, make_emulator, outside, browser):
-        self.way, self.api, self.browser, self._outside = way, daemon.api, browser, outside
+    def __init__(self, way, daemon, make_emulator, outside, gate, browser):
+        self.way, self.api, self.browser = way, daemon.api, browser
+        self._outside, self.gate = outside, gate
         self.daemon = daemon
         self.account = f"{way.preset}/{LABEL}"
         self.provider = make_emulator(way.dialect or way.preset, *way.variants, keys=outside)
@@ -109,9 +125,12 @@ class Column:
     def _configure(self, daemon):
         way, dialect = self.way, self.provider.dialect
         redirect = way.redirect.format(port=daemon.port) or daemon.redirect_uri(way.preset)
+        behind = f"http://127.0.0.1:{self.gate.upstream}"
+        daemon.config.callback = {"listen": [*daemon.config.callback["listen"], behind],
+                                  "public_url": self.gate.url}
         if redirect.startswith("https://localhost"):
-            daemon.config.callback = {
-                "listen": [f"https://localhost:{daemon.port}"],
+            daemon.config.callback |= {
+                "listen": [f"https://localhost:{daemon.port}", behind],
                 "certificate": [str(self._outside.certificate), str(self._outside.key)]}
         self.provider.register(redirect)
         daemon.config.providers[way.preset] = {
@@ -121,6 +140,13 @@ class Column:
         base = re.search(r'^api_base = "(.*)"', preset_text(way.preset), re.MULTILINE)
         if base:
             self.provider.configure(api_prefix=urlsplit(base[1]).path)
+
+    def go_public(self):
+        """From now on consents come back by the public name, so that people elsewhere can give them."""
+        redirect = f"{self.gate.url}/callback/{self.way.preset}"
+        self.provider.register(redirect)
+        self.daemon.config.providers[self.way.preset]["redirect_uri"] = redirect
+        self.daemon.reload()
 
     # What a person does
 
@@ -136,6 +162,10 @@ class Column:
     def decide(self, link, decision="allow", user="", company="", without=()):
         """At the provider's page: who, which company, without these scopes, yes or no."""
         self.browser.open(link)
+        self.answer(decision, user, company, without)
+
+    def answer(self, decision="allow", user="", company="", without=()):
+        """The same, once the browser is there."""
         for name, text in (("user", user), ("company", company)):
             if text:
                 self.browser.retype(f"input[name={name}]", text)
@@ -143,9 +173,14 @@ class Column:
             self.browser.click(f'input[name=granted][value="{scope}"]')
         self.browser.click(f"#{decision}")
 
-    def consent_again(self):
-        """A person mends an account whose grant is dead."""
-        return self.connect()
+    def mend(self, link):
+        """A person elsewhere opens a link, reads what it is for, and consents; the page at the end."""
+        self.browser.open(link)
+        assert self.account in self.browser.text(), self.browser.text()
+        self.browser.click(".go a")
+        self.answer()
+        self.browser.wait_address(self.gate.url + "/done/")
+        return self.browser.text()
 
     # What a client does
 

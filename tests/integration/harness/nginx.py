@@ -47,12 +47,18 @@ def location_of_readme():
 
 
 class Nginx:
-    """Listens on `port`; serve() starts it before a callback's port."""
+    """Listens on `port`; serve() starts it before a callback's port. pair: a certificate for NAME,
+    and its key."""
 
     def __init__(self, folder, pair):
         self.port = free_port()
         self._folder, self._pair = Path(folder), pair
         self._process = None
+
+    @property
+    def url(self):
+        """What is a callback's public_url behind it."""
+        return f"https://{NAME}:{self.port}/oauth"
 
     def serve(self, upstream_port):
         location = location_of_readme()
@@ -95,8 +101,8 @@ class Public:
     def __init__(self, folder):
         self.pair = https.self_signed(folder, "public", NAME)
         self.nginx = Nginx(folder / "nginx", self.pair)
-        self.origin = f"https://{NAME}:{self.nginx.port}"
-        self.url = self.origin + "/oauth"
+        self.url = self.nginx.url
+        self.origin = self.url.removesuffix("/oauth")
 
     def person(self):
         return Person(https.trust(self.pair[0]))
