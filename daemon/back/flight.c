@@ -441,6 +441,29 @@ static bool nobody_wants(struct flight *flight)
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }
 
+static void send_now(struct flight *flight, int r)
+{
+    if (r == 0)
+        r = send_request(flight);
+    if (r != 0)
+        cannot_send(flight, r);
+}
+
+static int apply_due(void *userdata, struct store *store)
+{
+    struct flight *flight = userdata;
+    return outcome_mark_due(&flight->outcome, store);
+}
+
+static void marked_due(void *userdata, int result)
+{
+    struct flight *flight = userdata;
+    if (result != 0 || flight->keeper->stopping)
+        durable(flight, result != 0 ? result : -ECANCELED);
+    else
+        send_now(flight, 0);
+}
+
 void flight_start(struct flight *flight, bool canary)
 {
     struct outcome *outcome = &flight->outcome;
@@ -456,8 +479,10 @@ void flight_start(struct flight *flight, bool canary)
     }
     if (r == 0 && nobody_wants(flight))
         return;
-    if (r == 0)
-        r = send_request(flight);
-    if (r != 0)
-        cannot_send(flight, r);
+    if (r == 0 && outcome_is_early(outcome, clock_now())) {
+        r = commits_add(flight->keeper->commits, COMMIT_MAY, apply_due, marked_due, flight);
+        if (r == 0)
+            return;
+    }
+    send_now(flight, r);
 }

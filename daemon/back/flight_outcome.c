@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "back/client_call.h"
+#include "base/clock.h"
 
 enum {
     UNREADABLE_KEPT_IN_A_ROW = 8
@@ -39,6 +40,35 @@ int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *
     outcome->circumstances.has_predecessor = outcome->grant.predecessor != NULL;
     outcome->spent = token_to_send(&outcome->row, &outcome->grant);
     return outcome->spent ? 0 : -ENOKEY;
+}
+
+bool outcome_is_early(const struct outcome *outcome, int64_t now)
+{
+    return outcome->spent && (outcome->row.refresh_at == 0 || outcome->row.refresh_at > now);
+}
+
+/* The account's row as it is now, unless that is of another grant than the outcome's. */
+static int read_again(const struct outcome *outcome, struct store *store, struct account_row *row)
+{
+    int r = store_read(store, &outcome->row.name, row);
+    if (r == STORE_NOT_FOUND)
+        return OUTCOME_GONE;
+    if (r != 0)
+        return r == STORE_FOREIGN ? OUTCOME_UNREADABLE : r;
+    /* A new account of the same name counts its generations from one again. */
+    return row->generation != outcome->generation || row->created_at != outcome->created_at
+               ? OUTCOME_OVERTAKEN
+               : 0;
+}
+
+int outcome_mark_due(struct outcome *outcome, struct store *store)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = read_again(outcome, store, &row);
+    if (r != 0)
+        return r;
+    row.refresh_at = outcome->row.refresh_at = clock_now();
+    return store_put_facts(store, &row);
 }
 
 static void set_error(struct outcome *outcome, enum verdict verdict, const char *error,
@@ -246,14 +276,9 @@ static int apply_failed(struct outcome *outcome, const struct seal_key *key, str
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    int r = store_read(store, &outcome->row.name, &row);
-    if (r == STORE_NOT_FOUND)
-        return OUTCOME_GONE;
+    int r = read_again(outcome, store, &row);
     if (r != 0)
-        return r == STORE_FOREIGN ? OUTCOME_UNREADABLE : r;
-    /* A new account of the same name counts its generations from one again. */
-    if (row.generation != outcome->generation || row.created_at != outcome->created_at)
-        return OUTCOME_OVERTAKEN;
+        return r;
     const bool granted = outcome->reply.verdict == VERDICT_GRANTED;
     r = granted ? apply_granted(outcome, key, store, &row)
                 : apply_failed(outcome, key, store, &row);

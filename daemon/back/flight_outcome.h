@@ -31,6 +31,14 @@ struct outcome {
 int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
                   const struct account_name *name);
 
+/* True when a refresh token goes out that is not due yet. Its row has to say first that it is: if
+ * the process dies before the reply is written, the provider may have spent the token, and takes it
+ * again for a few seconds only; the next start has to send it at once. */
+bool outcome_is_early(const struct outcome *outcome, int64_t now);
+
+/* Writes that it is due now, in a transaction. Returns as outcome_apply() does. */
+int outcome_mark_due(struct outcome *outcome, struct store *store);
+
 /* Judges what came back. Returns 0 or -ENOMEM. */
 int outcome_judge(struct outcome *outcome, const struct http_reply *http);
 

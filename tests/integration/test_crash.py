@@ -2,12 +2,15 @@
 
 import os
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from fault import kill9
 
 FULL = int(os.environ.get("TOKENBROKER_TEST_KILLS", "20"))
+GRACE_S = 3
 ACCOUNTS = [f"plain/u{number}" for number in range(12)]
 
 
@@ -46,3 +49,23 @@ def test_killed_between_request_and_reply(daemon, api, provider):
     provider.clear_faults()
     daemon.start()
     assert_nothing_lost(daemon, api, provider)
+
+def test_killed_in_a_refresh_that_was_not_due(daemon, api, emulator):
+    """The provider takes the spent token again for a few seconds only; nobody asks meanwhile."""
+    one = emulator("plain")
+    one.configure(rotation="grace", grace=GRACE_S)
+    daemon.with_provider("plain", one).start()
+    daemon.grant(one, ACCOUNTS[0])
+    api.token(ACCOUNTS[0]).ok()
+    one.fault("hold-after")
+    with ThreadPoolExecutor() as pool:
+        refresh = pool.submit(api.refresh_allowed, ACCOUNTS[0])
+        one.ledger.wait_for("fault", mode="hold-after")
+        daemon.kill()
+        assert refresh.exception()
+    one.clear_faults()
+    daemon.start()
+    one.ledger.wait_for("refresh", 3, outcome="accepted", timeout=GRACE_S)
+    time.sleep(GRACE_S)
+    assert api.refresh_allowed(ACCOUNTS[0]).status == 200
+    assert not one.ledger.lines("refresh", outcome="refused")

@@ -37,6 +37,26 @@ def small_disk(daemon):
         subprocess.run(["umount", "-l", daemon.state], check=True)
 
 
+def _in_the_air(pool, api, plain):
+    """A refresh that the provider has accepted; its reply comes once the faults are cleared."""
+    plain.fault("hold-after")
+    refresh = pool.submit(api.refresh_allowed, ACCOUNT)
+    plain.ledger.wait_for("fault", mode="hold-after")
+    return refresh
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
+def test_nothing_is_spent_early_on_a_full_disk(small_disk, daemon, api, plain):
+    """A refresh that is not due would be forgotten by a crash: it is not begun."""
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    before = api.token(ACCOUNT).ok()
+    small_disk()
+    assert api.refresh_allowed(ACCOUNT).status == 503
+    assert api.token(ACCOUNT).ok()["access_token"] == before["access_token"]
+    assert len(plain.ledger.refreshes()) == 1
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 def test_full_disk(small_disk, daemon, api, plain):
     """What cannot be kept is not handed out; the cached token is; then all goes on by itself."""
@@ -45,9 +65,9 @@ def test_full_disk(small_disk, daemon, api, plain):
     daemon.grant(plain, ACCOUNT)
     before = api.token(ACCOUNT).ok()
     with ThreadPoolExecutor() as pool:
+        refresh = _in_the_air(pool, api, plain)
         filler = small_disk()
-        refresh = pool.submit(api.refresh_allowed, ACCOUNT)
-        plain.ledger.wait_for("refresh", 2, outcome="accepted")
+        plain.clear_faults()
         health = api.wait_health("degraded")
         assert health["store"]["problem"]
         assert api.token(ACCOUNT).ok()["access_token"] == before["access_token"]
@@ -70,9 +90,10 @@ def test_stop_with_a_full_disk(small_disk, daemon, api, plain):
     daemon.with_provider("plain", plain).start()
     daemon.grant(plain, ACCOUNT)
     api.token(ACCOUNT).ok()
-    filler = small_disk()
     with ThreadPoolExecutor() as pool:
-        refresh = pool.submit(api.refresh_allowed, ACCOUNT)
+        refresh = _in_the_air(pool, api, plain)
+        filler = small_disk()
+        plain.clear_faults()
         api.wait_health("degraded")
         daemon.stop()
         assert refresh.exception() or refresh.result().status == 503
@@ -131,13 +152,14 @@ def test_failing_disk(daemon, api, plain, call):
     daemon.with_provider("plain", plain).start()
     daemon.grant(plain, ACCOUNT)
     before = api.token(ACCOUNT).ok()["access_token"]
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid),
-         "-e", f"trace={call}", "-e", f"inject={call}:error=EIO"])
     with ThreadPoolExecutor() as pool:
+        refresh = _in_the_air(pool, api, plain)
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid),
+             "-e", f"trace={call}", "-e", f"inject={call}:error=EIO"])
         try:
             _wait_traced(daemon.process.pid)
-            refresh = pool.submit(api.refresh_allowed, ACCOUNT)
+            plain.clear_faults()
             api.wait_health("degraded")
             assert api.token(ACCOUNT).ok()["access_token"] == before
             assert not refresh.done()

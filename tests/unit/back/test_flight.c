@@ -56,11 +56,13 @@ static void nobody_hears_of_a_token_that_is_not_on_disk(void **state)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
-    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
     start(stage);
-    refuse_commits(2);
     const uint64_t id = ask(stage, ASK_TOKEN, "a");
     assert_true(server_wait(stage->server, NULL, 1));
+    refuse_commits(2);
+    server_release(stage->server);
     rest(300);
     assert_false(answered(stage, id));
     assert_int_equal(stage->notice_count, 0);
@@ -76,15 +78,50 @@ static void a_disk_that_stays_full_gives_no_token(void **state)
 {
     struct stage *stage = *state;
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
-    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
     set_speed(20);
     start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
     refuse_commits(1000);
+    server_release(stage->server);
+    rest(300);
+    stop(stage);
+    expect_failure(stage, id, WIRE_BUSY);
+    refuse_commits(0);
+}
+
+/* The provider may have spent the token, and the reply is gone with the process. */
+static void what_is_sent_before_it_is_due_is_due_after_the_end(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    start(stage);
     const uint64_t id = ask(stage, ASK_TOKEN, "a");
     assert_true(server_wait(stage->server, NULL, 1));
     stop(stage);
     expect_failure(stage, id, WIRE_BUSY);
-    refuse_commits(0);
+    stored(stage, "a", &row, &grant);
+    assert_true(row.refresh_at > 0 && row.refresh_at <= broker_now());
+    assert_true(holds(grant.refresh_token, "rt-secret-a"));
+}
+
+static void nothing_is_sent_early_while_the_store_refuses(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    refuse_commits(1);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_BUSY);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    rest(1500);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
 }
 
 static void the_refused_token_then_the_same_then_its_predecessor(void **state)
@@ -406,6 +443,8 @@ int main(void)
         TEST(a_reply_without_a_refresh_token_keeps_the_old),
         TEST(nobody_hears_of_a_token_that_is_not_on_disk),
         TEST(a_disk_that_stays_full_gives_no_token),
+        TEST(what_is_sent_before_it_is_due_is_due_after_the_end),
+        TEST(nothing_is_sent_early_while_the_store_refuses),
         TEST(the_refused_token_then_the_same_then_its_predecessor),
         TEST(a_predecessor_that_works_takes_over),
         TEST(the_steps_go_on_after_a_crash),

@@ -238,11 +238,15 @@ static void nothing_is_asked_for_while_the_store_refuses(void **state)
 {
     struct stage *stage = *state;
     seed_many(stage, 2, 0);
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
     server_script(stage->server, grants);
     start(stage);
-    refuse_commits(4);
     const uint64_t first = ask(stage, ASK_TOKEN, "a00");
     assert_true(server_wait(stage->server, NULL, 1));
+    refuse_commits(4);
+    server_release(stage->server);
     rest(100);
     expect_failure(stage, ask(stage, ASK_TOKEN, "a01"), WIRE_BUSY);
     CLEANUP(cleanup_message) struct message *health = answer(stage, ask(stage, ASK_HEALTH, NULL));
