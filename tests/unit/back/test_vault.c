@@ -163,6 +163,63 @@ static void a_held_consent_is_bound_to_its_account(void **state)
     held_row_release(&row);
 }
 
+static struct link_row sealed_link(const struct seal_key *key)
+{
+    struct link_row row = { .name = { "acme", "dk" }, .digest = "the digest" };
+    CLEANUP(cleanup_secret) struct secret *token = secret_of("link-token");
+    assert_int_equal(vault_close_link(key, &row, token), 0);
+    assert_null(memmem(row.sealed, row.sealed_length, "link-token", 10));
+    return row;
+}
+
+/* It may move to another account, as that is renamed; it opens by its own digest alone. */
+static void a_links_token_is_bound_to_its_digest(void **state)
+{
+    CLEANUP(cleanup_seal_key) struct seal_key *key = key_of(1);
+    CLEANUP(cleanup_seal_key) struct seal_key *other = key_of(2);
+    CLEANUP(cleanup_link_row) struct link_row row = sealed_link(key);
+    CLEANUP(cleanup_secret) struct secret *token = NULL;
+    (void)state;
+    assert_int_equal(vault_open_link(other, &row, &token), VAULT_BROKEN);
+    row.digest[0] ^= 1;
+    assert_int_equal(vault_open_link(key, &row, &token), VAULT_BROKEN);
+    row.digest[0] ^= 1;
+    assert_null(token);
+    row.name = (struct account_name){ "acme", "se" };
+    assert_int_equal(vault_open_link(key, &row, &token), 0);
+    assert_true(secret_equal_bytes(token, "link-token", 10));
+}
+
+static void changed_bytes_of_a_link_do_not_open(void **state)
+{
+    CLEANUP(cleanup_seal_key) struct seal_key *key = key_of(1);
+    CLEANUP(cleanup_link_row) struct link_row row = sealed_link(key);
+    struct secret *token = NULL;
+    unsigned char *bytes = row.sealed;
+    (void)state;
+    for (size_t i = 0; i < row.sealed_length; i++) {
+        bytes[i] ^= 1;
+        assert_int_equal(vault_open_link(key, &row, &token), VAULT_BROKEN);
+        bytes[i] ^= 1;
+    }
+    row.sealed_length--;
+    assert_int_equal(vault_open_link(key, &row, &token), VAULT_BROKEN);
+    assert_null(token);
+}
+
+/* Accounts and links have places apart. */
+static void another_rows_blob_is_no_link(void **state)
+{
+    CLEANUP(cleanup_seal_key) struct seal_key *key = key_of(1);
+    CLEANUP(cleanup_account_row) struct account_row account = sealed_row(key);
+    struct link_row row = { .digest = "acme/dk", .sealed = account.sealed };
+    struct secret *token = NULL;
+    (void)state;
+    row.sealed_length = account.sealed_length;
+    assert_int_equal(vault_open_link(key, &row, &token), VAULT_BROKEN);
+    assert_null(token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +231,9 @@ int main(void)
         cmocka_unit_test(an_issued_token_carries_no_refresh_token),
         cmocka_unit_test(kept_rows_have_a_place_of_their_own),
         cmocka_unit_test(a_held_consent_is_bound_to_its_account),
+        cmocka_unit_test(a_links_token_is_bound_to_its_digest),
+        cmocka_unit_test(changed_bytes_of_a_link_do_not_open),
+        cmocka_unit_test(another_rows_blob_is_no_link),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }

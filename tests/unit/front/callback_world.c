@@ -42,9 +42,12 @@ static struct message *pushed(struct world *w, const struct message *question)
 void world_answer(struct world *w)
 {
     const struct message *question = w->question;
-    fixture_deliver(&w->f, question->kind == ASK_PUSH
-                               ? pushed(w, question)
-                               : fixture_consent_for(question, CONSENT_GRANTED));
+    struct message *answer = w->answer ? w->answer(w, question)
+                             : question->kind == ASK_PUSH
+                                 ? pushed(w, question)
+                                 : fixture_consent_for(question, CONSENT_GRANTED);
+    if (answer)
+        fixture_deliver(&w->f, answer);
     w->question = message_free(w->question);
 }
 

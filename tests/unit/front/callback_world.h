@@ -23,6 +23,8 @@ struct world {
     struct message *question;
     unsigned asked;
     bool refuse; /* questions for a push */
+    /* In place of the usual answers; NULL: the question stays without one. */
+    struct message *(*answer)(struct world *w, const struct message *question);
 
     /* For the calls. */
     size_t provider;
