@@ -18,8 +18,6 @@
 #include "io/web.h"
 
 enum {
-    API_CONNECTIONS_MAX = 2048,
-    API_CONNECTIONS_PER_UID_MAX = 1024,
     API_REQUEST_DEADLINE_S = 10,
     API_IDLE_S = 60,
     LETTERS_PER_TURN = 64, /* so that a flood of letters does not keep requests waiting */
@@ -133,10 +131,12 @@ static int build_context(struct front *front, const struct front_options *option
 
 static int build_sources(struct front *front, const struct front_options *options)
 {
+    const unsigned connections =
+        options->connections_max ? options->connections_max : FRONT_CONNECTIONS_MAX;
     const struct web_options web = {
         .listen_fd = options->api_fd,
-        .connections_max = API_CONNECTIONS_MAX,
-        .connections_per_uid_max = API_CONNECTIONS_PER_UID_MAX,
+        .connections_max = connections,
+        .connections_per_uid_max = connections / 2,
         .request_deadline_s = API_REQUEST_DEADLINE_S,
         .idle_s = API_IDLE_S,
         .body_max = WEB_BODY_MAX,

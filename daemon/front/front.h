@@ -10,6 +10,7 @@
 enum {
     FRONT_INBOX_SLOTS = 4096, /* answers under way and letters from main together */
     FRONT_NOTICES_MAX = 256,
+    FRONT_CONNECTIONS_MAX = 2048, /* half of them for a uid */
 };
 
 struct front;
@@ -21,6 +22,7 @@ struct front_options {
     struct mailbox *back;      /* the back's; the caller's */
     struct mailbox *pulses;    /* where PULSE letters go back to; NULL: nowhere; the caller's */
     bool system_service;       /* without any rule: root alone, else this uid alone */
+    unsigned connections_max;  /* of the API socket; 0: FRONT_CONNECTIONS_MAX */
     uint64_t wait_max_ms;      /* 0: WIRE_WAIT_MAX_S */
 };
 

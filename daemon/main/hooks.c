@@ -53,35 +53,52 @@ static int describe(const struct message *letter)
     return steal_fd(&fd);
 }
 
-/* The child gets default signals and none of our descriptors but these three. */
+/* None of our descriptors but the event and, for what it has to say, our standard error. */
+static int add_actions(posix_spawn_file_actions_t *actions, int input)
+{
+    int r = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+    return r;
+}
+
+/* Signals as for any new program; a process group of its own, so that all of it can be ended. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    int r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                     POSIX_SPAWN_SETSIGDEF);
+    if (r == 0)
+        r = posix_spawnattr_setpgroup(attributes, 0);
+    if (r == 0)
+        r = posix_spawnattr_setsigmask(attributes, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(attributes, &all);
+    return r;
+}
+
 static int spawn_with(const char *program, int input, pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none, all;
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char *environment[] = { path, NULL };
     CLEANUP(cleanup_string) char *name = strdup(program);
     char *arguments[] = { name, NULL };
     if (!name)
         return -ENOMEM;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
     int r = posix_spawn_file_actions_init(&actions);
     if (r != 0)
         return -r;
     r = posix_spawnattr_init(&attributes);
     if (r == 0) {
-        r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        r = add_actions(&actions, input);
         if (r == 0)
-            r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        if (r == 0)
-            r = posix_spawnattr_setflags(&attributes,
-                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        if (r == 0)
-            r = posix_spawnattr_setsigmask(&attributes, &none);
-        if (r == 0)
-            r = posix_spawnattr_setsigdefault(&attributes, &all);
+            r = set_attributes(&attributes);
         if (r == 0)
             r = posix_spawn(ret, program, &actions, &attributes, arguments, environment);
         (void)posix_spawnattr_destroy(&attributes);
@@ -153,7 +170,7 @@ static void end_the_slow(void *userdata)
     const int64_t now = clock_now();
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
         if (hooks->children[i].pid != 0 && hooks->children[i].end_by <= now)
-            (void)kill(hooks->children[i].pid, SIGKILL);
+            (void)kill(-hooks->children[i].pid, SIGKILL);
     if (hooks->running > 0)
         (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
 }
@@ -194,7 +211,7 @@ struct hooks *hooks_free(struct hooks *hooks)
         return NULL;
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
         if (hooks->children[i].pid != 0)
-            (void)kill(hooks->children[i].pid, SIGTERM);
+            (void)kill(-hooks->children[i].pid, SIGTERM);
     loop_source_free(hooks->letters);
     loop_source_free(hooks->child_ended);
     loop_source_free(hooks->impatience);

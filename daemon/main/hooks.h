@@ -2,7 +2,8 @@
 
 /*
  * The program that is called for events (`on_event`): it gets one JSON object on its standard input
- * and an environment of PATH alone. It is never waited for, and ended when it runs too long.
+ * and an environment of PATH alone. It is never waited for, and ended, with all that it started in
+ * its process group, when it runs too long.
  */
 
 #include "base/mailbox.h"

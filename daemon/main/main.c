@@ -8,15 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "main/certificate.h"
+#include "main/harden.h"
 #include "main/hooks.h"
 #include "main/keys.h"
 #include "main/opening.h"
@@ -122,30 +120,6 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Room for every connection that the front may accept, and some more. */
-static void raise_descriptor_limit(void)
-{
-    enum { DESCRIPTORS_WANTED = 8192 };
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        log_warning("the limit of open files stays low: %s", strerror(errno));
-}
-
-/* No core dump, no debugger of another process of this user, no keys written by TLS libraries. */
-static void harden(void)
-{
-    const struct rlimit none = { 0, 0 };
-    (void)umask(077);
-    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
-        log_warning("core dumps could not be switched off: %s", strerror(errno));
-    (void)unsetenv("SSLKEYLOGFILE");
-    (void)unsetenv("OPENSSL_CONF"); /* it could load foreign code into the process */
-    raise_descriptor_limit();
-}
-
 /* A thread ended by itself: the process goes down with it, and its manager starts it anew. */
 static void thread_ended(void *userdata)
 {
@@ -158,8 +132,10 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
                       struct complaint *complaint)
 {
     const struct places *places = &daemon->places;
-    int r =
-        load_settings(places, &parts->for_front, &parts->for_back, &parts->certificate, complaint);
+    int r = reserve_descriptors(&parts->clients_max, complaint);
+    if (r == 0)
+        r = load_settings(places, &parts->for_front, &parts->for_back, &parts->certificate,
+                          complaint);
     if (r == 0)
         r = open_store(places, &parts->store, complaint);
     if (r == 0)
@@ -269,7 +245,7 @@ int main(int argc, char **argv)
     }
     log_start(options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     block_signals();
-    harden();
+    harden(argv);
     if (places_find(&options, &daemon.places, &complaint) != 0)
         result = fail(&complaint);
     else if (options.check_config)

@@ -88,7 +88,8 @@ static int make_rooms(struct threads *threads, struct thread_parts *parts,
                                          .inbox = threads->to_front,
                                          .back = threads->to_back,
                                          .pulses = parts->pulses,
-                                         .system_service = parts->system_service };
+                                         .system_service = parts->system_service,
+                                         .connections_max = parts->clients_max };
     int r = front_new(&front, &threads->front, complaint);
     if (r != 0)
         return r;

@@ -16,9 +16,10 @@ struct threads;
 struct thread_parts {
     int api_fd;
     bool system_service;
+    unsigned clients_max; /* connections of the API socket; 0: the front's own cap */
     struct store *store;
     struct keys keys;
-    const char *state_dir; /* the caller's, during the call */
+    const char *state_dir;      /* the caller's, during the call */
     struct settings *for_front; /* without secrets */
     struct settings *for_back;
     struct message *certificate; /* of the callback; NULL: the configuration names none. It is

@@ -10,7 +10,7 @@ import pytest
 
 from harness.client import Api
 from harness.drips import drips
-from harness.logins import log_in
+from harness.logins import log_in, log_in_soon
 from harness.other_user import as_user
 from harness.person import Person
 
@@ -42,14 +42,6 @@ def p99_of_asking(api, seconds):
     return sorted(times)[len(times) * 99 // 100]
 
 
-def consent_soon(api, account):
-    """A whole login by a browser of this user."""
-    begun = time.monotonic()
-    log_in(api, Person(), account)
-    took = time.monotonic() - begun
-    assert took < 5, f"{took:.1f} s"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("uid", [HOSTILE, 0], ids=["other", "same"])
 def test_drips_on_both_servers(broker, api, plain, uid):
@@ -61,7 +53,7 @@ def test_drips_on_both_servers(broker, api, plain, uid):
             drips(DRIPS, 10 * SECONDS, f"127.0.0.1:{broker.port}", uid):
         p99 = p99_of_asking(api, SECONDS)
         held = descriptors(broker.process) - before
-        consent_soon(api, "plain/second")
+        log_in_soon(api, Person(), "plain/second")
     assert p99 < 0.25, f"{p99:.3f} s"
     assert held <= min(DRIPS, API_PER_UID) + CALLBACK_PER_UID + 40
     assert held >= min(DRIPS, API_PER_UID), "nothing was under way"
@@ -75,4 +67,4 @@ def test_drips_by_many_users(broker, api, plain):
     with drips(DRIPS, 10 * SECONDS, address, HOSTILE), \
             drips(DRIPS, 10 * SECONDS, address, HOSTILE + 1):
         for user in range(5):
-            consent_soon(api, f"plain/person{user}")
+            log_in_soon(api, Person(), f"plain/person{user}")

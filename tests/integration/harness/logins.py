@@ -28,3 +28,11 @@ def wait_ended(api, login_id, timeout=20):
 
 def path_of(url):
     return urlsplit(url).path
+
+
+def log_in_soon(api, person, account, seconds=5):
+    """The same within that time."""
+    begun = time.monotonic()
+    log_in(api, person, account)
+    took = time.monotonic() - begun
+    assert took < seconds, f"{took:.1f} s"
