@@ -134,7 +134,10 @@ struct message *message_free(struct message *message)
     free(message->audit);
     certified_free(message->certified);
     free(message->authority);
+    if (message->start_url)
+        explicit_bzero(message->start_url, strlen(message->start_url));
     free(message->start_url);
+    explicit_bzero(&message->failure.link, sizeof(message->failure.link));
     free(message);
     return NULL;
 }

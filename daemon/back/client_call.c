@@ -79,9 +79,14 @@ bool client_told_to_wait(const struct http_reply *reply)
            (reply->status == 429 || (reply->status == 503 && reply->retry_after_s >= 0));
 }
 
+bool client_proof_is_refused(const char *error)
+{
+    return strcmp(error, "invalid_client") == 0;
+}
+
 bool client_is_refused(const char *error)
 {
-    return strcmp(error, "invalid_client") == 0 || strcmp(error, "unauthorized_client") == 0;
+    return client_proof_is_refused(error) || strcmp(error, "unauthorized_client") == 0;
 }
 
 struct failure client_refusal(const struct setup *setup, const char *error, const char *description)

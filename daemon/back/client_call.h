@@ -26,6 +26,10 @@ bool client_told_to_wait(const struct http_reply *reply);
 /* True when error is about the client itself (RFC 6749 5.2), whoever the request was for. */
 bool client_is_refused(const char *error);
 
+/* True when it says so of our credentials. Only that is held against the provider as a whole when a
+ * person's login meets it: unauthorized_client may be about that person's tenant alone. */
+bool client_proof_is_refused(const char *error);
+
 /* What a person whose login meets that is told: it is the provider's configuration. */
 struct failure client_refusal(const struct setup *setup, const char *error,
                               const char *description);

@@ -118,6 +118,18 @@ int credentials_load(struct credentials *credentials, struct keeper *keeper, con
     return 0;
 }
 
+void credentials_carry(struct credentials *from, struct credentials *to)
+{
+    if (!from->next || !to->next || strcmp(from->pair, to->pair) != 0)
+        return;
+    to->works = from->works;
+    to->refusals = from->refusals;
+    to->try_at = from->try_at;
+    to->canary = from->canary;
+    to->trying = from->trying;
+    to->trial = steal(from->trial);
+}
+
 void credentials_release(struct credentials *credentials)
 {
     secret_free(credentials->now);
@@ -208,9 +220,20 @@ static enum trial_result refused(struct credentials *credentials, struct keeper 
     return TRIAL_REFUSED;
 }
 
-static enum trial_result undecided(struct credentials *credentials)
+static void try_later(struct credentials *credentials)
 {
     credentials->try_at = clock_now() + TRIAL_AGAIN_MS;
+}
+
+/* What came to the server may have cost the account its token: nobody else is put to that. */
+static enum trial_result undecided(struct credentials *credentials, struct keeper *keeper,
+                                   enum verdict verdict)
+{
+    try_later(credentials);
+    if (verdict != VERDICT_NOT_SENT)
+        credentials->canary = credentials->trying;
+    if (verdict == VERDICT_ACCOUNT_REFUSED || verdict == VERDICT_ACCOUNT_SUSPECT)
+        save(credentials, keeper);
     return TRIAL_OPEN;
 }
 
@@ -231,7 +254,7 @@ enum trial_result credentials_judge(struct credentials *credentials, struct keep
     case VERDICT_ACCOUNT_SUSPECT:
         break;
     }
-    return undecided(credentials);
+    return undecided(credentials, keeper, reply->verdict);
 }
 
 void credentials_landed(struct credentials *credentials, const struct account_name *name)
@@ -239,7 +262,7 @@ void credentials_landed(struct credentials *credentials, const struct account_na
     if (!credentials->trial || !account_name_equal(&credentials->trying, name))
         return;
     credentials->trial = setup_unref(credentials->trial);
-    (void)undecided(credentials);
+    try_later(credentials);
 }
 
 void credentials_needed(struct credentials *credentials)

@@ -3,8 +3,9 @@
 /*
  * Two client secrets of one provider (client_secret_next): which is in force, and who tries the
  * other. Wrong credentials can consume refresh tokens at some servers: so one account tries, and
- * once it was refused that one alone, ever more rarely. What was found out is a fact in the store,
- * keyed by a fingerprint of both secrets; the secrets themselves are in the settings alone.
+ * once it was answered that one alone, after refusals ever more rarely. What was found out is a
+ * fact in the store, keyed by a fingerprint of both secrets; the secrets themselves are in the
+ * settings alone.
  */
 
 #include "back/keeper.h"
@@ -31,7 +32,7 @@ struct credentials {
     bool works; /* next is in force */
     unsigned refusals;
     int64_t try_at;             /* not before */
-    struct account_name canary; /* who was refused: nobody else tries. label "": nobody was */
+    struct account_name canary; /* who tried before: nobody else does. label "": nobody has */
     struct account_name trying; /* whose `trial` is */
     struct setup *trial;        /* a reference; NULL: nobody tries */
 };
@@ -39,6 +40,9 @@ struct credentials {
 /* Copies the secrets and reads what is known of them. Returns 0 or -errno. */
 int credentials_load(struct credentials *credentials, struct keeper *keeper, const char *provider,
                      struct client_secrets secrets);
+/* The same pair is configured again: what is known of it goes on, with a trial that is under way.
+ */
+void credentials_carry(struct credentials *from, struct credentials *to);
 /* An empty one is fine. */
 void credentials_release(struct credentials *credentials);
 

@@ -316,7 +316,7 @@ static void report_to_lane(struct flight *flight)
         lane_refused(flight->lane, &flight->name, refusal_is_its_own(&outcome->row, c));
         break;
     case VERDICT_PROVIDER_REFUSED:
-        if (outcome_blames_provider(outcome))
+        if (outcome_blames_provider(outcome) && lane_setup(flight->lane) == outcome->setup)
             lane_credentials_refused(flight->lane, outcome->reply.error);
         break;
     case VERDICT_NOT_SENT:
@@ -329,13 +329,14 @@ static void report_to_lane(struct flight *flight)
     }
 }
 
-/* True when it was sent with the client secret that is only tried, which was refused: it goes again
- * at once with the one in force, and its row hears nothing of it. */
-static bool try_refused(const struct flight *flight)
+/* True when what was refused is not the set-up in force, but a client secret that is only tried, or
+ * what was configured before: it goes again at once, and its row hears nothing of it. */
+static bool refused_as_another(const struct flight *flight)
 {
     const struct outcome *outcome = &flight->outcome;
-    return lane_judge_trial(flight->lane, outcome->setup, &outcome->reply) == TRIAL_REFUSED &&
-           !flight->canary;
+    (void)lane_judge_trial(flight->lane, outcome->setup, &outcome->reply);
+    return outcome->reply.verdict == VERDICT_PROVIDER_REFUSED && !flight->canary &&
+           lane_setup(flight->lane) != outcome->setup;
 }
 
 static void replied(void *userdata, const struct http_reply *http)
@@ -349,7 +350,7 @@ static void replied(void *userdata, const struct http_reply *http)
     if (outcome->reply.verdict == VERDICT_NO_ANSWER && flight->lost_at == 0)
         flight->lost_at = outcome->sent_at;
     outcome->circumstances.lost_at = flight->lost_at;
-    if (r == 0 && try_refused(flight)) {
+    if (r == 0 && refused_as_another(flight)) {
         lane_wait_again(flight->lane, flight, 0);
         return;
     }

@@ -54,6 +54,23 @@ void lane_resolve(struct lane *lane, void (*call_back)(void *userdata, const str
     lane->resolve_waiters = waiter;
 }
 
+/* Whoever waits for discovery waits for that of the new set-up now. */
+static void resolve_anew(struct lane *lane)
+{
+    if (!lane->resolve)
+        return;
+    lane->resolve = resolve_cancel(lane->resolve);
+    if (lane->setup->resolved) {
+        resolved(lane, NULL);
+        return;
+    }
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1, "discovery of provider %s cannot start: try again",
+                     lane->setup->provider->name);
+    if (lane_start_resolve(lane) != 0)
+        resolved(lane, &failure);
+}
+
 struct failure lane_pause_failure(const struct lane *lane)
 {
     const int64_t wait_s = (lane->pause.row.probe_at - clock_now()) / 1000;
@@ -108,15 +125,26 @@ struct setup *lane_choose_setup(struct lane *lane, const struct account_name *na
     return credentials_choose(&lane->credentials, lane->setup, name);
 }
 
+/* With the provider as it is configured now: it may have been reloaded since the trial began. */
+static void take_passed(struct lane *lane, struct setup *used)
+{
+    struct setup *setup = NULL;
+    if (credentials_setup(&lane->credentials, lane->setup->provider, &setup) == 0)
+        setup->resolved = lane->setup->resolved;
+    else
+        setup = setup_ref(used);
+    setup_unref(lane->setup);
+    lane->setup = setup;
+    resolve_anew(lane);
+}
+
 enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
                                    const struct token_reply *reply)
 {
     const enum trial_result result =
         credentials_judge(&lane->credentials, lane->keeper, used, reply);
-    if (result == TRIAL_PASSED) {
-        setup_unref(lane->setup);
-        lane->setup = setup_ref(used);
-    }
+    if (result == TRIAL_PASSED)
+        take_passed(lane, used);
     return result;
 }
 
@@ -235,23 +263,6 @@ void lane_give_up(struct lane *lane)
     resolved(lane, &failure);
 }
 
-/* Whoever waits for discovery waits for that of the new set-up now. */
-static void resolve_anew(struct lane *lane)
-{
-    if (!lane->resolve)
-        return;
-    lane->resolve = resolve_cancel(lane->resolve);
-    if (lane->setup->resolved) {
-        resolved(lane, NULL);
-        return;
-    }
-    const struct failure failure =
-        failure_make(WIRE_BUSY, 1, "discovery of provider %s cannot start: try again",
-                     lane->setup->provider->name);
-    if (lane_start_resolve(lane) != 0)
-        resolved(lane, &failure);
-}
-
 /* Takes provider and secrets, both or none. */
 static int take_setup(struct lane *lane, const struct provider *provider,
                       struct client_secrets secrets)
@@ -259,9 +270,12 @@ static int take_setup(struct lane *lane, const struct provider *provider,
     struct credentials credentials = { 0 };
     struct setup *setup = NULL;
     int r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
-    if (r == 0)
-        r = credentials_setup(&credentials, provider, &setup);
+    if (r != 0)
+        return r;
+    credentials_carry(&lane->credentials, &credentials);
+    r = credentials_setup(&credentials, provider, &setup);
     if (r != 0) {
+        credentials_carry(&credentials, &lane->credentials);
         credentials_release(&credentials);
         return r;
     }

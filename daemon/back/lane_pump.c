@@ -75,14 +75,17 @@ static int find_canary(const struct lane *lane, struct account_name *ret)
 }
 
 /* The one account that may try client_secret_next, when it is to be tried and can be. */
-static bool trial_canary(const struct lane *lane, struct account_name *ret)
+static bool trial_canary(struct lane *lane, struct account_name *ret)
 {
-    const struct credentials *credentials = &lane->credentials;
+    struct credentials *credentials = &lane->credentials;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     if (!credentials->canary.label[0] || !credentials_wants_trial(credentials, NULL) ||
-        lane_find_flight(lane, &credentials->canary) ||
-        store_read(lane->keeper->store, &credentials->canary, &row) != 0 ||
-        account_needs_consent(&row, lane->setup->provider))
+        lane_find_flight(lane, &credentials->canary))
+        return false;
+    int r = store_read(lane->keeper->store, &credentials->canary, &row);
+    if (r == STORE_NOT_FOUND)
+        credentials->canary.label[0] = '\0'; /* it was logged out: another may try */
+    if (r != 0 || account_needs_consent(&row, lane->setup->provider))
         return false;
     *ret = credentials->canary;
     return true;

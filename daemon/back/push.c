@@ -96,7 +96,7 @@ static void refuse_by_reply(struct push *push, const struct push_reply *reply, i
     if (client_is_refused(reply->error)) {
         const struct failure failure =
             client_refusal(push->setup, reply->error, reply->description);
-        if (lane_setup(push->lane) == push->setup)
+        if (client_proof_is_refused(reply->error) && lane_setup(push->lane) == push->setup)
             lane_credentials_refused(push->lane, reply->error);
         refuse(push, &failure);
         return;

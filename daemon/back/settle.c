@@ -94,7 +94,7 @@ void settle_refuse_by_reply(struct settle *settle)
     const struct exchange_write *write = &settle->write;
     const struct failure failure = why_refused(settle);
     struct lane *lane = lanes_find(settle->keeper->lanes, settle->question->account.provider);
-    if (client_is_refused(write->reply.error) && lane && lane_setup(lane) == write->setup)
+    if (client_proof_is_refused(write->reply.error) && lane && lane_setup(lane) == write->setup)
         lane_credentials_refused(lane, write->reply.error);
     settle_refuse(settle, &failure);
 }

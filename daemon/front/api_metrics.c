@@ -262,15 +262,23 @@ static void answer_metrics(const struct api_request *request, const struct gathe
 
 static void ask_page(const struct api_request *request, struct gathering *gathering);
 
+/* What it may not list is not counted for it either. */
+static bool may_see(const struct api_request *request, const struct account_name *account)
+{
+    return access_allowed(request->context->settings, &request->context->access, &request->peer,
+                          (enum may)(MAY_LIST | MAY_MONITOR), account);
+}
+
 static void page_answered(const struct api_request *request, struct message *answer, void *state)
 {
     struct gathering *gathering = state;
 
     for (size_t i = 0; i < answer->row_count; i++) {
         const struct account_row *row = &answer->rows[i];
-        gather(gathered_of(gathering, row->name.provider), row,
-               settings_provider(request->context->settings, row->name.provider));
         gathering->after = row->name;
+        if (may_see(request, &row->name))
+            gather(gathered_of(gathering, row->name.provider), row,
+                   settings_provider(request->context->settings, row->name.provider));
     }
     if (answer->row_count == WIRE_LIST_LIMIT_MAX && ++gathering->pages < GATHERED_PAGES_MAX) {
         ask_page(request, gathering);

@@ -173,6 +173,10 @@ static void link_came(void *userdata, struct message *answer)
         end_with_notice(visit, answer->failed ? why_not(answer->failure.error) : PAGE_BUSY);
         return;
     }
+    if (!visit->context->settings->public_url) { /* a reload has just taken it away */
+        end_with_notice(visit, PAGE_NOT_FOUND);
+        return;
+    }
     visit->link = steal(answer->rows[0].link);
     if (!visit->go || state_of(visit->link) != PAGE_LINK_OPEN) {
         show(visit);

@@ -291,7 +291,8 @@ static enum counted_login counted_as(const struct login *login)
         [LOGIN_EXPIRED] = COUNTED_EXPIRED,
         [LOGIN_CANCELLED] = COUNTED_CANCELLED,
     };
-    return login->ending == ENDING_HELD ? COUNTED_HELD : endings[login->status];
+    const bool held = login->ending == ENDING_HELD || login->ending == ENDING_AWAITS;
+    return held ? COUNTED_HELD : endings[login->status];
 }
 
 /* Those who follow hear how a login ended. */

@@ -162,6 +162,92 @@ static void another_pair_is_another_matter(void **state)
     assert_int_equal(ask_next_secret(stage), NEXT_SECRET_NONE);
 }
 
+/* A server may say this of the token when it means the client, and spend the token all the same. */
+static void one_that_costs_the_token_costs_no_other(void **state)
+{
+    struct stage *stage = *state;
+    seed_two(stage, 0);
+    server_script(stage->server, (struct canned){ .match = NEXT, .status = 400, .body = REFUSED });
+    server_script(stage->server, grants);
+    configure_next(stage, "client-secret-2");
+    set_speed(20);
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    assert_int_equal(ask_next_secret(stage), NEXT_SECRET_UNTRIED);
+    stop(stage);
+    set_speed(1);
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-3");
+    assert_int_equal(server_count(stage->server, NEXT), 1);
+}
+
+/* The trial goes on through a reload, and its refusal is not held against the secret in force. */
+static void a_reload_has_nobody_else_try(void **state)
+{
+    struct stage *stage = *state;
+    struct canned held = refuses_next;
+    seed_two(stage, 0);
+    held.held = true;
+    server_script(stage->server, held);
+    server_script(stage->server, grants);
+    configure_next(stage, "client-secret-2");
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NEXT, 1));
+    reload(stage);
+    server_release(stage->server);
+    expect_token(stage, id, "at-secret-2");
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-3");
+    assert_int_equal(server_count(stage->server, NEXT), 1);
+    assert_int_equal(ask_next_secret(stage), NEXT_SECRET_REFUSED);
+    assert_false(ask_paused(stage));
+}
+
+/* What passes after a reload is used with the provider as it is configured since. */
+static void one_that_passes_after_a_reload_is_used(void **state)
+{
+    struct stage *stage = *state;
+    seed_two(stage, 0);
+    server_script(
+        stage->server,
+        (struct canned){
+            .match = NEXT, .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
+    server_script(stage->server, grants);
+    configure_next(stage, "client-secret-2");
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NEXT, 1));
+    assert_int_equal(parameters_add(&acme(stage)->refresh_params, "newer", "yes"), 0);
+    reload(stage);
+    server_release(stage->server);
+    expect_token(stage, id, "at-secret-1");
+    assert_int_equal(ask_next_secret(stage), NEXT_SECRET_WORKS);
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-2");
+    assert_int_equal(server_count(stage->server, NEXT), 2);
+    assert_int_equal(server_count(stage->server, "newer=yes"), 1);
+}
+
+/* It was sent before the reload that mended it. */
+static void a_late_refusal_of_what_was_configured_before(void **state)
+{
+    struct stage *stage = *state;
+    struct canned held = refuses_old;
+    struct secret **secret = &stage->settings->credentials[0].client_secret;
+    seed_two(stage, 0);
+    held.held = true;
+    server_script(stage->server, held);
+    server_script(stage->server, grants);
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, OLD, 1));
+    *secret = secret_free(*secret);
+    assert_int_equal(secret_new("client-secret-2", strlen("client-secret-2"), secret), 0);
+    reload(stage);
+    server_release(stage->server);
+    expect_token(stage, id, "at-secret-2");
+    assert_false(ask_paused(stage));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +257,10 @@ int main(void)
         TEST(the_old_one_being_refused_has_the_next_tried),
         TEST(both_being_refused_pauses),
         TEST(another_pair_is_another_matter),
+        TEST(one_that_costs_the_token_costs_no_other),
+        TEST(a_reload_has_nobody_else_try),
+        TEST(one_that_passes_after_a_reload_is_used),
+        TEST(a_late_refusal_of_what_was_configured_before),
     };
     return RUN(tests);
 }

@@ -117,6 +117,24 @@ static void without_an_id_token_no_nonce_is_wanted(void **state)
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", "mine"));
 }
 
+/* It may be about the tenant of whoever consents: other accounts have nothing to do with it. */
+static void a_client_that_may_not_do_this_pauses_nothing(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    server_script(stage->server, (struct canned){ .times = 1,
+                                                  .status = 400,
+                                                  .body = "{\"error\":\"unauthorized_client\"}" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_true(came->failed);
+    assert_non_null(strstr(came->failure.description, "refused the broker itself, not you"));
+    assert_false(ask_paused(stage));
+    expect_token(stage, ask(stage, ASK_TOKEN, "b"), "at-secret-2");
+}
+
 static void a_client_that_is_refused_pauses_the_provider(void **state)
 {
     struct stage *stage = *state;
@@ -409,6 +427,7 @@ int main(void)
         TEST_STARTED(a_code_of_another_login_is_refused),
         TEST_STARTED(an_id_token_without_the_nonce_is_kept_and_not_used),
         TEST_STARTED(without_an_id_token_no_nonce_is_wanted),
+        TEST(a_client_that_may_not_do_this_pauses_nothing),
         TEST(a_client_that_is_refused_pauses_the_provider),
         TEST_STARTED(a_scope_that_is_refused_pauses_nobody),
         TEST(a_code_waits_for_a_short_rest),

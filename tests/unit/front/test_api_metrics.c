@@ -171,6 +171,20 @@ static void test_rights(void **state)
     fixture_quiet(fixture);
 }
 
+static void test_accounts_of_others_are_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_rule(fixture, STRANGER_UID, MAY_MONITOR, "zenegy/b");
+    struct web_request *request = fixture_send_as(fixture, STRANGER_UID, "GET", "/metrics", NULL);
+    fixture_deliver(fixture, health_for(fixture_take(fixture, ASK_HEALTH)));
+    fixture_deliver(fixture, fixture_rows(fixture_take(fixture, ASK_ACCOUNTS), 'a', 3));
+    expect_lines(request,
+                 (const char *const[]){
+                     "tokenbroker_accounts{provider=\"zenegy\",state=\"active\"} 1", NULL });
+    free(request);
+}
+
 static void test_a_back_that_does_not_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -211,6 +225,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_token_answers_are_counted, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_rights, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_accounts_of_others_are_not_counted, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_a_back_that_does_not_answer, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test(test_label_values_are_escaped),

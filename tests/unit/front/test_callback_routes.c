@@ -396,6 +396,44 @@ static void test_headers(void **state)
     world_walk(true, headers);
 }
 
+#define LINK_TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+/* For the loop: a reload takes public_url away while the back looks the link up. */
+static void answer_without_public_url(struct world *w)
+{
+    struct message *answer = fixture_answer_to(w->question);
+    struct link_row *link = calloc(1, sizeof(*link));
+    answer->rows = calloc(1, sizeof(*answer->rows));
+    assert_non_null(answer->rows);
+    assert_non_null(link);
+    answer->row_count = 1;
+    answer->rows[0].link = link;
+    link->expires_at = INT64_MAX;
+    assert_true(account_name_make("zenegy", "acme", &link->name));
+    w->f.settings.public_url = NULL;
+    fixture_deliver(&w->f, answer);
+    w->question = message_free(w->question);
+}
+
+static int a_link_when_public_url_goes(struct world *w)
+{
+    struct reply reply;
+    w->hold = true;
+    world_on_loop(w, go_public);
+    int fd = world_send(w, "GET", "/oauth/link/" LINK_TOKEN, "hr.example", NULL);
+    while (w->asked < 1)
+        (void)usleep(1000);
+    world_on_loop(w, answer_without_public_url);
+    reply_read(fd, &reply);
+    CHECK(reply.status == 404);
+    return 0;
+}
+
+static void test_a_link_when_public_url_goes(void **state)
+{
+    world_walk(true, a_link_when_public_url_goes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_methods_and_frames),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_public_login),
+        cmocka_unit_test(test_a_link_when_public_url_goes),
         cmocka_unit_test(test_loopback_login_at_the_public_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

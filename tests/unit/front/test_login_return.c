@@ -209,6 +209,18 @@ static void test_exchange_held(void **state)
     assert_string_equal(login->error, "identity_mismatch");
 }
 
+/* A consent that is to be accepted is no failure to whoever counts. */
+static void test_exchange_awaits(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(cleanup_message) struct message *question = NULL;
+    struct login *login = exchanging(f, &question);
+    fixture_deliver(f, fixture_consent_for(question, CONSENT_AWAITS));
+    assert_int_equal(login->ending, ENDING_AWAITS);
+    assert_int_equal(f->context.counters.logins[COUNTED_HELD], 1);
+    assert_int_equal(f->context.counters.logins[COUNTED_FAILED], 0);
+}
+
 static void test_exchange_failed(void **state)
 {
     static const struct {
@@ -367,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_exchange_asks_for_all, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_granted, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_held, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_exchange_awaits, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_failed, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_with_an_empty_answer, login_set_up,
                                         login_tear_down),
