@@ -69,7 +69,7 @@ enum tb_status reply_refusal(const struct http_answer *answer, const char *broke
     failure.retry_after = tb_value_integer(tb_value_member(value, "retry_after"), TB_DEFAULT);
     failure.max_min_ttl = tb_value_integer(tb_value_member(value, "max_min_ttl"), TB_DEFAULT);
     const char *message = tb_value_text(tb_value_member(value, "error_description"), NULL);
-    if (!message)
+    if (!message || !*message)
         return failure_raise(ret_error, &failure, "the broker answered with HTTP status %d",
                              answer->status);
     return failure_raise(ret_error, &failure, "%s", message);

@@ -212,6 +212,8 @@ static void test_refusals(void **state)
           "what answers is no broker: it speaks otherwise" },
         { "HTTP/1.1 418 T\r\nContent-Length: 18\r\n\r\n{\"error\":\"teapot\"}", TB_FAILED, "teapot",
           "the broker answered with HTTP status 418" },
+        { "HTTP/1.1 418 T\r\n\r\n{\"error\":\"teapot\",\"error_description\":\"\"}", TB_FAILED,
+          "teapot", "the broker answered with HTTP status 418" },
         { "HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\noops", TB_FAILED, NULL,
           "the broker answered with HTTP status 500" },
         { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops", TB_FAILED, NULL,
