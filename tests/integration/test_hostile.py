@@ -1,17 +1,16 @@
 """Other users of the machine who mean harm: floods, drips, tokens for nobody.
 
-Small here; TOKENBROKER_TEST_DRIPS=1000 and TOKENBROKER_TEST_DRIP_SECONDS=60 make it large."""
+Small here; TOKENBROKER_TEST_DRIPS=1000, TOKENBROKER_TEST_DRIP_SECONDS=60 and
+TOKENBROKER_TEST_CHURN=100000 make it large."""
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.client import Api
+from harness.churn import COUNT, churn
 from harness.drips import drips
 from harness.logins import log_in, log_in_soon
-from harness.other_user import as_user
 from harness.person import Person
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
@@ -68,3 +67,12 @@ def test_drips_by_many_users(broker, api, plain):
             drips(DRIPS, 10 * SECONDS, address, HOSTILE + 1):
         for user in range(5):
             log_in_soon(api, Person(), f"plain/person{user}")
+
+
+@pytest.mark.slow
+def test_no_token_for_who_may_not(broker, api, plain):
+    broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    open_to_all(broker)
+    done = churn(broker.socket, ACCOUNT, HOSTILE)
+    assert done["tokens"] == 0 and done["refused"] == done["asked"] == COUNT

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.churn import COUNT, churn
 from harness.client import Api
 from harness.other_user import as_user
 
@@ -159,3 +160,13 @@ def test_a_connection_that_was_passed_on(ruled, daemon, cgroup):
         process.wait(30)
         said = process.communicate("x", timeout=30)[0]
     assert said.strip() == "403"
+
+
+@pytest.mark.slow
+def test_numbers_of_processes_taken_over(ruled, daemon, cgroup):
+    """Who connected has gone, and a process of the unit has its number: no token, ever."""
+    ruled("unit:tbtest-sync.service")
+    daemon.folder.chmod(0o711)
+    done = churn(daemon.socket, ACCOUNT, OTHER, cgroup(SYSTEM))
+    assert done["tokens"] == 0 and done["refused"] == done["asked"] == COUNT
+    assert done["numbers"] > COUNT // 2, "the attack was not under way"
