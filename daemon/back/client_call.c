@@ -59,6 +59,7 @@ int client_send(struct keeper *keeper, const struct setup *setup, struct token_r
         .authorization = buffer_text(&request->authorization),
         .ca_file = provider->ca_file,
         .proxy = provider->proxy,
+        .timeout_ms = request->timeout_ms,
         .client_identity = shows ? setup->client_secret : NULL,
     };
     int r = http_send(keeper->http, &http, done, userdata, ret);

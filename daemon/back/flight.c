@@ -385,6 +385,9 @@ static int send_request(struct flight *flight)
     int r = write_request(outcome, &request);
     if (r != 0)
         return r;
+    const int64_t patience_ms = lifetime_first_try_ms(outcome->setup->provider);
+    if (flight->tries == 0 && patience_ms < HTTP_WHOLE_TIMEOUT_MS)
+        request.timeout_ms = (int)patience_ms;
     outcome->sent_at = clock_now();
     if (outcome->setup->provider->refresh_kills_access)
         keeper_notify(flight->keeper, &flight->name, outcome->generation, NULL);

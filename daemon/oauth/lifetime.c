@@ -7,6 +7,7 @@ enum {
 
     REFRESH_MARGIN_MS = MINUTE_MS,
     GRACE_MARGIN_MS = MINUTE_MS,
+    FIRST_TRY_MIN_MS = 2 * SECOND_MS,
     MIN_TTL_DEFAULT_MS = 30 * SECOND_MS,
     RETRY_TOP_MS = 15 * MINUTE_MS,
     SUSPECT_FIRST_MS = 10 * MINUTE_MS,
@@ -66,6 +67,13 @@ int64_t lifetime_last_in_grace_at(const struct provider *provider, int64_t lost_
 {
     const int64_t end = lifetime_grace_ends_at(provider, lost_ms);
     return end > 0 ? end - at_most(GRACE_MARGIN_MS, provider->retry_grace_ms / 10) : 0;
+}
+
+int64_t lifetime_first_try_ms(const struct provider *provider)
+{
+    if (!provider || provider->retry_grace_ms <= 0)
+        return INT64_MAX;
+    return at_least(provider->retry_grace_ms / 2, FIRST_TRY_MIN_MS);
 }
 
 int64_t lifetime_default_min_ttl(int64_t lifetime_ms)

@@ -30,6 +30,11 @@ int64_t lifetime_grace_ends_at(const struct provider *provider, int64_t lost_ms)
 /* The latest time for the last try within that grace: a minute before its end, or a tenth of it. */
 int64_t lifetime_last_in_grace_at(const struct provider *provider, int64_t lost_ms);
 
+/* For how long the answer to the first try is waited for: half of that grace, so that a second one
+ * fits when the answer hangs; at least 2 s. INT64_MAX: there is no such reason; provider may be
+ * NULL. */
+int64_t lifetime_first_try_ms(const struct provider *provider);
+
 /* min(30 s, 10% of the lifetime). */
 int64_t lifetime_default_min_ttl(int64_t lifetime_ms);
 

@@ -23,6 +23,7 @@ struct token_request {
     struct buffer body;          /* empty when everything stands in the url */
     const char *content_type;    /* static; NULL when there is no body */
     struct buffer authorization; /* the Authorization header's value; empty: none */
+    int timeout_ms;              /* for the answer; 0: as long as for any */
 };
 
 /* The code exchange (RFC 6749 4.1.3). verifier is NULL without PKCE. redirect_uri is the one the

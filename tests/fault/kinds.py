@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import kill9, syscalls
+from . import drops, kill9, syscalls
 
 
 @dataclass(frozen=True)
@@ -29,4 +29,8 @@ KINDS = {kind.name: kind for kind in (
     Kind("calls-exchange", "kill before and after every system call of a code's exchange",
          "what was told to be done is there, no grant lost, the store sound",
          partial(syscalls.run, "exchange"), ALL, 20),
+    Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",
+         "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20),
+    Kind("drips", "reply of one byte a second, the token spent",
+         "recovered unattended within a grace of 10 s", partial(drops.run, "drip"), 40, 2),
 )}

@@ -115,14 +115,14 @@ class Clients:
         self._asking = {}
         self.seen = set()
 
-    def ask(self, accounts):
+    def ask(self, accounts, line="GET /v1/token/{}?wait=5 HTTP/1.1\r\n"):
         """Sends a request for each account; nobody waits for the answers here."""
         for account in accounts:
             with contextlib.suppress(OSError):
                 one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 one.connect(str(self._place.daemon.socket))
-                one.sendall(f"GET /v1/token/{account}?wait=5 HTTP/1.1\r\nHost: localhost\r\n"
-                            "Connection: close\r\n\r\n".encode())
+                one.sendall((line.format(account) + "Host: localhost\r\n"
+                             "Connection: close\r\n\r\n").encode())
                 self._asking[one] = b""
 
     def listen(self, until):
@@ -152,9 +152,11 @@ class Clients:
         head, _, body = self._asking.pop(one).partition(b"\r\n\r\n")
         if b" 200 " in head.partition(b"\r\n")[0]:
             with contextlib.suppress(ValueError):  # cut off by the death of the broker
-                self._take(json.loads(body)["access_token"])
+                self._take(json.loads(body).get("access_token"))
 
     def _take(self, token):
+        if not token:  # the answer to something else
+            return
         mark = fingerprint(token)
         if mark not in self.seen:
             self.seen.add(mark)

@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import subprocess
+import time
 
 from harness.binaries import BUILD
 from harness.person import Person
@@ -12,7 +13,8 @@ from .judge import Judge
 from .place import Lost, Place
 
 KILL_AT = BUILD / "tests" / "fault" / "kill-at"
-ACCOUNT = "plain/u0"
+ACCOUNT, ACCOUNTS = "plain/u0", 12
+BY_HAND_S = 2.1  # so seldom an account is refreshed by hand; what is shown are whole seconds
 OVER = 3  # so many times in a row it was over before its turn to be killed came: that was all
 ANSWER_MAX = 16 * 1024
 PATIENCE_S = 60
@@ -48,15 +50,20 @@ class Refresh:
     def __init__(self, place):
         self._place = place
         self._judge = Judge(place.provider.ledger.path)
+        self._turn = 0
 
     def begin(self, number):
         """What stands before: the token of the life before counts, and its use kills older ones."""
         del number
+        self._turn = (self._turn + 1) % ACCOUNTS
+        account = self._place.accounts[self._turn]
         self._place.assert_whole()
         self._judge.read()
         if self._judge.losses:
             raise Lost(str(self._judge.losses[0]))
-        return f"POST /v1/refresh/{ACCOUNT} HTTP/1.1\r\n"
+        since = time.time() - self._place.api.account(account).ok()["refreshed_at"]
+        time.sleep(max(BY_HAND_S - since, 0))
+        return f"POST /v1/refresh/{account} HTTP/1.1\r\n"
 
     def judge(self, answer):
         """Nothing more than begin() finds in the next life."""
@@ -124,7 +131,7 @@ def _one(place, way, number, wanted):
 
 def run(name, count, chance, progress):
     """Kills at every moment, or, when there are more than `count`, at so many of them, evenly."""
-    with Place(1, rotation="revoke-on-first-use") as place:
+    with Place(ACCOUNTS, rotation="revoke-on-first-use") as place:
         place.start()
         place.grant_all()
         place.daemon.kill()

@@ -34,7 +34,7 @@ CANNED = {
 # The request has no effect yet; after hang and the canned answers it never has one.
 BEFORE = {"hang", "delay", "hold", *CANNED}
 # The effect is done; the reply is harmed or late.
-AFTER = {"drop", "truncate", "hold-after"}
+AFTER = {"drop", "reset", "truncate", "drip", "hold-after", "delay-after"}
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Fault:
 
     def wait(self):
         """Waits as ordered; ends at once when the fault is cleared."""
-        self.over.wait(self.seconds if self.mode in ("hang", "delay") else HOLD_MAX)
+        self.over.wait(self.seconds if self.mode in ("hang", "delay", "delay-after") else HOLD_MAX)
 
 
 class Faults:

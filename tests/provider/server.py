@@ -1,6 +1,8 @@
 """The HTTP side: routes, faults, and bytes on the wire."""
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -14,6 +16,7 @@ from .pushed import Pushed
 
 BODY_MAX = 256 * 1024
 LISTEN_QUEUE = 1024
+DRIP_S = 1.0
 
 
 class RateLimit:
@@ -298,10 +301,10 @@ class Handler(BaseHTTPRequestHandler):
         body = text.encode()
         if fault:
             self.server.ledger.write("fault", mode=fault.mode, path=urlsplit(self.path).path)
-            if fault.mode == "hold-after":
+            if fault.mode in ("hold-after", "delay-after"):
                 fault.wait()
-            if fault.mode == "drop":
-                self.close_connection = True
+            if fault.mode in ("drop", "reset"):
+                self._hang_up(fault.mode == "reset")
                 return
         self._leave()
         self.send_response(status)
@@ -312,5 +315,21 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if fault and fault.mode == "truncate":
             body, self.close_connection = body[: len(body) // 2], True
+        if fault and fault.mode == "drip":
+            body, self.close_connection = self._drip(body, fault), True
         self.wfile.write(body)
         self.wfile.flush()
+
+    def _hang_up(self, reset):
+        """With a reset what the client has sent later is refused too; else it is a plain end."""
+        self.close_connection = True
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _drip(self, body, fault):
+        """A byte a second until the fault is cleared; returns what is left then."""
+        while body and not fault.over.wait(DRIP_S):
+            self.wfile.write(body[:1])
+            self.wfile.flush()
+            body = body[1:]
+        return body

@@ -125,6 +125,18 @@ static void knows_when_a_grace_ends(void **state)
     assert_int_equal(lifetime_grace_ends_at(NULL, HOUR), 0);
 }
 
+static void leaves_room_for_a_second_try(void **state)
+{
+    (void)state;
+    struct provider provider = { .retry_grace_ms = 10 * 1000 };
+    assert_int_equal(lifetime_first_try_ms(&provider), 5 * 1000);
+    provider.retry_grace_ms = 1000;
+    assert_int_equal(lifetime_first_try_ms(&provider), 2 * 1000);
+    provider.retry_grace_ms = 0;
+    assert_true(lifetime_first_try_ms(&provider) == INT64_MAX);
+    assert_true(lifetime_first_try_ms(NULL) == INT64_MAX);
+}
+
 static void rests_a_day_after_the_last_request(void **state)
 {
     const struct provider asked = { .keep = KEEP_ASKED }, always = { .keep = KEEP_ALWAYS };
@@ -146,6 +158,7 @@ int main(void)
         cmocka_unit_test(backs_off),
         cmocka_unit_test(retries_soon),
         cmocka_unit_test(knows_when_a_grace_ends),
+        cmocka_unit_test(leaves_room_for_a_second_try),
         cmocka_unit_test(rests_a_day_after_the_last_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
