@@ -54,6 +54,7 @@ enum message_kind {
     ASK_AUDIT,      /* audit query → audit rows */
     ASK_HEALTH,     /* → health */
     ASK_REKEY,      /* accept: begin unless it runs → rekey */
+    ASK_RESUME,     /* → accept: it was paused as a copy, and goes on now */
 
     /* front to back, not answered */
     TELL_AUDIT,  /* audit rows, with counts */
@@ -182,6 +183,7 @@ struct provider_health {
 struct health {
     bool store_ok; /* false: writes fail at the moment */
     char store_problem[160];
+    char copied[160];         /* why the store is held for a copy; "": it is not */
     uint64_t commit_groups;   /* that were written since the start */
     uint64_t commit_failures; /* tries that the store refused */
     uint64_t accounts[3];     /* by enum account_state */
@@ -208,7 +210,8 @@ struct message {
     struct account_name account;
     int64_t min_ttl_ms;                 /* ASK_TOKEN; -1: the default */
     size_t limit;                       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
-    bool accept;                        /* ASK_DECIDE; false: discard. ASK_REKEY */
+    bool accept;                        /* ASK_DECIDE; false: discard. ASK_REKEY,
+                                           and the answer to ASK_RESUME */
     struct account_name new_name;       /* ASK_RENAME */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 

@@ -17,6 +17,7 @@
 #define WIRE_PATH_LINKS "/v1/links"       /* alone, or + /provider/label */
 #define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
 #define WIRE_PATH_REKEY "/v1/rekey"
+#define WIRE_PATH_RESUME "/v1/resume"
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_EVENTS "/v1/events"
 #define WIRE_PATH_HEALTH "/v1/health"
@@ -47,6 +48,8 @@ enum {
     X("provider_resumed", "the provider took a refresh again: all goes on")                        \
     X("client_secret_changed", "client_secret_next works: make it client_secret")                  \
     X("client_secret_refused", "client_secret_next was refused: the old one stays")                \
+    X("broker_paused", "the store is a copy: nothing is refreshed before a resume")                \
+    X("broker_resumed", "the copy of the store is in use: each provider tries one account first")  \
     X("refreshed", "a refresh brought a new token")                                                \
     X("refresh_failed", "a refresh failed; it is tried again where that can help")                 \
     X("login_started", "someone began a login")                                                    \
@@ -56,6 +59,9 @@ enum {
     X("login_expired", "nobody finished the login in time")                                        \
     X("login_cancelled", "the login was cancelled, or replaced by a newer one")                    \
     X("lost", "some events were not told: look at the accounts themselves")
+
+/* Why a provider is paused after a resume of a copied store. */
+#define WIRE_REASON_COPIED "a copied store: one account tries first"
 
 /* name, HTTP status, exit code of the command */
 #define WIRE_ERRORS(X)                                                                             \

@@ -19,6 +19,7 @@ extern const struct command command_discard;
 extern const struct command command_rename;
 extern const struct command command_logout;
 extern const struct command command_retry;
+extern const struct command command_resume;
 extern const struct command command_rekey;
 extern const struct command command_watch;
 extern const struct command command_doctor;

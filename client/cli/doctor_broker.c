@@ -4,6 +4,7 @@
 #include "client/cli/accounts.h"
 #include "client/cli/doctor.h"
 #include "client/cli/words.h"
+#include "schema/wire.h"
 
 enum { NAMED_MAX = 20, COMMAND_SIZE = 256 };
 
@@ -35,6 +36,20 @@ static void look_at_store(struct doctor *doctor)
         doctor_find(doctor, VERDICT_FAIL, "store",
                     "free space on its disk, or look into the broker's log", "%s",
                     text_of(store, "problem"));
+    if (*text_of(store, "copied"))
+        doctor_find(doctor, VERDICT_FAIL, "store",
+                    "make sure that no other broker uses its grants, then: tokenbroker resume",
+                    "it is a copy, and nothing is refreshed: %s", text_of(store, "copied"));
+}
+
+/* What helps against a pause. */
+static const char *advice_for(const char *reason)
+{
+    if (strncmp(reason, WIRE_REASON_COPIED, sizeof WIRE_REASON_COPIED - 1) == 0)
+        return "log one of its accounts in anew, or restore a newer store; `tokenbroker retry` "
+               "tries "
+               "another account";
+    return "check its client_id and client_secret, then: tokenbroker retry";
 }
 
 static void look_at_provider(struct doctor *doctor, const struct tb_value *provider)
@@ -46,8 +61,7 @@ static void look_at_provider(struct doctor *doctor, const struct tb_value *provi
     if (at >= 0)
         (void)words_moment(at, words_now(), words);
     if (tb_value_true(tb_value_member(provider, "paused")))
-        doctor_find(doctor, VERDICT_FAIL, "provider",
-                    "check its client_id and client_secret, then: tokenbroker retry",
+        doctor_find(doctor, VERDICT_FAIL, "provider", advice_for(text_of(provider, "reason")),
                     "%s is paused: %s; the next try is %s", name, text_of(provider, "reason"),
                     words);
     else

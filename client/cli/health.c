@@ -32,6 +32,9 @@ static void put_store(struct sheet *sheet, const struct tb_value *store)
         sheet_put_tinted(sheet, "store", "ok", TINT_GOOD);
     else
         sheet_put(sheet, "store", "broken: %s", text_of(store, "problem"));
+    if (*text_of(store, "copied"))
+        sheet_put_tinted(sheet, "refreshing", "PAUSED: the store is a copy; see tokenbroker resume",
+                         TINT_BAD);
 }
 
 static void put_accounts(struct sheet *sheet, const struct tb_value *accounts)

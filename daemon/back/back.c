@@ -14,6 +14,7 @@
 #include "back/push.h"
 #include "back/questions.h"
 #include "back/rekey.h"
+#include "back/restored.h"
 #include "back/revoke.h"
 #include "back/warn.h"
 #include "base/clock.h"
@@ -131,6 +132,8 @@ static int build_rooms(struct back *back, const struct back_options *options)
     struct keeper *keeper = &back->keeper;
     int r = commits_new(keeper->loop, keeper->store, &keeper->commits);
     if (r == 0)
+        r = restored_new(keeper, options->machine, &keeper->restored);
+    if (r == 0)
         r = http_client_new(keeper->loop, &keeper->http);
     if (r == 0)
         r = exchanges_new(keeper, &keeper->exchanges);
@@ -191,6 +194,7 @@ static void tear_down(struct back *back)
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
     commits_free(keeper->commits);
+    restored_free(keeper->restored);
     loop_free(keeper->loop);
 }
 
@@ -220,6 +224,7 @@ int back_new(const struct back_options *options, struct back **ret, struct compl
         return r;
     }
     rekey_configure(back->keeper.rekey, options->key_next);
+    restored_guard(back->keeper.restored, options->guard);
     *ret = back;
     return 0;
 }

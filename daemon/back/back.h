@@ -3,6 +3,7 @@
 /* The thread that keeps: the store, sealing, the providers, the refresh schedule. */
 
 #include "base/mailbox.h"
+#include "io/guard.h"
 #include "io/seal.h"
 #include "io/store.h"
 #include "settings/settings.h"
@@ -16,6 +17,8 @@ struct back_options {
     struct seal_key *key;      /* taken over on success */
     struct seal_key *key_next; /* NULL: none; taken over on success */
     const char *key_folder;    /* where key = "auto" keeps its files; NULL: nowhere */
+    struct guard *guard;       /* NULL: none; taken over on success */
+    const char *machine;       /* "" or NULL: not known */
     struct settings *settings; /* with secrets; taken over on success */
     struct mailbox *inbox;     /* the back's own; the caller's */
     struct mailbox *front;     /* the front's; the caller's */

@@ -27,6 +27,7 @@ struct commits {
     struct loop_source *end_of_turn;
     struct loop_source *retry;
     struct commit_queue waiting;
+    struct commit_stamp stamp;
     uint64_t groups;
     uint64_t failures;
     bool failing;
@@ -61,8 +62,10 @@ static void queue_take(struct commit_queue *queue, struct commit_queue *from)
 }
 
 /* probe: writes something even for an empty batch, to learn whether the store takes it again. */
-static int write_all(struct store *store, const struct commit_queue *batch, bool probe)
+static int write_all(struct commits *commits, const struct commit_queue *batch, bool probe)
 {
+    const struct commit_stamp *stamp = &commits->stamp;
+    struct store *store = commits->store;
     int r = store_begin(store);
     if (r >= 0 && probe)
         r = store_put_fact(store, "write_probe", "");
@@ -70,10 +73,14 @@ static int write_all(struct store *store, const struct commit_queue *batch, bool
         r = commit->apply(commit->userdata, store);
         commit->result = r;
     }
+    if (r >= 0 && stamp->write)
+        r = stamp->write(stamp->userdata, store);
     if (r >= 0)
         r = store_commit(store);
     if (r < 0)
         store_rollback(store);
+    else if (stamp->written)
+        stamp->written(stamp->userdata);
     return r;
 }
 
@@ -126,7 +133,7 @@ void commits_flush(struct commits *commits)
     queue_take(&batch, &commits->waiting);
     if (!batch.first && !commits->failing)
         return;
-    int r = write_all(commits->store, &batch, commits->failing);
+    int r = write_all(commits, &batch, commits->failing);
     if (r >= 0) {
         note_success(commits);
         finish_all(&batch);
@@ -158,6 +165,11 @@ int commits_new(struct loop *loop, struct store *store, struct commits **ret)
     }
     *ret = commits;
     return 0;
+}
+
+void commits_set_stamp(struct commits *commits, const struct commit_stamp *stamp)
+{
+    commits->stamp = *stamp;
 }
 
 void commits_finish(struct commits *commits)

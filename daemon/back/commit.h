@@ -31,6 +31,14 @@ typedef void (*commit_done)(void *userdata, int result);
 /* The store is the caller's and must outlive this. Returns 0 or -errno. */
 int commits_new(struct loop *loop, struct store *store, struct commits **ret);
 
+/* What goes into each transaction last, and is told once that is durable. Copied. */
+struct commit_stamp {
+    int (*write)(void *userdata, struct store *store);
+    void (*written)(void *userdata);
+    void *userdata;
+};
+void commits_set_stamp(struct commits *commits, const struct commit_stamp *stamp);
+
 /* The end: writes what is pending once more; what the store still refuses is told -ECANCELED. */
 void commits_finish(struct commits *commits);
 

@@ -21,6 +21,7 @@ struct revocations;
 struct authority;
 struct warn;
 struct rekey;
+struct restored;
 
 struct keeper {
     struct loop *loop;
@@ -39,6 +40,7 @@ struct keeper {
     struct authority *authority;
     struct warn *warn;
     struct rekey *rekey;
+    struct restored *restored;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider */
 };

@@ -115,6 +115,16 @@ void lane_retry(struct lane *lane)
     lane_pump_soon(lane);
 }
 
+void lane_resume(struct lane *lane)
+{
+    struct account_name canary;
+    const struct provider *provider = lane->setup->provider;
+    if (!lane->removed && provider->grant != GRANT_CLIENT_CREDENTIALS &&
+        store_canary(lane->keeper->store, provider->name, &canary) == 0)
+        pause_until_one_succeeds(&lane->pause, lane->keeper, WIRE_REASON_COPIED);
+    lane_pump_soon(lane);
+}
+
 struct setup *lane_setup(struct lane *lane)
 {
     return lane->setup;

@@ -60,6 +60,9 @@ void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id
 /* True while a flight of that account is in the air, resting or waiting for its turn. */
 bool lane_flies(struct lane *lane, const struct account_name *name);
 
+/* The store is no longer held for a copy: one account probes, then the rest follow. */
+void lane_resume(struct lane *lane);
+
 /* Forgets what was held against the provider and sends at once: someone asked for it. */
 void lane_retry(struct lane *lane);
 

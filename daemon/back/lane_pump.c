@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "back/restored.h"
 #include "base/clock.h"
 
 void lane_pump_soon(struct lane *lane)
@@ -215,6 +216,13 @@ static void pump_resting(struct lane *lane)
     wake_at(lane, lane->rests_until);
 }
 
+/* The store is a copy: its refresh tokens may have been spent since it was made. */
+static void pump_copied(struct lane *lane)
+{
+    const struct failure failure = restored_failure(lane->keeper);
+    lane_refuse_queue(lane, &failure);
+}
+
 void lane_pump(struct lane *lane)
 {
     lane_admit(lane); /* also at the end: nobody may have to consent again for nothing */
@@ -222,6 +230,10 @@ void lane_pump(struct lane *lane)
         return;
     if (lane->removed) {
         pump_removed(lane);
+        return;
+    }
+    if (restored_why(lane->keeper)) {
+        pump_copied(lane);
         return;
     }
     if (commits_problem(lane->keeper->commits)) {

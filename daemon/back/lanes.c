@@ -109,6 +109,12 @@ bool lanes_busy(const struct lanes *lanes)
     return false;
 }
 
+void lanes_resume(const struct lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->count; i++)
+        lane_resume(lanes->all[i]);
+}
+
 void lanes_pump(const struct lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++)

@@ -31,5 +31,8 @@ void lanes_give_up(const struct lanes *lanes);
 /* True while anything of any lane is on the wire or not durable yet. */
 bool lanes_busy(const struct lanes *lanes);
 
+/* Nothing is held back any more: every lane with refresh tokens tries one account first. */
+void lanes_resume(const struct lanes *lanes);
+
 /* Gives every lane a turn: after the store takes writes again, after a retry of all. */
 void lanes_pump(const struct lanes *lanes);

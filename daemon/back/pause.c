@@ -124,6 +124,14 @@ void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const
         begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
 }
 
+void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason)
+{
+    if (pause_holds(pause))
+        pause_probe_now(pause, keeper);
+    else
+        begin(pause, keeper, reason, 0);
+}
+
 void pause_probe_failed(struct pause *pause, struct keeper *keeper)
 {
     pause->row.probes++;

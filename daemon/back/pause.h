@@ -28,6 +28,9 @@ bool pause_holds(const struct pause *pause);
 bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name);
 void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const char *error);
 
+/* As if it had been refused, but one account probes now. */
+void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason);
+
 /* The canary did not pass; reason NULL keeps the old one. */
 void pause_probe_failed(struct pause *pause, struct keeper *keeper);
 

@@ -14,6 +14,7 @@
 #include "back/links.h"
 #include "back/push.h"
 #include "back/rekey.h"
+#include "back/restored.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -363,6 +364,8 @@ static void ask_audit(struct keeper *keeper, struct message *question)
 static int fill_health(struct keeper *keeper, struct health *health)
 {
     const char *problem = commits_problem(keeper->commits);
+    const char *why = restored_why(keeper);
+    (void)snprintf(health->copied, sizeof health->copied, "%s", why ? why : "");
     health->store_ok = problem == NULL;
     if (problem)
         (void)snprintf(health->store_problem, sizeof health->store_problem, "%s", problem);
@@ -426,6 +429,7 @@ static const struct {
     [ASK_PUSH] = { push_begin, true },
     [TELL_AUDIT] = { change_audit, true },
     [ASK_REKEY] = { rekey_ask, true },
+    [ASK_RESUME] = { restored_resume, true },
 };
 
 void question_take(struct keeper *keeper, struct message *question)

@@ -4,6 +4,7 @@
 
 #include "back/client_call.h"
 #include "back/lanes.h"
+#include "back/restored.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
@@ -241,7 +242,7 @@ void revocations_pump(struct revocations *revocations)
     struct keeper *keeper = revocations->keeper;
     if (revocations->under_way || keeper->stopping)
         return;
-    if (!commits_problem(keeper->commits))
+    if (!commits_problem(keeper->commits) && !restored_why(keeper))
         (void)store_each_kept(keeper->store, KEPT_REVOCATION, clock_now(), 1, take_row,
                               revocations);
     struct lane *lane = lanes_find(keeper->lanes, revocations->row.name.provider);

@@ -50,6 +50,7 @@ static const struct route routes[] = {
         { "POST", api_link_make, true, { NULL } },
         { "DELETE", api_link_end, false, { NULL } } } },
     { WIRE_PATH_RENAME, PATH_ACCOUNT, { { "POST", api_rename, true, { NULL } } } },
+    { WIRE_PATH_RESUME, PATH_EXACT, { { "POST", api_resume, false, { NULL } } } },
     { WIRE_PATH_REKEY,
       PATH_EXACT,
       { { "GET", api_rekey_progress, false, { NULL } }, { "POST", api_rekey, false, { NULL } } } },

@@ -63,6 +63,7 @@ void api_forget(const struct api_request *request);
 void api_refresh(const struct api_request *request);
 void api_reject(const struct api_request *request);
 void api_retry(const struct api_request *request);
+void api_resume(const struct api_request *request);
 void api_rekey(const struct api_request *request);
 void api_rekey_progress(const struct api_request *request);
 void api_audit(const struct api_request *request);

@@ -11,12 +11,13 @@ static bool may_see_providers(const struct api_request *request)
     return access_allowed(context->settings, &context->access, &request->peer, MAY_MONITOR, NULL);
 }
 
-static void put_store(struct json_writer *writer, const char *problem)
+static void put_store(struct json_writer *writer, const char *problem, const char *copied)
 {
     struct json_writer store = json_put_nested(writer, "store", '{');
 
     json_put_boolean(&store, "ok", !problem);
     json_put_string(&store, "problem", problem);
+    json_put_string(&store, "copied", copied);
     json_writer_end(&store);
 }
 
@@ -92,11 +93,12 @@ static void health_answered(const struct api_request *request, struct message *a
     struct json_writer writer = json_writer_begin(&body, '{');
     const struct health *health = answer && !answer->failed ? answer->health : NULL;
     const char *problem = store_problem(answer);
-    bool degraded = problem || (health && any_paused(health));
+    const char *copied = health && *health->copied ? health->copied : NULL;
+    bool degraded = problem || copied || (health && any_paused(health));
 
     json_put_string(&writer, "status", degraded ? "degraded" : "ok");
     json_put_string(&writer, "version", TOKENBROKER_VERSION);
-    put_store(&writer, problem);
+    put_store(&writer, problem, copied);
     if (health)
         put_accounts(&writer, health);
     if (health && may_see_providers(request))

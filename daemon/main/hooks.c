@@ -37,7 +37,8 @@ static int describe(const struct message *letter)
     char account[ACCOUNT_TEXT_SIZE];
     struct json_writer json = json_writer_begin(&text, '{');
     json_put_string(&json, "event", letter->event.name);
-    json_put_string(&json, "provider", letter->account.provider);
+    if (letter->account.provider[0])
+        json_put_string(&json, "provider", letter->account.provider);
     if (letter->account.label[0])
         json_put_string(&json, "account", account_text(&letter->account, account));
     json_put_string(&json, "description", letter->event.text);

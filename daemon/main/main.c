@@ -140,6 +140,8 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
         r = open_store(places, &parts->store, complaint);
     if (r == 0)
         r = keys_open(places, parts->for_back, parts->store, &parts->keys, complaint);
+    if (r == 0)
+        r = origin_check(places, parts->store, &parts->origin, complaint);
     if (r == 0) {
         r = open_socket(places, ret_socket_is_ours, complaint);
         parts->api_fd = r;
@@ -154,6 +156,7 @@ static void close_parts(struct thread_parts *parts)
     settings_free(parts->for_back);
     seal_key_free(parts->keys.key);
     seal_key_free(parts->keys.next);
+    guard_close(parts->origin.guard);
     store_close(parts->store);
     message_free(parts->certificate);
     cleanup_fd(&parts->api_fd);

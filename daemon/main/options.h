@@ -27,6 +27,7 @@ struct places {
     char *config;
     char *state_dir;
     char *socket;
+    char *cache_dir;             /* outside the state folder, not in backups; NULL: none */
     char *credentials_directory; /* NULL: none */
 };
 

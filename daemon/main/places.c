@@ -65,6 +65,15 @@ static char *state_place(bool system_service)
                           : user_folder("XDG_STATE_HOME", ".local/state");
 }
 
+static char *cache_place(bool system_service)
+{
+    const char *given = environment("CACHE_DIRECTORY");
+    if (given)
+        return first_of(given);
+    return system_service ? strdup("/var/cache/tokenbroker")
+                          : user_folder("XDG_CACHE_HOME", ".cache");
+}
+
 static char *socket_place(bool system_service)
 {
     const char *given = environment("RUNTIME_DIRECTORY");
@@ -94,6 +103,7 @@ int places_find(const struct options *options, struct places *ret, struct compla
     places.config = given_or(options->config, config_place(places.system_service));
     places.state_dir = given_or(options->state_dir, state_place(places.system_service));
     places.socket = given_or(options->socket, socket_place(places.system_service));
+    places.cache_dir = cache_place(places.system_service);
     places.credentials_directory = credentials ? strdup(credentials) : NULL;
     if (places.config && places.state_dir && places.socket) {
         *ret = places;
@@ -116,6 +126,7 @@ void places_release(struct places *places)
     free(places->config);
     free(places->state_dir);
     free(places->socket);
+    free(places->cache_dir);
     free(places->credentials_directory);
     *places = (struct places){ 0 };
 }

@@ -78,6 +78,8 @@ static int make_rooms(struct threads *threads, struct thread_parts *parts,
                                        .key = parts->keys.key,
                                        .key_next = parts->keys.next,
                                        .key_folder = parts->state_dir,
+                                       .guard = parts->origin.guard,
+                                       .machine = parts->origin.machine,
                                        .settings = parts->for_back,
                                        .inbox = threads->to_back,
                                        .front = threads->to_front,
@@ -101,6 +103,7 @@ static int make_rooms(struct threads *threads, struct thread_parts *parts,
     parts->for_back = NULL;
     parts->store = NULL;
     parts->keys = (struct keys){ NULL, NULL };
+    parts->origin.guard = NULL;
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/mailbox.h"
 #include "io/store.h"
 #include "main/keys.h"
+#include "main/origin.h"
 #include "messages.h"
 #include "settings/settings.h"
 
@@ -19,6 +20,7 @@ struct thread_parts {
     unsigned clients_max; /* connections of the API socket; 0: the front's own cap */
     struct store *store;
     struct keys keys;
+    struct origin origin;
     const char *state_dir;      /* the caller's, during the call */
     struct settings *for_front; /* without secrets */
     struct settings *for_back;

@@ -1,6 +1,7 @@
 """Runs the measurements of scripts/bench and prints a table of ratios."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def main():
         servers = [
             subprocess.Popen([build / "daemon/tokenbrokerd", "--config", config, "--state-dir",
                               folder / "state", "--socket", folder / "api.sock"],
+                             env=os.environ | {"CACHE_DIRECTORY": str(folder / "cache")},
                              stderr=subprocess.DEVNULL),
             subprocess.Popen([build / "tests/bench/bench-bare", folder / "bare.sock"]),
         ]

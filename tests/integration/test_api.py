@@ -55,7 +55,7 @@ def test_unknown_query_parameters(shared, target):
 
 @pytest.mark.parametrize("method, target", [
     ("POST", "/v1/retry?x=1"), ("POST", "/v1/retry/plain?x=1"), ("POST", "/v1/retry/plain/a?x=1"),
-    ("POST", "/v1/rekey?x=1"), ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
+    ("POST", "/v1/rekey?x=1"), ("POST", "/v1/resume?x=1"), ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
     ("DELETE", "/v1/logins/" + "A" * 43 + "?x=1"), ("POST", "/v1/reject/plain/a?x=1"),
     ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1")])
 def test_unknown_query_parameters_of_writes(shared, method, target):

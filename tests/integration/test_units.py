@@ -127,3 +127,4 @@ def test_a_stop_leaves_the_socket():
     assert unit.value("RuntimeDirectory") == "tokenbroker"
     assert unit.value("RuntimeDirectoryPreserve") == "yes"
     assert unit.value("StateDirectoryMode") == "0700"
+    assert unit.value("CacheDirectory") == "tokenbroker"

@@ -1,7 +1,7 @@
 # Completion of tokenbroker(1) for bash.
 
 _tokenbroker_commands='login token exec list status refresh reject import link held
-    accept discard rename forecast logout retry rekey watch doctor trust
+    accept discard rename forecast logout retry resume rekey watch doctor trust
     health audit help version'
 
 # The options of a command.
@@ -17,7 +17,7 @@ _tokenbroker_options()
     logout) echo --yes --json ;;
     trust) echo --system --yes --fingerprint --json ;;
     audit) echo --limit --json ;;
-    held | accept | discard | rename | forecast | list | status | refresh | retry | rekey | watch | doctor | health) echo --json ;;
+    held | accept | discard | rename | forecast | list | status | refresh | retry | resume | rekey | watch | doctor | health) echo --json ;;
     esac
     echo --socket --help
 }
@@ -55,7 +55,7 @@ _tokenbroker()
     : | :*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_options "$command")" -- "$word") ;;
-    list:* | held:* | forecast:* | rekey:* | doctor:* | health:* | version:*) ;;
+    list:* | held:* | forecast:* | resume:* | rekey:* | doctor:* | health:* | version:*) ;;
     trust:*) mapfile -t COMPREPLY < <(compgen -W 'install remove status export' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_accounts)" -- "$word") ;;
     esac

@@ -115,6 +115,9 @@ class Api:
     def retry(self, what=""):
         return self.request("POST", "/v1/retry" + (f"/{what}" if what else ""))
 
+    def resume(self):
+        return self.request("POST", "/v1/resume")
+
     def rekey(self):
         return self.request("POST", "/v1/rekey")
 

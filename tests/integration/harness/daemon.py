@@ -58,6 +58,7 @@ class Daemon:
     def __init__(self, folder, schema):
         self.folder = folder
         self.state, self.socket = folder / "state", folder / "api.sock"
+        self.cache = folder / "cache"
         self.log_path = folder / "daemon.log"
         self.config = Config(folder / "tokenbroker.conf")
         self.port = free_port()
@@ -100,7 +101,7 @@ class Daemon:
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
         own = {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
-               "NOTIFY_SOCKET": self.notices.path}
+               "NOTIFY_SOCKET": self.notices.path, "CACHE_DIRECTORY": str(self.cache)}
         return kept | sanitizers | own | self.environment
 
     def spawn(self):
