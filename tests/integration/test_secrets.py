@@ -1,12 +1,16 @@
 """Secrets are nowhere but in the answer to who may have them: looked for, not assumed."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from harness.devices import enter_code, with_device
 from harness.lab import plain_broker
-from harness.logins import log_in, start
+from harness.logins import log_in, start, wait_ended
 from harness.person import Person
 
 ACCOUNT = "plain/acme"
@@ -100,3 +104,71 @@ def test_forgotten_is_forgotten(lived):
     lived.restart()
     names = [account["account"] for account in lived.api.accounts().ok()["accounts"]]
     assert "plain/gone" not in names and ACCOUNT in names
+
+
+NEXT_SECRET = "canary-of-the-next-client-secret"
+
+HOOK = """#!/bin/sh
+cat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline >>{folder}/hook-saw
+cat >>{folder}/events
+"""
+
+
+@pytest.fixture
+def modern(daemon, emulator, public, folder):
+    """A broker behind a proxy whose provider knows device logins and takes only pushed requests."""
+    provider = emulator("plain", "device", "push")
+    hook = folder / "hook"
+    hook.write_text(HOOK.format(folder=folder))
+    hook.chmod(0o700)
+    daemon.config.broker["on_event"] = str(hook)
+    daemon.config.callback["public_url"] = public.url
+    with_device(daemon, provider, client_secret_next=NEXT_SECRET,
+                pushed_authorization_request_endpoint=provider.url + "/par",
+                redirect_uri=public.url + "/callback/plain").start()
+    public.nginx.serve(daemon.port)
+    return provider
+
+
+def _modern_life(api, provider, public):
+    """Device codes, pushed requests, links and a second client secret; what else was secret."""
+    device = start(api, "plain/device", mode="device")
+    enter_code(device, user="device")
+    wait_ended(api, device["login_id"])
+    link = api.request("POST", f"/v1/links/{ACCOUNT}", {}).ok()["url"]
+    assert public.person().consent(link + "/go").status == 200
+    api.decide(ACCOUNT, "accept").ok()
+    login = start(api, ACCOUNT)
+    page = public.person().fetch(login["start_url"])
+    unused = api.request("POST", "/v1/links/plain/unused", {}).ok()["url"]
+    api.refresh_allowed(ACCOUNT).ok()
+    provider.revoke("device")
+    api.refresh_allowed("plain/device")
+    request = parse_qs(urlsplit(page.headers["Location"]).query)["request_uri"][0]
+    addresses = (link, unused, login["start_url"])
+    return [NEXT_SECRET, request, *(address.rpartition("/")[2] for address in addresses)]
+
+
+@pytest.mark.slow
+def test_newer_secrets(modern, daemon, api, public, folder):
+    """Neither in the log nor on disk, while the write-ahead log is still there, nor in /proc; what
+    on_event starts gets an address on its standard input alone."""
+    more = _modern_life(api, modern, public)
+    assert all(len(secret) >= 16 for secret in more)
+    deadline = time.monotonic() + 20
+    while not (folder / "events").exists() or "plain/device" not in (folder / "events").read_text():
+        assert time.monotonic() < deadline, "no event"
+        time.sleep(0.05)
+    offered = api.request("GET", "/v1/links/plain/device").ok()["url"]
+    assert offered in (folder / "events").read_text()
+    more.append(offered.rpartition("/")[2])
+    places = [path for path in daemon.state.rglob("*") if path.is_file()]
+    assert any(path.name.endswith("-wal") and path.stat().st_size for path in places)
+    process = f"/proc/{daemon.process.pid}"
+    places += [daemon.log_path, folder / "hook-saw"]
+    places += [Path(process, name) for name in ("cmdline", "environ")]
+    for place in places:
+        data = place.read_bytes()
+        found = [secret for secret in (*modern.secrets(), modern.dialect.client_secret, *more)
+                 if secret.encode() in data]
+        assert not found, f"{place}: {found}"
