@@ -41,6 +41,7 @@ NEEDS = {
     ("post", "/v1/retry/{provider}/{label}"): set(),
     ("get", "/v1/rekey"): set(),
     ("post", "/v1/rekey"): set(),
+    ("post", "/v1/resume"): set(),
     ("get", "/metrics"): {"monitor"},
     ("get", "/v1/events"): {"list", "monitor"},
     ("get", "/v1/audit"): set(),
