@@ -225,12 +225,14 @@ static int paste(struct login *login, struct authorization_response *response,
     if (!issuer_fits(login->provider, response->iss))
         return refuse(complaint, "the address does not come from this provider: its iss differs or "
                                  "is missing");
+    /* What was cut off on its way here looks like a refusal without words. */
+    if (response->kind != RESPONSE_ERROR && !response->state &&
+        login->provider->state != STATE_ABSENT)
+        return refuse(complaint, "the address has no state: paste it whole");
     if (response->kind != RESPONSE_CODE) {
         not_granted(login, response);
         return 0;
     }
-    if (!response->state && login->provider->state != STATE_ABSENT)
-        return refuse(complaint, "the address has no state: paste it whole");
     int r = exchange(login, response->code);
     return r == -ENOMEM ? -EBUSY : r;
 }

@@ -5,15 +5,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "oauth/printable.h"
 #include "settings/settings.h"
-
-/* A complaint is one line, whatever a quoted word of the text holds. */
-static void make_one_line(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
 
 int complain_at(struct complaint *complaint, const char *file, unsigned line, const char *format,
                 ...)
@@ -23,8 +16,11 @@ int complain_at(struct complaint *complaint, const char *file, unsigned line, co
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    make_one_line(text);
-    complain(complaint, "%s:%u: %s", file, line, text);
+    /* One line that steers no terminal, whatever a word of the file holds. */
+    struct complaint raw = { "" };
+    complain(&raw, "%s:%u: %s", file, line, text);
+    if (complaint != NULL)
+        printable_line(raw.text, PRINTABLE_ALL_WORDS, complaint->text, sizeof complaint->text);
     return SETTINGS_INVALID;
 }
 

@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         r = settings_parse(files, &places, false, &settings, &complaint);
     PROMISE((r == 0) == (settings != NULL));
     PROMISE(r == 0 || (r == SETTINGS_INVALID && *complaint.text));
+    PROMISE(is_printable_line(complaint.text));
     if (settings)
         is_sound(settings);
     return 0;

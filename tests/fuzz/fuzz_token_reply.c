@@ -73,6 +73,7 @@ static void is_sound_grant(const struct token_grant *grant)
             grant->refresh_token_lifetime_ms <= LIFETIME_MAX_MS);
     PROMISE(grant->token_type && is_printable_line(grant->token_type));
     PROMISE(!grant->scope || (*grant->scope && strlen(grant->scope) <= SCOPE_MAX));
+    PROMISE(!grant->scope || is_printable_line(grant->scope));
     PROMISE(grant->extra && strlen(grant->extra) <= EXTRA_MAX);
     PROMISE(decode(grant->extra, strlen(grant->extra), &extra) == 0);
     PROMISE(tb_value_type(extra.values) == TB_OBJECT);

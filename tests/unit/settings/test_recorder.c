@@ -83,6 +83,9 @@ static void reads_well_after_a_refusal(void **state)
     assert_refused("provider p { client_id = 'a\n", "1: this quoted text is never closed");
     assert_refused("provider p { client_id = \"\\q\" }",
                    "1: provider \"p\" needs token_endpoint or issuer");
+    assert_refused("broker { \xff\xc2\x9b"
+                   "31m = x }",
+                   "1: unknown key \"? 31m\" in broker");
     assert_refused("provider p { client_id = {", "1: this \"{\" is never closed");
     CLEANUP(cleanup_settings)
     struct settings *settings = parsed(PROVIDER "client_id = \"a b\\\"c\" }");
