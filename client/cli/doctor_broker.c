@@ -84,6 +84,19 @@ static void look_at_callback(struct doctor *doctor, const struct tb_value *callb
                         : "free; it is held while a login is pending");
 }
 
+static void look_at_consumers(struct doctor *doctor, const struct tb_value *address)
+{
+    const char *listen = text_of(address, "listen");
+    const char *problem = text_of(address, "problem");
+
+    if (*problem)
+        doctor_find(doctor, VERDICT_FAIL, "consumers",
+                    "end the program that holds it, or change the consumer's listen", "%s: %s",
+                    listen, problem);
+    else
+        doctor_find(doctor, VERDICT_OK, "consumers", NULL, "%s is held", listen);
+}
+
 static void look_at_each(struct doctor *doctor, const char *member,
                          void (*look)(struct doctor *doctor, const struct tb_value *row))
 {
@@ -101,6 +114,7 @@ void doctor_look_at_broker(struct doctor *doctor)
     look_at_store(doctor);
     look_at_each(doctor, "providers", look_at_provider);
     look_at_each(doctor, "callback", look_at_callback);
+    look_at_each(doctor, "consumers", look_at_consumers);
 }
 
 /* --- accounts --- */

@@ -226,12 +226,7 @@ static void check(void *userdata)
 
 static bool wants(const struct settings *settings)
 {
-    if (settings->certificate_key)
-        return false;
-    for (size_t i = 0; i < settings->listener_count; i++)
-        if (settings->listeners[i].https)
-            return true;
-    return false;
+    return !settings->certificate_key && settings_serve_https(settings);
 }
 
 void authority_configure(struct authority *authority, const struct settings *settings)

@@ -266,6 +266,11 @@ const char *secret_fingerprint(const struct secret *secret, char out[static FING
     return digest_text(secret->bytes, secret->length, out);
 }
 
+bool digests_equal(const unsigned char a[static 32], const unsigned char b[static 32])
+{
+    return sodium_memcmp(a, b, crypto_hash_sha256_BYTES) == 0;
+}
+
 const char *digest_text(const void *bytes, size_t length, char out[static FINGERPRINT_SIZE])
 {
     unsigned char digest[crypto_hash_sha256_BYTES];

@@ -70,6 +70,9 @@ bool buffer_append_unbase64(struct buffer *out, const char *text);
 /* The raw SHA-256 of public bytes. */
 void digest_sha256(const void *bytes, size_t length, unsigned char out[static 32]);
 
+/* Whether two digests of digest_sha256() are the same, in constant time. */
+bool digests_equal(const unsigned char a[static 32], const unsigned char b[static 32]);
+
 /* Fills with random bytes of the kernel's generator. */
 void random_bytes(void *out, size_t length);
 

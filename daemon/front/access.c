@@ -68,18 +68,40 @@ static bool names(const struct access_rule *rule, const struct peer *peer)
     return false;
 }
 
-bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
-                    const struct peer *peer, enum may may, const struct account_name *account)
+static bool rule_lets(const struct access_rule *rule, enum may may,
+                      const struct account_name *account)
+{
+    return (rule->may & ((unsigned)may | MAY_ADMIN)) && covers(rule, account);
+}
+
+/* It may have been taken out of the configuration since it showed its key. */
+static bool consumer_allowed(const struct settings *settings, const char *name, enum may may,
+                             const struct account_name *account)
+{
+    const struct consumer *consumer = settings_consumer(settings, name);
+    return consumer && rule_lets(&consumer->rule, may, account);
+}
+
+static bool peer_allowed(const struct settings *settings, const struct access_default *otherwise,
+                         const struct peer *peer, enum may may, const struct account_name *account)
 {
     if (settings->rule_count == 0)
         return peer->uid == (otherwise->system_service ? 0 : otherwise->own_uid);
 
     for (size_t i = 0; i < settings->rule_count; i++) {
         const struct access_rule *rule = &settings->rules[i];
-        if ((rule->may & ((unsigned)may | MAY_ADMIN)) && names(rule, peer) && covers(rule, account))
+        if (names(rule, peer) && rule_lets(rule, may, account))
             return true;
     }
     return false;
+}
+
+bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
+                    const struct asker *asker, enum may may, const struct account_name *account)
+{
+    if (asker->kind == ASKER_CONSUMER)
+        return consumer_allowed(settings, asker->consumer, may, account);
+    return peer_allowed(settings, otherwise, &asker->peer, may, account);
 }
 
 bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise)
@@ -96,18 +118,28 @@ static bool unit_says_who(const struct peer *peer)
            strncmp(peer->unit, "user@", strlen("user@")) != 0;
 }
 
-void access_append_advice(struct buffer *out, const struct peer *peer, enum may may,
+static void append_who(struct buffer *out, const struct peer *peer)
+{
+    if (unit_says_who(peer))
+        buffer_append_format(out, "unit:%s", peer->unit);
+    else
+        buffer_append_format(out, "user:%u", (unsigned)peer->uid);
+}
+
+void access_append_advice(struct buffer *out, const struct asker *asker, enum may may,
                           const struct account_name *account)
 {
     char text[ACCOUNT_TEXT_SIZE] = "*/*";
 
     if (account)
         account_text(account, text);
-    buffer_append_format(out, "access uid-%u { accounts = {\"%s\"} who = {\"", (unsigned)peer->uid,
-                         text);
-    if (unit_says_who(peer))
-        buffer_append_format(out, "unit:%s", peer->unit);
-    else
-        buffer_append_format(out, "user:%u", (unsigned)peer->uid);
+    if (asker->kind == ASKER_CONSUMER) {
+        buffer_append_format(out, "consumer %s { accounts = {\"%s\"} may = {\"%s\"} }",
+                             asker->consumer, text, may_name(may));
+        return;
+    }
+    buffer_append_format(out, "access uid-%u { accounts = {\"%s\"} who = {\"",
+                         (unsigned)asker->peer.uid, text);
+    append_who(out, &asker->peer);
     buffer_append_format(out, "\"} may = {\"%s\"} }", may_name(may));
 }

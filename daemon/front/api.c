@@ -189,28 +189,29 @@ static bool allowed(const struct api_request *request, enum may may,
 {
     struct context *context = request->context;
     CLEANUP(cleanup_buffer) struct buffer advice = BUFFER_WITH_MAXIMUM(REFUSAL_TEXT_MAX);
-    char text[ACCOUNT_TEXT_SIZE] = "";
+    char text[ACCOUNT_TEXT_SIZE] = "", unit[AUDIT_UNIT_SIZE], who[ASKER_TEXT_SIZE];
 
-    if (access_allowed(context->settings, &context->access, &request->peer, may, account))
+    if (access_allowed(context->settings, &context->access, &request->asker, may, account))
         return true;
     if (request->has_account)
         account_text(&request->account, text);
-    audit_count_refusal(context->audit, text, request->peer.uid, request->peer.unit);
-    access_append_advice(&advice, &request->peer, lowest_may(may), account);
+    audit_count_refusal(context->audit, text, asker_uid(&request->asker),
+                        asker_unit(&request->asker, unit));
+    access_append_advice(&advice, &request->asker, lowest_may(may), account);
     api_refuse(request->web, WIRE_FORBIDDEN, *text ? text : NULL,
-               "no access rule lets uid %u do this; an admin would add: %s",
-               (unsigned)request->peer.uid, buffer_text(&advice));
+               "no access rule lets %s do this; an admin would add: %s",
+               asker_text(&request->asker, who), buffer_text(&advice));
     return false;
 }
 
 void api_count_for(const struct api_request *request, const struct account_name *account,
                    const char *verdict, uint64_t generation)
 {
-    char text[ACCOUNT_TEXT_SIZE] = "";
+    char text[ACCOUNT_TEXT_SIZE] = "", unit[AUDIT_UNIT_SIZE];
     const struct audit_event event = {
         .account = account ? account_text(account, text) : text,
-        .uid = request->peer.uid,
-        .unit = request->peer.unit,
+        .uid = asker_uid(&request->asker),
+        .unit = asker_unit(&request->asker, unit),
         .verdict = verdict,
         .generation = generation,
     };
@@ -286,20 +287,28 @@ static bool well_formed(const struct method *method, struct web_request *web)
     return true;
 }
 
-/* Who asks, and about which account; false when the request was answered. */
-static bool fill(struct api_request *request, const struct route *route)
+/* About which account; false when the request was answered. */
+static bool find_account(struct api_request *request, const struct route *route)
 {
     request->has_account = route->shape == PATH_ACCOUNT;
-    if (request->has_account && !path_account(request->rest, &request->account)) {
-        api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "this is no name of an account");
-        return false;
-    }
-    if (peer_identify(web_fd(request->web), &request->peer) < 0) {
+    if (!request->has_account || path_account(request->rest, &request->account))
+        return true;
+    api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "this is no name of an account");
+    return false;
+}
+
+/* Who is at the other end of the socket; false when the request was answered. */
+static bool find_peer(struct api_request *request)
+{
+    struct peer *peer = &request->asker.peer;
+
+    request->asker.kind = ASKER_PEER;
+    if (peer_identify(web_fd(request->web), peer) < 0) {
         api_refuse(request->web, WIRE_INTERNAL, NULL, "the kernel does not say who asks");
         return false;
     }
     if (access_asks_for_units(request->context->settings, &request->context->access))
-        (void)peer_find_unit(web_fd(request->web), &request->peer); /* else it has none: refused */
+        (void)peer_find_unit(web_fd(request->web), peer); /* else it has none: refused */
     return true;
 }
 
@@ -316,21 +325,47 @@ static const struct route *find_route(const char *path, const char **ret_rest)
     return NULL;
 }
 
+/* The method of a request whose form is right; NULL when it was answered. */
+static const struct method *method_of(const struct route *route, struct web_request *web)
+{
+    if (!route) {
+        api_refuse(web, WIRE_NOT_FOUND, NULL, "no such path");
+        return NULL;
+    }
+    const struct method *method = find_method(route, web_method(web));
+    if (!method)
+        refuse_method(route, web);
+    return method && well_formed(method, web) ? method : NULL;
+}
+
 void api_handle(void *context, struct web_request *web)
 {
     struct api_request request; /* filled member by member: its groups are large */
     const struct route *route = find_route(web_path(web), &request.rest);
-    if (!route) {
-        api_refuse(web, WIRE_NOT_FOUND, NULL, "no such path");
-        return;
-    }
-    const struct method *method = find_method(route, web_method(web));
-    if (!method) {
-        refuse_method(route, web);
-        return;
-    }
+    const struct method *method = method_of(route, web);
+
     request.context = context;
     request.web = web;
-    if (well_formed(method, web) && fill(&request, route))
+    if (method && find_account(&request, route) && find_peer(&request))
+        method->handler(&request);
+}
+
+/* These routes have one method each. */
+static bool is_for_consumers(const struct route *route)
+{
+    return route->methods[0].handler == api_token || route->methods[0].handler == api_reject;
+}
+
+void api_handle_consumer(struct context *context, struct web_request *web, const char *consumer)
+{
+    struct api_request request;
+    const struct route *route = find_route(web_path(web), &request.rest);
+    const struct method *method = method_of(route && is_for_consumers(route) ? route : NULL, web);
+
+    request.context = context;
+    request.web = web;
+    request.asker.kind = ASKER_CONSUMER;
+    (void)snprintf(request.asker.consumer, sizeof(request.asker.consumer), "%s", consumer);
+    if (method && find_account(&request, route))
         method->handler(&request);
 }

@@ -4,7 +4,6 @@
 
 #include "front/access.h"
 #include "front/context.h"
-#include "io/peer.h"
 #include "io/web.h"
 #include "messages.h"
 
@@ -12,7 +11,7 @@
 struct api_request {
     struct context *context;
     struct web_request *web;
-    struct peer peer;
+    struct asker asker;
     bool has_account;            /* the route carries provider/label */
     struct account_name account; /* valid when has_account */
     const char *rest;            /* what followed the route's prefix, "" when nothing */
@@ -24,6 +23,10 @@ typedef void (*api_handler)(const struct api_request *request);
 
 /* The web_handler of the API socket; userdata is a struct context. */
 void api_handle(void *context, struct web_request *web);
+
+/* The same for a request of a consumer that has shown its key: of the routes only those for tokens
+ * and rejects are there. */
+void api_handle_consumer(struct context *context, struct web_request *web, const char *consumer);
 
 /* 200 with a JSON body. */
 void api_answer(struct web_request *web, const struct buffer *body);

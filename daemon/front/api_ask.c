@@ -33,7 +33,7 @@ static void pending_free(struct pending *pending)
 static const char *shown_link(const struct api_request *request, const struct account_name *account,
                               const char *token, struct buffer *out)
 {
-    if (!token || !*token || !link_may_be_shown(request->context, &request->peer, account))
+    if (!token || !*token || !link_may_be_shown(request->context, &request->asker, account))
         return NULL;
     return link_url(request->context, token, out);
 }
@@ -104,8 +104,8 @@ static void pending_answered(void *userdata, struct message *answer)
 static int start(struct pending *pending, struct message *question, const struct context *context)
 {
     int64_t wait_ms = pending->then.wait_ms ? pending->then.wait_ms : API_ASK_WAIT_MS;
-    int r = deadlines_add(context->deadlines, &pending->deadline, pending->request.peer.uid,
-                          wait_ms, pending_expired);
+    int r = deadlines_add(context->deadlines, &pending->deadline,
+                          asker_uid(&pending->request.asker), wait_ms, pending_expired);
     if (r) {
         message_free(question);
         return r < 0 ? r : ASKS_BUSY;

@@ -24,7 +24,7 @@ void api_events(const struct api_request *request)
                    "account must be a glob such as zenegy/dk-*, or of providers, such as zenegy");
         return;
     }
-    int r = events_follow(request->context->events, request->web, &request->peer, filter,
+    int r = events_follow(request->context->events, request->web, &request->asker, filter,
                           web_header(request->web, "Last-Event-ID"));
     if (r == EVENTS_FULL)
         api_refuse(request->web, WIRE_BUSY, NULL,

@@ -2,13 +2,14 @@
 #include "base/json.h"
 #include "front/api_ask.h"
 #include "front/callback.h"
+#include "front/consumers.h"
 
 enum { MS_PER_S = 1000, HEALTH_WAIT_MS = 2 * 1000 };
 
 static bool may_see_providers(const struct api_request *request)
 {
     const struct context *context = request->context;
-    return access_allowed(context->settings, &context->access, &request->peer, MAY_MONITOR, NULL);
+    return access_allowed(context->settings, &context->access, &request->asker, MAY_MONITOR, NULL);
 }
 
 static void put_store(struct json_writer *writer, const char *problem, const char *copied)
@@ -104,6 +105,7 @@ static void health_answered(const struct api_request *request, struct message *a
     if (health && may_see_providers(request))
         put_providers(&writer, health);
     callback_put_health(request->context->callback, &writer);
+    consumers_put_health(request->context->consumers, &writer);
     json_put_string(&writer, "public_url", callback_public_base(request->context));
     json_writer_end(&writer);
     api_answer(request->web, &body);

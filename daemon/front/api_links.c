@@ -152,7 +152,7 @@ static bool fill(const struct api_request *request, const struct provider *provi
     if (!body || !read_life(request, body, &order->life_ms) ||
         !read_expect(request, provider, body, &order->expect))
         return false;
-    order->uid = request->peer.uid;
+    order->uid = asker_uid(&request->asker);
     int r = read_order(body, order, &complaint);
     if (r != 0)
         refuse(request, complaint.text, "");

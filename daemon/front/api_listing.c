@@ -51,7 +51,7 @@ static void listing_add(const struct api_request *request, struct listing *listi
     const struct context *context = request->context;
 
     listing->after = row->name;
-    if (!access_allowed(context->settings, &context->access, &request->peer, listing->what->may,
+    if (!access_allowed(context->settings, &context->access, &request->asker, listing->what->may,
                         &row->name))
         return;
     if (listing->count++ > 0)

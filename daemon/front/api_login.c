@@ -36,8 +36,8 @@ struct login_order login_order_of(const struct api_request *request,
                                   const struct starting *starting)
 {
     return (struct login_order){
-        .uid = request->peer.uid,
-        .unit = request->peer.unit,
+        .uid = asker_uid(&request->asker),
+        .unit = request->asker.peer.unit, /* consumers log nobody in */
         .account = &request->account,
         .mode = starting->mode,
         .scope = starting->scope,
@@ -169,10 +169,10 @@ static bool settle_mode(const struct api_request *request, struct starting *star
 static bool take_seat(const struct api_request *request, struct starting *starting)
 {
     struct complaint complaint;
-    int r = logins_take_seat(request->context->logins, request->peer.uid, &starting->seat);
+    int r = logins_take_seat(request->context->logins, asker_uid(&request->asker), &starting->seat);
     if (r == LOGINS_QUOTA)
         complain(&complaint, "uid %u has %d logins under way: finish or cancel one",
-                 (unsigned)request->peer.uid, LOGINS_PER_UID_MAX);
+                 (unsigned)asker_uid(&request->asker), LOGINS_PER_UID_MAX);
     else if (r == LOGINS_FULL)
         complain(&complaint, "%d logins are under way, which is the most there can be", LOGINS_MAX);
     else if (r)

@@ -113,17 +113,18 @@ static struct login *find_login(const struct api_request *request)
 {
     struct context *context = request->context;
     struct login *login = logins_find(context->logins, request->rest);
-    char account[ACCOUNT_TEXT_SIZE];
+    char account[ACCOUNT_TEXT_SIZE], unit[AUDIT_UNIT_SIZE];
     if (!login) {
         api_refuse(request->web, WIRE_NOT_FOUND, NULL,
                    "there is no such login: it is long over, or the broker was restarted");
         return NULL;
     }
-    if (login->uid == request->peer.uid ||
-        access_allowed(context->settings, &context->access, &request->peer, MAY_ADMIN, NULL))
+    if (login->uid == asker_uid(&request->asker) ||
+        access_allowed(context->settings, &context->access, &request->asker, MAY_ADMIN, NULL))
         return login;
     account_text(&login->account, account);
-    audit_count_refusal(context->audit, account, request->peer.uid, request->peer.unit);
+    audit_count_refusal(context->audit, account, asker_uid(&request->asker),
+                        asker_unit(&request->asker, unit));
     api_refuse(request->web, WIRE_FORBIDDEN, NULL,
                "only the uid that started a login, or an admin, may follow or change it");
     return NULL;

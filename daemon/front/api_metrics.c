@@ -265,7 +265,7 @@ static void ask_page(const struct api_request *request, struct gathering *gather
 /* What it may not list is not counted for it either. */
 static bool may_see(const struct api_request *request, const struct account_name *account)
 {
-    return access_allowed(request->context->settings, &request->context->access, &request->peer,
+    return access_allowed(request->context->settings, &request->context->access, &request->asker,
                           (enum may)(MAY_LIST | MAY_MONITOR), account);
 }
 

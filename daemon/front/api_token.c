@@ -60,12 +60,12 @@ void api_token(const struct api_request *request)
 {
     struct token_wish wish = {
         .account = request->account,
-        .uid = request->peer.uid,
-        .peer = &request->peer,
+        .uid = asker_uid(&request->asker),
+        .asker = &request->asker,
         .min_ttl_ms = -1,
         .wait_ms = WIRE_WAIT_DEFAULT_S * MS_PER_S,
     };
-    snprintf(wish.unit, sizeof wish.unit, "%.*s", AUDIT_UNIT_SIZE - 1, request->peer.unit);
+    (void)asker_unit(&request->asker, wish.unit);
 
     if (!allowed(request) || !known(request) ||
         !read_seconds(request, "min_ttl", MIN_TTL_MAX_S, &wish.min_ttl_ms) ||

@@ -31,6 +31,7 @@ enum {
 };
 
 struct callback;
+struct web_tls;
 
 /* Keeps a copy of the settings' listeners. A system service tries to bind at once; that it cannot
  * is no failure here. Returns 0 or -errno. */
@@ -44,6 +45,12 @@ void callback_update(struct callback *callback);
 /* What the https listeners serve from now on, and its authority: what the CERTIFICATE letter holds
  * of both. Until the first one they are not bound. The letter stays the caller's. */
 void callback_take_certificate(struct callback *callback, struct message *letter);
+
+/* What https is served with, for the consumers; the callback's, and as old as it. */
+struct web_tls *callback_tls(const struct callback *callback);
+
+/* Why https is not served well just now; NULL when it is. Static text. */
+const char *callback_tls_problem(const struct callback *callback);
 
 /* The authority of our own https listeners as PEM, owned by the callback, with its facts; NULL when
  * there is none. */

@@ -6,51 +6,18 @@
 
 enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
 
-/* The spellings of a loopback host in a Host header, and which address each may arrive at. */
-struct spelling {
-    const char *in_header;
-    const char *in_url;
-    bool ipv4, ipv6;
-};
-
-static const struct spelling spellings[] = {
-    { "localhost", "localhost", true, true },
-    { "127.0.0.1", "127.0.0.1", true, false },
-    { "[::1]", "::1", false, true },
-};
-
-static uint16_t default_port(const struct callback_socket *socket)
+static const struct callback *callback_of(const struct loopback_socket *socket)
 {
-    return socket->https ? PORT_HTTPS : PORT_HTTP;
-}
-
-static bool header_says(const struct callback_socket *socket, const char *host, const char *name)
-{
-    char text[CALLBACK_ORIGIN_MAX];
-    snprintf(text, sizeof text, "%s:%u", name, (unsigned)socket->port);
-    return strcasecmp(host, text) == 0 ||
-           (socket->port == default_port(socket) && strcasecmp(host, name) == 0);
-}
-
-static bool listener_spells(const struct callback_socket *socket, const char *name)
-{
-    const struct callback *callback = socket->callback;
-    for (size_t i = 0; i < callback->listener_count; i++) {
-        const struct callback_listener *listener = &callback->listeners[i];
-        if (listener->https == socket->https && listener->port == socket->port &&
-            strcmp(listener->address, name) == 0)
-            return true;
-    }
-    return false;
+    return socket->loopback->service.userdata;
 }
 
 /* A redirect URI may name 127.0.0.1 where the listener is called localhost: it is held all the
  * same. */
-static bool redirect_spells(const struct callback_socket *socket, const char *name)
+static bool redirect_spells(const struct loopback_socket *socket, const char *name)
 {
-    if (!listener_spells(socket, "localhost"))
+    if (!loopback_spells(socket, "localhost"))
         return false;
-    const struct settings *settings = socket->callback->context->settings;
+    const struct settings *settings = callback_of(socket)->context->settings;
     for (size_t i = 0; i < settings->provider_count; i++) {
         const char *redirect = settings->providers[i]->redirect_uri;
         struct url url;
@@ -61,26 +28,16 @@ static bool redirect_spells(const struct callback_socket *socket, const char *na
     return false;
 }
 
-static bool find_own(const struct callback_socket *socket, const char *host,
+static bool find_own(const struct loopback_socket *socket, const char *host,
                      char out[static CALLBACK_ORIGIN_MAX])
 {
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
-        const struct spelling *spelling = &spellings[i];
-        const char *name = spelling->in_url;
-        if (!(socket->ipv6 ? spelling->ipv6 : spelling->ipv4) ||
-            !header_says(socket, host, spelling->in_header))
-            continue;
-        if (!listener_spells(socket, name) && !redirect_spells(socket, name))
-            return false;
-        const char *scheme = socket->https ? "https" : "http";
-        if (socket->port == default_port(socket))
-            snprintf(out, CALLBACK_ORIGIN_MAX, "%s://%s", scheme, spelling->in_header);
-        else
-            snprintf(out, CALLBACK_ORIGIN_MAX, "%s://%s:%u", scheme, spelling->in_header,
-                     (unsigned)socket->port);
-        return true;
-    }
-    return false;
+    const char *name = loopback_host(socket, host);
+    if (!name || (!loopback_spells(socket, name) && !redirect_spells(socket, name)))
+        return false;
+    CLEANUP(cleanup_buffer) struct buffer origin = BUFFER_WITH_MAXIMUM(LOOPBACK_ORIGIN_MAX);
+    loopback_append_origin(&origin, socket->https, name, socket->port);
+    snprintf(out, CALLBACK_ORIGIN_MAX, "%s", buffer_text(&origin));
+    return !origin.failed;
 }
 
 /* --- behind a reverse proxy --- */
@@ -127,10 +84,10 @@ static bool header_means(const char *host, const char *origin, const struct url 
 }
 
 /* The proxy speaks plain http to us; the https sockets are for browsers of this machine. */
-static bool find_public(const struct callback_socket *socket, const char *host,
+static bool find_public(const struct loopback_socket *socket, const char *host,
                         struct callback_site *ret)
 {
-    const char *base = callback_public_base(socket->callback->context);
+    const char *base = callback_public_base(callback_of(socket)->context);
     struct url url;
     if (!base || socket->https || !url_parse(base, &url))
         return false;
@@ -140,7 +97,7 @@ static bool find_public(const struct callback_socket *socket, const char *host,
     return header_means(host, ret->origin, &url);
 }
 
-bool callback_find_site(const struct callback_socket *socket, const char *host,
+bool callback_find_site(const struct loopback_socket *socket, const char *host,
                         struct callback_site *ret)
 {
     ret->is_public = find_public(socket, host, ret);

@@ -4,29 +4,16 @@
 
 #include "base/error.h"
 #include "front/callback.h"
+#include "front/loopback.h"
 #include "io/web.h"
 #include "oauth/url.h"
 
 struct login;
 
-/* One address and port; two listeners may share it ("localhost" and "127.0.0.1"). */
-struct callback_socket {
-    struct callback *callback;
-    bool ipv6; /* ::1, else 127.0.0.1 */
-    bool https;
-    uint16_t port;
-    struct web_server *server; /* NULL: not bound */
-    bool family_missing;       /* this machine has no ::1 */
-    struct complaint problem;  /* why the last try to bind failed; "" when it did not */
-};
-
 struct callback {
     struct context *context;
     bool system_service;
-    struct callback_listener *listeners;
-    size_t listener_count;
-    struct callback_socket *sockets;
-    size_t socket_count;
+    struct loopback held;
     struct loop_source *timer;   /* letting go, or the next try to bind */
     struct web_tls *tls;         /* of all https sockets */
     int64_t certificate_until_s; /* wall clock */
@@ -43,14 +30,11 @@ struct callback_site {
     char prefix[CALLBACK_PREFIX_MAX]; /* before our own paths: "", or public_url's "/oauth" */
 };
 
-/* callback_tls.c: why https is not served well just now; NULL when it is. */
-const char *callback_tls_problem(const struct callback *callback);
-
 /* callback_host.c */
 
 /* The site that a Host header means on this socket; false when it is none of those that are
  * configured. No other header is believed (X-Forwarded-… least of all). */
-bool callback_find_site(const struct callback_socket *socket, const char *host,
+bool callback_find_site(const struct loopback_socket *socket, const char *host,
                         struct callback_site *ret);
 
 /* callback_push.c: a browser opens a login whose request is pushed first; answered later. */

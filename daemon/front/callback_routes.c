@@ -355,7 +355,8 @@ static void route(struct callback *callback, struct web_request *request,
 
 void callback_handle(void *userdata, struct web_request *request)
 {
-    struct callback_socket *socket = userdata;
+    struct loopback_socket *socket = userdata;
+    struct callback *callback = socket->loopback->service.userdata;
     const char *method = web_method(request);
     const char *host = web_header(request, "Host");
     struct callback_site site;
@@ -368,5 +369,5 @@ void callback_handle(void *userdata, struct web_request *request)
     else if (!is_document(request))
         callback_answer_notice(request, PAGE_FRAMED);
     else
-        route(socket->callback, request, &site);
+        route(callback, request, &site);
 }

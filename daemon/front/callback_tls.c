@@ -46,10 +46,15 @@ const char *callback_authority(const struct callback *callback,
     return callback->authority;
 }
 
+struct web_tls *callback_tls(const struct callback *callback)
+{
+    return callback->tls;
+}
+
 const char *callback_tls_problem(const struct callback *callback)
 {
     if (!web_tls_ready(callback->tls))
-        return "there is no certificate for https yet; the log says why";
+        return LOOPBACK_NO_CERTIFICATE;
     if (callback->certificate_until_s <= clock_to_wall(clock_now()) / MS_PER_S)
         return "the certificate has expired";
     return NULL;

@@ -15,6 +15,7 @@
 struct asks;
 struct audit;
 struct callback;
+struct consumers;
 struct deadlines;
 struct events;
 struct logins;
@@ -32,6 +33,7 @@ struct context {
     struct tokens *tokens;
     struct logins *logins;
     struct callback *callback;
+    struct consumers *consumers; /* NULL: none can ask */
     struct counters counters;
     int64_t started_at; /* broker time */
 };

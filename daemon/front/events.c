@@ -23,7 +23,7 @@ struct follower {
     struct follower *next;
     struct events *events;
     struct web_request *web;
-    struct peer peer;
+    struct asker asker;
     char filter[ACCOUNT_TEXT_SIZE]; /* "": all */
     uint64_t lost;                  /* events that did not fit and that it was not told of */
 };
@@ -91,7 +91,7 @@ static bool may_see(const struct follower *follower, const struct account_name *
     const struct context *context = follower->events->context;
     const bool of_account = *about->label != '\0';
 
-    return access_allowed(context->settings, &context->access, &follower->peer,
+    return access_allowed(context->settings, &context->access, &follower->asker,
                           of_account ? (enum may)(MAY_LIST | MAY_MONITOR) : MAY_MONITOR,
                           of_account ? about : NULL);
 }
@@ -233,7 +233,7 @@ static bool has_room(const struct events *events, uid_t uid)
 
     for (const struct follower *one = events->followers; one; one = one->next) {
         all++;
-        own += one->peer.uid == uid;
+        own += asker_uid(&one->asker) == uid;
     }
     return all < EVENTS_FOLLOWERS_MAX && own < EVENTS_FOLLOWERS_PER_UID_MAX;
 }
@@ -255,21 +255,21 @@ static void greet(struct follower *follower)
 }
 
 static struct follower *follower_new(struct events *events, struct web_request *web,
-                                     const struct peer *peer, const char *filter)
+                                     const struct asker *asker, const char *filter)
 {
     struct follower *follower = calloc(1, sizeof(*follower));
     if (!follower)
         return NULL;
     follower->events = events;
     follower->web = web;
-    follower->peer = *peer;
+    follower->asker = *asker;
     (void)snprintf(follower->filter, sizeof(follower->filter), "%s", filter ? filter : "");
     follower->next = events->followers;
     events->followers = follower;
     return follower;
 }
 
-int events_follow(struct events *events, struct web_request *web, const struct peer *peer,
+int events_follow(struct events *events, struct web_request *web, const struct asker *asker,
                   const char *filter, const char *last_id)
 {
     const struct web_answer head = {
@@ -277,14 +277,14 @@ int events_follow(struct events *events, struct web_request *web, const struct p
         .content_type = "text/event-stream",
         .headers = { { "Cache-Control", "no-store" } },
     };
-    if (!has_room(events, peer->uid))
+    if (!has_room(events, asker_uid(asker)))
         return EVENTS_FULL;
     if (!events->followers) {
         int r = loop_timer_set(events->heartbeat, EVENTS_HEARTBEAT_MS);
         if (r < 0)
             return r;
     }
-    struct follower *follower = follower_new(events, web, peer, filter);
+    struct follower *follower = follower_new(events, web, asker, filter);
     if (!follower)
         return -ENOMEM;
     web_stream_begin(web, &head, EVENTS_UNREAD_MAX);

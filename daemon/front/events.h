@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "base/account.h"
+#include "front/asker.h"
 #include "front/context.h"
-#include "io/peer.h"
 #include "io/web.h"
 #include "messages.h"
 
@@ -34,13 +34,13 @@ struct events *events_free(struct events *events);
 enum { EVENTS_FULL = 1 };
 
 /*
- * Answers the request with the stream of what its peer may see: of an account with MAY_LIST or
+ * Answers the request with the stream of what who asks may see: of an account with MAY_LIST or
  * MAY_MONITOR for it, of a provider with MAY_MONITOR. filter: a glob of accounts, or, without '/',
  * of providers; NULL: all. last_id: from an earlier stream; NULL: only what comes from now on.
  * Returns 0, EVENTS_FULL or -ENOMEM (then the request is not answered). To be called within the
  * request's handler.
  */
-int events_follow(struct events *events, struct web_request *web, const struct peer *peer,
+int events_follow(struct events *events, struct web_request *web, const struct asker *asker,
                   const char *filter, const char *last_id);
 
 /* How many follow now. */

@@ -10,6 +10,7 @@
 #include "front/asks.h"
 #include "front/audit.h"
 #include "front/callback.h"
+#include "front/consumers.h"
 #include "front/deadlines.h"
 #include "front/events.h"
 #include "front/login.h"
@@ -41,6 +42,7 @@ static void take_settings(struct front *front, struct message *letter)
     front->context.settings = steal(letter->settings);
     tokens_settings_changed(front->context.tokens);
     callback_update(front->context.callback);
+    consumers_update(front->context.consumers);
     events_end_all(front->context.events); /* who may see what may have changed */
 }
 
@@ -84,6 +86,7 @@ static void handle_letter(struct front *front, struct message *letter)
         break;
     case CERTIFICATE:
         callback_take_certificate(front->context.callback, letter);
+        consumers_update(front->context.consumers);
         break;
     case STOP:
         begin_stop(front);
@@ -124,9 +127,10 @@ static int build_context(struct front *front, const struct front_options *option
         (r = audit_new(context, &context->audit)) < 0 ||
         (r = events_new(context, &context->events)) < 0 ||
         (r = tokens_new(context, &context->tokens)) < 0 ||
-        (r = logins_new(context, &context->logins)) < 0)
+        (r = logins_new(context, &context->logins)) < 0 ||
+        (r = callback_new(context, options->system_service, &context->callback)) < 0)
         return r;
-    return callback_new(context, options->system_service, &context->callback);
+    return consumers_new(context, &context->consumers);
 }
 
 static int build_sources(struct front *front, const struct front_options *options)
@@ -192,6 +196,7 @@ struct front *front_free(struct front *front)
 
     /* The servers first: clients that go tell the parts that wait for them. */
     web_server_free(front->server);
+    consumers_free(context->consumers); /* before the callback, whose certificate they have */
     callback_free(context->callback);
     logins_free(context->logins);
     tokens_free(context->tokens);

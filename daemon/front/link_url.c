@@ -1,9 +1,9 @@
 #include "front/link_url.h"
 
-bool link_may_be_shown(const struct context *context, const struct peer *peer,
+bool link_may_be_shown(const struct context *context, const struct asker *asker,
                        const struct account_name *account)
 {
-    return access_allowed(context->settings, &context->access, peer,
+    return access_allowed(context->settings, &context->access, asker,
                           (enum may)(MAY_LOGIN | MAY_LINK), account);
 }
 

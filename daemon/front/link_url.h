@@ -4,10 +4,9 @@
 
 #include "base/buffer.h"
 #include "front/context.h"
-#include "io/peer.h"
 
-/* True when the peer may have people consent for the account: log in, or make links. */
-bool link_may_be_shown(const struct context *context, const struct peer *peer,
+/* True when who asks may have people consent for the account: log in, or make links. */
+bool link_may_be_shown(const struct context *context, const struct asker *asker,
                        const struct account_name *account);
 
 /* The address of the link with that token, appended to out, which is empty; NULL when there is no

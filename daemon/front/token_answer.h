@@ -20,9 +20,9 @@ struct token_wish {
     char unit[AUDIT_UNIT_SIZE];
     int64_t min_ttl_ms; /* -1: the default */
     int64_t wait_ms;
-    bool plain;              /* the bare token instead of JSON */
-    const struct peer *peer; /* who asks; during the call alone; NULL: gets no link */
-    bool may_consent;        /* filled in for who waits: may be told the account's link */
+    bool plain;                /* the bare token instead of JSON */
+    const struct asker *asker; /* during the call alone; NULL: gets no link */
+    bool may_consent;          /* filled in for who waits: may be told the account's link */
 };
 
 enum token_verdict {

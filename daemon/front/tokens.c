@@ -298,8 +298,8 @@ static int wait_for_token(struct tokens *tokens, struct web_request *web,
     waiter->web = web;
     waiter->wish = *wish;
     waiter->wish.may_consent =
-        wish->peer && link_may_be_shown(tokens->context, wish->peer, &wish->account);
-    waiter->wish.peer = NULL;
+        wish->asker && link_may_be_shown(tokens->context, wish->asker, &wish->account);
+    waiter->wish.asker = NULL;
     struct deadlines *deadlines = tokens->context->deadlines;
     int64_t wait_ms = wish->wait_ms < WAIT_LEAST_MS ? WAIT_LEAST_MS : wish->wait_ms;
     int r = deadlines_add(deadlines, &waiter->deadline, wish->uid, wait_ms, waiter_expired);

@@ -80,6 +80,8 @@ const char *web_query(const struct web_request *request); /* raw, after '?'; "" 
 /* The only header of that name; NULL when it is absent or came twice. name without regard to
  * case. */
 const char *web_header(const struct web_request *request, const char *name);
+/* Whether there is one, or several. */
+bool web_has_header(const struct web_request *request, const char *name);
 const char *web_body(const struct web_request *request, size_t *ret_length);
 int web_fd(const struct web_request *request); /* the connection's socket, for peer_identify() */
 

@@ -159,12 +159,24 @@ static enum MHD_Result note_match(void *userdata, enum MHD_ValueKind kind, const
     return search->found > 1 ? MHD_NO : MHD_YES;
 }
 
-const char *web_header(const struct web_request *request, const char *name)
+static struct search find_header(const struct web_request *request, const char *name)
 {
     struct search search = { .name = name };
 
     (void)MHD_get_connection_values(request->connection->mhd, MHD_HEADER_KIND, note_match, &search);
+    return search;
+}
+
+const char *web_header(const struct web_request *request, const char *name)
+{
+    struct search search = find_header(request, name);
+
     return search.found == 1 ? search.value : NULL;
+}
+
+bool web_has_header(const struct web_request *request, const char *name)
+{
+    return find_header(request, name).found > 0;
 }
 
 const char *web_method(const struct web_request *request)

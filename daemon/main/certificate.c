@@ -9,14 +9,6 @@ enum { SOURCE_MAX = 4096 };
 
 static const char where[] = "callback certificate";
 
-static bool serves_https(const struct settings *settings)
-{
-    for (size_t i = 0; i < settings->listener_count; i++)
-        if (settings->listeners[i].https)
-            return true;
-    return false;
-}
-
 /* A key that others can read is refused on the way. */
 static int read_key(const char *path, struct secret **ret, struct complaint *complaint)
 {
@@ -58,7 +50,7 @@ int certificate_read(const struct settings *settings, struct message **ret,
                      struct complaint *complaint)
 {
     struct certified *pair = NULL;
-    if (!settings->certificate_key || !serves_https(settings))
+    if (!settings->certificate_key || !settings_serve_https(settings))
         return 0;
     if (read_pair(settings, &pair, complaint) != 0)
         return SETTINGS_INVALID;

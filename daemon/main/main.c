@@ -62,6 +62,7 @@ static int load_settings(const struct places *places, struct settings **ret_fron
         r = certificate_read(front, ret_certificate, complaint);
     if (r != 0)
         return r;
+    settings_hand_over_keys(back, front);
     *ret_front = steal(front);
     *ret_back = steal(back);
     return 0;
@@ -83,7 +84,8 @@ static void reload(struct daemon *daemon)
                             steal(certificate)) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
-        log_info("the configuration was read anew; listeners, key and folders need a restart");
+        log_info("the configuration was read anew; the callback's listeners, key and folders "
+                 "need a restart");
     watchdog_ready_when_settled(daemon->watchdog);
 }
 

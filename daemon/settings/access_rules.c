@@ -219,21 +219,30 @@ int take_may(const struct key *key, const struct setting *setting, void *into,
     return r;
 }
 
-int access_rule_build(const struct section *section, struct access_rule *rule,
-                      struct complaint *complaint)
+int access_rule_take(const struct section *section, struct access_rule *rule, void *into,
+                     struct complaint *complaint)
 {
     rule->name = strdup(section->title);
     if (rule->name == NULL)
         return -ENOMEM;
-    int r = section_take(section, NULL, rule, complaint);
+    int r = section_take(section, NULL, into, complaint);
     if (r != 0)
         return r;
     if (rule->accounts == NULL || rule->accounts[0] == NULL)
         return complain_section(complaint, section, "needs accounts, such as {\"zenegy/*\"}");
-    if (rule->who_count == 0)
-        return complain_section(complaint, section, "needs who, such as {\"user:payroll\"}");
     if (rule->may == 0)
         return complain_section(complaint, section, "needs may, such as {\"token\"}");
+    return 0;
+}
+
+int access_rule_build(const struct section *section, struct access_rule *rule,
+                      struct complaint *complaint)
+{
+    int r = access_rule_take(section, rule, rule, complaint);
+    if (r != 0)
+        return r;
+    if (rule->who_count == 0)
+        return complain_section(complaint, section, "needs who, such as {\"user:payroll\"}");
     return 0;
 }
 

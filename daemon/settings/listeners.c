@@ -83,6 +83,47 @@ int take_listeners(const struct key *key, const struct setting *setting, void *i
     return r;
 }
 
+int take_consumer_listen(const struct key *key, const struct setting *setting, void *into,
+                         struct complaint *complaint)
+{
+    struct consumer *consumer = into;
+    return listener_parse(setting, setting->values[0], &consumer->listen, complaint);
+}
+
+static bool same_address(const struct callback_listener *a, const struct callback_listener *b)
+{
+    return a->https == b->https && a->port == b->port && strcmp(a->address, b->address) == 0;
+}
+
+int consumer_listen_check(const struct setting *setting, const struct settings *settings,
+                          const struct callback_listener *listener, struct complaint *complaint)
+{
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (collide(&settings->listeners[i], listener))
+            return complain_setting(complaint, setting, "has port %u, which is the callback's",
+                                    listener->port);
+    for (size_t i = 0; i < settings->consumer_count; i++) {
+        const struct consumer *other = &settings->consumers[i];
+        if (collide(&other->listen, listener) && !same_address(&other->listen, listener))
+            return complain_setting(complaint, setting,
+                                    "has port %u of consumer \"%s\", but another address: write "
+                                    "the same one",
+                                    listener->port, other->rule.name);
+    }
+    return 0;
+}
+
+bool settings_serve_https(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (settings->listeners[i].https)
+            return true;
+    for (size_t i = 0; i < settings->consumer_count; i++)
+        if (settings->consumers[i].listen.https)
+            return true;
+    return false;
+}
+
 int listeners_default(struct settings *settings)
 {
     if (settings->listeners != NULL)

@@ -24,6 +24,13 @@ static const struct key access_keys[] = {
     { .name = "may", .list = true, .take = take_may },
 };
 
+static const struct key consumer_keys[] = {
+    { .name = "listen", .take = take_consumer_listen },
+    { .name = "key", .secret = true },
+    { .name = "accounts", .list = true, .take = take_globs },
+    { .name = "may", .list = true, .take = take_may },
+};
+
 #define KEYS(list) .keys = list, .key_count = sizeof list / sizeof list[0]
 
 const struct section_kind broker_section = { .name = "broker",
@@ -34,8 +41,13 @@ const struct section_kind callback_section = { .name = "callback",
                                                KEYS(callback_keys) };
 const struct section_kind access_section = { .name = "access", .titled = true, KEYS(access_keys) };
 
+const struct section_kind consumer_section = { .name = "consumer",
+                                               .titled = true,
+                                               KEYS(consumer_keys) };
+
 static const struct section_kind *const file_kinds[] = { &broker_section, &callback_section,
-                                                         &provider_section, &access_section };
+                                                         &provider_section, &access_section,
+                                                         &consumer_section };
 static const struct section_kind *const preset_kinds[] = { &preset_section };
 
 const struct grammar grammar_of_files = { file_kinds, sizeof file_kinds / sizeof file_kinds[0] };

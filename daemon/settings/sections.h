@@ -12,13 +12,15 @@ extern const struct section_kind callback_section;
 extern const struct section_kind provider_section;
 extern const struct section_kind preset_section;
 extern const struct section_kind access_section;
+extern const struct section_kind consumer_section;
 
 extern const struct grammar grammar_of_files;
 extern const struct grammar grammar_of_presets;
 
 /* Keys whose meaning another file knows. */
 take_function take_listeners, take_certificate, take_public_url;
-take_function take_globs, take_who, take_may;
+take_function take_globs, take_who, take_may; /* [none: struct access_rule] */
+take_function take_consumer_listen;           /* [none: struct consumer] */
 take_function take_key_source;
 
 /* What the callback's addresses are when none is given. */
@@ -40,6 +42,29 @@ const struct setting *provider_setting(const struct settings_text *text,
 int access_rule_build(const struct section *section, struct access_rule *rule,
                       struct complaint *complaint);
 void access_rule_release(struct access_rule *rule);
+
+/* The part of it that a consumer has too: the section is taken into `into`, which begins with rule;
+ * name, accounts and may must be there. */
+int access_rule_take(const struct section *section, struct access_rule *rule, void *into,
+                     struct complaint *complaint);
+
+/*
+ * Fills consumer, which is not among the settings' yet; settings holds the callback already.
+ * Returns 0, SETTINGS_INVALID or -ENOMEM; consumer may hold a part on failure.
+ */
+int consumer_build(const struct section *section, const struct settings *settings,
+                   struct consumer *consumer, struct complaint *complaint);
+void consumer_release(struct consumer *consumer);
+
+/* Resolves the key of the consumer at index, checks it, and keeps its digest. Blocks. Returns 0 or
+ * SETTINGS_INVALID. */
+int consumer_resolve_key(const struct section *section, const struct settings_places *places,
+                         struct settings *settings, size_t index, struct complaint *complaint);
+
+/* Checks that an address for a consumer is one of another consumer, or nobody's. Returns 0 or
+ * SETTINGS_INVALID. */
+int consumer_listen_check(const struct setting *setting, const struct settings *settings,
+                          const struct callback_listener *listener, struct complaint *complaint);
 
 /* Where a value of a secret key comes from. */
 enum secret_kind { SECRET_LITERAL, SECRET_FILE, SECRET_CREDENTIAL, SECRET_COMMAND };

@@ -11,9 +11,15 @@
 /* What goes through all steps of one parse. */
 struct parse {
     const struct settings_text *text;
+    const struct settings_places *places;
     struct settings *settings;
     struct complaint *complaint;
 };
+
+static void cleanup_consumer(struct consumer *consumer)
+{
+    consumer_release(consumer);
+}
 
 /* Calls each for every section of a kind, in the files' order, until one fails. */
 static int each_section(const struct parse *parse, const struct section_kind *kind,
@@ -118,35 +124,61 @@ static int add_rule(const struct parse *parse, const struct section *section)
     return r;
 }
 
+static int add_consumer(const struct parse *parse, const struct section *section)
+{
+    struct settings *settings = parse->settings;
+    if (settings->consumer_count == CONSUMERS_MAX)
+        return complain_section(parse->complaint, section, "is one too many: %d is the most",
+                                CONSUMERS_MAX);
+    struct consumer *grown =
+        reallocarray(settings->consumers, settings->consumer_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return -ENOMEM;
+    settings->consumers = grown;
+    CLEANUP(cleanup_consumer) struct consumer consumer = { 0 };
+    int r = consumer_build(section, settings, &consumer, parse->complaint);
+    if (r != 0)
+        return r;
+    grown[settings->consumer_count++] = consumer;
+    consumer = (struct consumer){ 0 };
+    return 0;
+}
+
 /* *ret stays NULL where the key is not given. */
-static int resolve_key(const struct parse *parse, const struct settings_places *places,
-                       const struct section *section, const char *key, struct secret **ret)
+static int resolve_key(const struct parse *parse, const struct section *section, const char *key,
+                       struct secret **ret)
 {
     const struct setting *setting = provider_setting(parse->text, section, key);
     char where[COMPLAINT_MAX];
     if (setting == NULL)
         return 0;
     (void)snprintf(where, sizeof where, "%s:%u: %s", setting->file, setting->line, key);
-    return settings_resolve_secret(setting->values[0], places, where, ret, parse->complaint);
+    return settings_resolve_secret(setting->values[0], parse->places, where, ret, parse->complaint);
 }
 
-static int resolve_one(const struct parse *parse, const struct settings_places *places,
-                       size_t index)
+static int resolve_one(const struct parse *parse, size_t index)
 {
     const struct provider *provider = parse->settings->providers[index];
     struct provider_credentials *credentials = &parse->settings->credentials[index];
     struct secret **now = &credentials->client_secret, **next = &credentials->client_secret_next;
     const struct section *section = text_provider(parse->text, provider->name);
     (void)snprintf(credentials->provider, sizeof credentials->provider, "%s", provider->name);
-    int r = resolve_key(parse, places, section, "client_secret", now);
+    int r = resolve_key(parse, section, "client_secret", now);
     if (r == 0)
-        r = resolve_key(parse, places, section, "client_secret_next", next);
+        r = resolve_key(parse, section, "client_secret_next", next);
     if (r == 0)
         r = client_key_finish(provider, section, now, parse->complaint);
     return r == 0 ? client_key_check_next(provider, section, *next, parse->complaint) : r;
 }
 
-static int resolve_secrets(const struct parse *parse, const struct settings_places *places)
+static int resolve_consumer(const struct parse *parse, const struct section *section)
+{
+    const struct consumer *consumer = settings_consumer(parse->settings, section->title);
+    return consumer_resolve_key(section, parse->places, parse->settings,
+                                (size_t)(consumer - parse->settings->consumers), parse->complaint);
+}
+
+static int resolve_secrets(const struct parse *parse)
 {
     struct settings *settings = parse->settings;
     /* One more than needed, so that no provider differs from no secrets. */
@@ -155,8 +187,8 @@ static int resolve_secrets(const struct parse *parse, const struct settings_plac
         return -ENOMEM;
     int r = 0;
     for (size_t i = 0; i < settings->provider_count && r == 0; i++)
-        r = resolve_one(parse, places, i);
-    return r;
+        r = resolve_one(parse, i);
+    return r == 0 ? each_section(parse, &consumer_section, resolve_consumer) : r;
 }
 
 static int parse_all(const struct parse *parse)
@@ -174,6 +206,8 @@ static int parse_all(const struct parse *parse)
               compare_providers);
     if (r == 0)
         r = each_section(parse, &access_section, add_rule);
+    if (r == 0)
+        r = each_section(parse, &consumer_section, add_consumer);
     return r == 0 ? settings_check(parse->text, settings, parse->complaint) : r;
 }
 
@@ -181,10 +215,10 @@ int settings_parse(const struct settings_text *text, const struct settings_place
                    bool with_secrets, struct settings **ret, struct complaint *complaint)
 {
     CLEANUP(cleanup_settings) struct settings *settings = calloc(1, sizeof *settings);
-    struct parse parse = { text, settings, complaint };
+    struct parse parse = { text, places, settings, complaint };
     int r = settings != NULL ? parse_all(&parse) : -ENOMEM;
     if (r == 0 && with_secrets)
-        r = resolve_secrets(&parse, places);
+        r = resolve_secrets(&parse);
     if (r == 0)
         *ret = steal(settings);
     if (r < 0) {
@@ -261,6 +295,9 @@ struct settings *settings_free(struct settings *settings)
     for (size_t i = 0; i < settings->rule_count; i++)
         access_rule_release(&settings->rules[i]);
     free(settings->rules);
+    for (size_t i = 0; i < settings->consumer_count; i++)
+        consumer_release(&settings->consumers[i]);
+    free(settings->consumers);
     free(settings->listeners);
     free(settings->key);
     free(settings->key_next);

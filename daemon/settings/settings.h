@@ -51,12 +51,23 @@ struct access_rule {
     unsigned may; /* bits of enum may */
 };
 
-/* An address the callback listens on, as configured. */
+/* An address the callback or a consumer is listened for on, as configured. */
 struct callback_listener {
     bool https;
     bool both_families; /* "localhost": 127.0.0.1 and ::1 */
     char address[16];   /* "127.0.0.1", "::1" or "localhost" */
     uint16_t port;
+};
+
+enum { CONSUMERS_MAX = 64, CONSUMER_KEY_MIN = 32, CONSUMER_KEY_MAX = 512 };
+enum { CONSUMER_DIGEST_SIZE = 32 };
+
+/* A program that speaks HTTP only, and says who it is by a key. */
+struct consumer {
+    struct access_rule rule; /* its name, accounts and may; nobody's `who` */
+    struct callback_listener listen;
+    bool has_key; /* settings with secrets alone have it, until settings_hand_over_keys() */
+    unsigned char key_digest[CONSUMER_DIGEST_SIZE]; /* SHA-256 of the key */
 };
 
 struct settings {
@@ -77,6 +88,9 @@ struct settings {
     struct access_rule *rules;
     size_t rule_count;
     bool units_named; /* by a rule's `who` */
+
+    struct consumer *consumers;
+    size_t consumer_count;
 };
 
 /* NULL when there is none of that name. Owned by the settings. */
@@ -84,6 +98,16 @@ const struct provider *settings_provider(const struct settings *settings, const 
 const struct secret *settings_client_secret(const struct settings *settings, const char *provider);
 const struct secret *settings_client_secret_next(const struct settings *settings,
                                                  const char *provider);
+
+/* NULL when there is none of that name. Owned by the settings. */
+const struct consumer *settings_consumer(const struct settings *settings, const char *name);
+
+/* Gives the digests of the consumers' keys from settings with secrets to settings without, of the
+ * same text: the thread that answers knows no key. */
+void settings_hand_over_keys(const struct settings *from, struct settings *to);
+
+/* Whether any address of ours is an https one. */
+bool settings_serve_https(const struct settings *settings);
 
 /* Why no link can be made by which people elsewhere consent at the provider: a sentence's end, such
  * as "… has no authorization code"; NULL: one can. Static text. */

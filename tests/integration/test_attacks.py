@@ -1,22 +1,19 @@
 """Attacks on a login that need more than one party: two accounts, two providers, another user of the
 machine, a page elsewhere in the very browser. (What one request alone can do: test_callback_attacks.)"""
 
-import http.server
 import os
-import subprocess
-import threading
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from harness import browser as browsers
+from harness import evil
+from harness.holder import STRANGER, Holder
 from harness.logins import log_in, start, wait_ended
-from harness.other_user import PYTHON
 from harness.person import Person
 from harness.raw import get
 
 ACCOUNT = "plain/acme"
-STRANGER = 12345
 
 needs_browser = pytest.mark.skipif(browsers.missing() != "", reason=browsers.missing())
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
@@ -162,46 +159,6 @@ def test_answer_at_another_providers_path(daemon, api, emulator, person):
 
 # ------------------------------------------------------------------------------------- another user
 
-_HOLDER = """
-import socket, sys
-family, address, port = sys.argv[1:]
-holder = socket.socket(getattr(socket, family))
-holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-holder.bind((address, int(port)))
-print("bound", flush=True)
-for order in sys.stdin:
-    try:
-        holder.listen()
-        print("listens", flush=True)
-    except OSError as error:
-        print(error.strerror, flush=True)
-"""
-
-
-class Holder:
-    """A program of another user, with its socket at that port."""
-
-    def __init__(self, family, address, port):
-        self._process = subprocess.Popen(
-            [PYTHON, "-I", "-c", _HOLDER, family, address, str(port)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, cwd="/", env={}, user=STRANGER, group=STRANGER,
-            extra_groups=[])
-        assert self._read() == "bound"
-
-    def _read(self):
-        return self._process.stdout.readline().strip()
-
-    def listen(self):
-        self._process.stdin.write("listen\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
 @pytest.fixture
 def hold():
     made = []
@@ -256,27 +213,10 @@ def test_another_user_lies_in_wait(daemon, api, plain, hold, family, address):
 # --------------------------------------------------------------- a page elsewhere, in a real browser
 
 
-class _Blank(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # pylint: disable=invalid-name
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>evil</title><body></body>")
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def evil_port():
-    """Serves an empty page, to which the tests bring the scripts."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Blank)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with evil.served() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -286,19 +226,6 @@ def chromium():
     one.close()
 
 
-_ELEMENT = """
-const [url, tag, place, done] = arguments;
-const element = document.createElement(tag);
-element.onload = () => done("loaded");
-element.onerror = () => done("failed");
-element[place] = url;
-document.body.append(element);
-"""
-_FETCH = """
-const [url, mode, method, done] = arguments;
-fetch(url, {mode, method, credentials: "include"}).then(
-    async (reply) => done(reply.type + " " + (await reply.text()).length), () => done("failed"));
-"""
 _POST_INTO_FRAME = """
 const [url, done] = arguments;
 const frame = document.createElement("iframe");
@@ -319,11 +246,11 @@ form.submit();
 done();
 """
 WAYS = {
-    "fetch": (_FETCH, "no-cors", "GET"), "cors": (_FETCH, "cors", "GET"),
-    "head": (_FETCH, "no-cors", "HEAD"), "fetch-post": (_FETCH, "no-cors", "POST"),
-    "image": (_ELEMENT, "img", "src"), "script": (_ELEMENT, "script", "src"),
-    "iframe": (_ELEMENT, "iframe", "src"), "embed": (_ELEMENT, "embed", "src"),
-    "object": (_ELEMENT, "object", "data"), "post-into-frame": (_POST_INTO_FRAME,),
+    "fetch": (evil.FETCH, "no-cors", "GET"), "cors": (evil.FETCH, "cors", "GET"),
+    "head": (evil.FETCH, "no-cors", "HEAD"), "fetch-post": (evil.FETCH, "no-cors", "POST"),
+    "image": (evil.ELEMENT, "img", "src"), "script": (evil.ELEMENT, "script", "src"),
+    "iframe": (evil.ELEMENT, "iframe", "src"), "embed": (evil.ELEMENT, "embed", "src"),
+    "object": (evil.ELEMENT, "object", "data"), "post-into-frame": (_POST_INTO_FRAME,),
 }
 
 

@@ -217,7 +217,8 @@ def _token(sandbox):
 def test_blocks_are_found():
     assert len(SHELL_BLOCKS) >= 7 and len(CONF_BLOCKS) >= 3
     assert {block.language for block in ALL_BLOCKS} <= {
-        "sh", "conf", "json", "python", "js", "c", "sql", "text", "mermaid", "nginx"}
+        "sh", "conf", "json", "python", "js", "c", "sql", "text", "mermaid", "nginx",
+        "powerquery-m"}
 
 
 def test_not_run_is_up_to_date():
@@ -246,10 +247,13 @@ def test_token_is_alone_on_stdout(connected):
 @pytest.mark.parametrize("block", CONF_BLOCKS, ids=repr)
 def test_configuration(block, sandbox):
     """Each is accepted as it stands, alone or beside the first."""
+    text = block.text.replace("/etc/tokenbroker/secrets/", f"{sandbox.config.parent}/")
+    for secret in re.findall(r'"file:(.*)"', text):
+        Path(secret).write_text("a-key-of-32-characters-and-more.", encoding="ascii")
+        Path(secret).chmod(0o600)
     if block.text.startswith("access"):
-        sandbox.config.write_text(CONF_BLOCKS[0].text + block.text, encoding="utf-8")
-    else:
-        sandbox.config.write_text(block.text, encoding="utf-8")
+        text = CONF_BLOCKS[0].text + text
+    sandbox.config.write_text(text, encoding="utf-8")
     done = sandbox.run("tokenbrokerd", "--check-config")
     assert done.returncode == 0, done.stderr
 

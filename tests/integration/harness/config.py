@@ -24,7 +24,7 @@ class Config:
     def __init__(self, path):
         self.path = path
         self.broker, self.callback = {}, {}
-        self.providers, self.access = {}, {}
+        self.providers, self.access, self.consumers = {}, {}, {}
         self.extra = ""
         self.mode = 0o600
 
@@ -34,6 +34,7 @@ class Config:
             parts.append(_section("callback", self.callback))
         parts += [_section(f"provider {name}", keys) for name, keys in self.providers.items()]
         parts += [_section(f"access {name}", keys) for name, keys in self.access.items()]
+        parts += [_section(f"consumer {name}", keys) for name, keys in self.consumers.items()]
         return "\n".join(parts) + self.extra
 
     def write(self):

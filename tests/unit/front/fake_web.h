@@ -19,6 +19,7 @@ struct web_request {
     size_t parameter_count;
     const char *body;
     const char *accept;
+    struct web_header_line headers[WEB_HEADERS_MAX]; /* of the request, beside it; may come twice */
     uid_t uid;
 
     void *userdata;
@@ -35,6 +36,17 @@ struct web_request {
     bool streams, stream_ended;
     size_t stream_room; /* bytes that it takes yet */
 };
+
+/* Where servers can be made (by default none can): what was made last. */
+struct fake_server {
+    bool possible; /* set by the test */
+    int refuse;    /* what web_listen_tcp() fails with, -errno; 0: it does not */
+    size_t live;   /* how many there are */
+    web_handler handler;
+    void *userdata;
+    struct web_options options;
+};
+extern struct fake_server fake_server;
 
 /* A request that was sent but not handled yet. body may be NULL. Freed with free(). */
 struct web_request *fake_request(const char *method, const char *target, const char *body,

@@ -159,15 +159,17 @@ static void test_rules(void **state)
             .may = row->may,
         };
         const struct settings settings = { .rules = &rule, .rule_count = 1 };
-        struct peer peer = { .uid = row->uid, .group_count = 2, .groups = { row->uid, 50 } };
+        struct asker asker = {
+            .peer = { .uid = row->uid, .group_count = 2, .groups = { row->uid, 50 } },
+        };
         struct account_name account;
 
-        peer.unit_proven = row->unit_proven;
+        asker.peer.unit_proven = row->unit_proven;
         if (row->unit)
-            snprintf(peer.unit, sizeof peer.unit, "%s", row->unit);
+            snprintf(asker.peer.unit, sizeof asker.peer.unit, "%s", row->unit);
         if (row->account)
             assert_true(account_name_make("zenegy", row->account, &account));
-        if (access_allowed(&settings, &otherwise, &peer, row->asked,
+        if (access_allowed(&settings, &otherwise, &asker, row->asked,
                            row->account ? &account : NULL) != row->allowed)
             fail_msg("rule %zu", i);
     }
@@ -178,9 +180,9 @@ static void test_defaults(void **state)
     const struct settings settings = { .rule_count = 0 };
     const struct access_default user = { .own_uid = 1000 };
     const struct access_default system = { .system_service = true, .own_uid = 1000 };
-    const struct peer root = { .uid = 0 };
-    const struct peer own = { .uid = 1000 };
-    const struct peer other = { .uid = 1001 };
+    const struct asker root = { .peer.uid = 0 };
+    const struct asker own = { .peer.uid = 1000 };
+    const struct asker other = { .peer.uid = 1001 };
 
     assert_true(access_allowed(&settings, &user, &own, MAY_ADMIN, NULL));
     assert_false(access_allowed(&settings, &user, &other, MAY_LIST, NULL));
@@ -192,16 +194,16 @@ static void test_defaults(void **state)
 static void test_advice(void **state)
 {
     CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(1024);
-    const struct peer peer = { .uid = 1000 };
+    const struct asker asker = { .peer.uid = 1000 };
     struct account_name account;
 
     assert_true(account_name_make("zenegy", "acme", &account));
-    access_append_advice(&out, &peer, MAY_REJECT, &account);
+    access_append_advice(&out, &asker, MAY_REJECT, &account);
     assert_string_equal(buffer_text(&out),
                         "access uid-1000 { accounts = {\"zenegy/acme\"} who = {\"user:1000\"} "
                         "may = {\"reject\"} }");
     buffer_clear(&out);
-    access_append_advice(&out, &peer, MAY_ADMIN, NULL);
+    access_append_advice(&out, &asker, MAY_ADMIN, NULL);
     assert_non_null(strstr(buffer_text(&out), "{\"*/*\"}"));
 }
 
@@ -220,9 +222,9 @@ static void test_advice_for_a_unit(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(1024);
-        struct peer peer = { .uid = 7, .unit_proven = rows[i].proven };
-        snprintf(peer.unit, sizeof peer.unit, "%s", rows[i].unit);
-        access_append_advice(&out, &peer, MAY_TOKEN, NULL);
+        struct asker asker = { .peer = { .uid = 7, .unit_proven = rows[i].proven } };
+        snprintf(asker.peer.unit, sizeof asker.peer.unit, "%s", rows[i].unit);
+        access_append_advice(&out, &asker, MAY_TOKEN, NULL);
         if (!strstr(buffer_text(&out), rows[i].said))
             fail_msg("%s: %s", rows[i].unit, buffer_text(&out));
     }
@@ -238,6 +240,87 @@ static void test_when_units_are_asked_for(void **state)
     assert_false(access_asks_for_units(&none, &user));
 }
 
+/* --- consumers --- */
+
+struct consumer_row {
+    const char *consumer;
+    enum may asked;
+    const char *account; /* of zenegy; NULL: about none */
+    bool allowed;
+};
+
+static const struct consumer_row consumer_rows[] = {
+    { "powerbi", MAY_TOKEN, "a", true },
+    { "powerbi", MAY_TOKEN, "b", false },
+    { "powerbi", MAY_REJECT, "a", false },
+    { "powerbi", MAY_LIST, "a", false },
+    { "powerbi", MAY_ADMIN, NULL, false },
+    { "powerbi", (enum may)(MAY_LOGIN | MAY_LINK), "a", false },
+    { "gone", MAY_TOKEN, "a", false },
+    { "", MAY_TOKEN, "a", false },
+};
+
+/* A rule for the uid that is counted for consumers, and for root, lets none in. */
+static void test_consumers(void **state)
+{
+    static char name[] = "powerbi", glob[] = "zenegy/a", all[] = "*/*";
+    char *accounts[] = { glob, NULL }, *everything[] = { all, NULL };
+    struct access_who who[] = { { .has_user = true, .user = ASKER_NO_UID },
+                                { .has_user = true, .user = 0 } };
+    struct access_rule rule = {
+        .accounts = everything, .who = who, .who_count = 2, .may = MAY_ADMIN
+    };
+    struct consumer consumer = { .rule = { .name = name, .accounts = accounts, .may = MAY_TOKEN } };
+    const struct access_default system = { .system_service = true };
+
+    for (size_t rules_given = 0; rules_given < 2; rules_given++) {
+        const struct settings settings = {
+            .rules = &rule, .rule_count = rules_given, .consumers = &consumer, .consumer_count = 1
+        };
+        for (size_t i = 0; i < sizeof(consumer_rows) / sizeof(consumer_rows[0]); i++) {
+            const struct consumer_row *row = &consumer_rows[i];
+            struct asker asker = { .kind = ASKER_CONSUMER };
+            struct account_name account;
+            snprintf(asker.consumer, sizeof asker.consumer, "%s", row->consumer);
+            if (row->account)
+                assert_true(account_name_make("zenegy", row->account, &account));
+            if (access_allowed(&settings, &system, &asker, row->asked,
+                               row->account ? &account : NULL) != row->allowed)
+                fail_msg("row %zu", i);
+        }
+    }
+}
+
+static void test_advice_for_a_consumer(void **state)
+{
+    CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(1024);
+    const struct asker asker = { .kind = ASKER_CONSUMER, .consumer = "powerbi" };
+    struct account_name account;
+
+    assert_true(account_name_make("zenegy", "acme", &account));
+    access_append_advice(&out, &asker, MAY_TOKEN, &account);
+    assert_string_equal(buffer_text(&out),
+                        "consumer powerbi { accounts = {\"zenegy/acme\"} may = {\"token\"} }");
+}
+
+/* What is written about who asks. */
+static void test_askers_by_name(void **state)
+{
+    struct asker peer = { .peer = { .uid = 1000, .unit = "sync.service" } };
+    const struct asker consumer = { .kind = ASKER_CONSUMER, .consumer = "powerbi" };
+    char unit[AUDIT_UNIT_SIZE], text[ASKER_TEXT_SIZE];
+
+    assert_int_equal(asker_uid(&peer), 1000);
+    assert_string_equal(asker_unit(&peer, unit), "sync.service");
+    assert_string_equal(asker_text(&peer, text), "uid 1000");
+    assert_int_equal(asker_uid(&consumer), UINT32_MAX);
+    assert_string_equal(asker_unit(&consumer, unit), "consumer:powerbi");
+    assert_string_equal(asker_text(&consumer, text), "consumer powerbi");
+
+    memset(peer.peer.unit, 'u', sizeof peer.peer.unit - 1);
+    assert_int_equal(strlen(asker_unit(&peer, unit)), AUDIT_UNIT_SIZE - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +330,9 @@ int main(void)
         cmocka_unit_test(test_advice),
         cmocka_unit_test(test_advice_for_a_unit),
         cmocka_unit_test(test_when_units_are_asked_for),
+        cmocka_unit_test(test_consumers),
+        cmocka_unit_test(test_advice_for_a_consumer),
+        cmocka_unit_test(test_askers_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,7 @@ static void its_examples_are_taken(void **state)
         fail_msg("refused: %s", complaint.text);
     assert_int_equal(settings->provider_count, 2);
     assert_int_equal(settings->rule_count, 1);
+    assert_int_equal(settings->consumer_count, 1);
 }
 
 static void assert_section_named(const struct buffer *text, const struct section_kind *kind)
@@ -67,6 +68,7 @@ static void it_shows_every_key_and_preset(void **state)
     assert_section_named(&text, &callback_section);
     assert_section_named(&text, &provider_section);
     assert_section_named(&text, &access_section);
+    assert_section_named(&text, &consumer_section);
     for (size_t i = 0; i < preset_count; i++)
         assert_non_null(strstr(buffer_text(&text), presets[i].name));
 }
