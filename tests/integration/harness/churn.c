@@ -80,7 +80,8 @@ static pid_t take_number(pid_t number, const char *cgroup)
     pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid == 0) {
         wait_in(cgroup);
-        (void)write(ready[1], "", 1);
+        if (write(ready[1], "", 1) != 1)
+            _exit(EXIT_FAILURE);
         for (;;)
             (void)pause();
     }
