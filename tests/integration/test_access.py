@@ -19,6 +19,7 @@ VERBS = {
     "reject": lambda api: api.reject(ACCOUNT, access_token="x"),
     "list": lambda api: api.account(ACCOUNT),
     "login": lambda api: api.login(ACCOUNT),
+    "link": lambda api: api.request("GET", "/v1/links"),
     "import": lambda api: api.import_grant("plain/new", refresh_token="x"),
     "logout": lambda api: api.forget(ACCOUNT),
     "admin": lambda api: api.audit(),
@@ -155,3 +156,12 @@ def test_reload_takes_a_right_away(ruled, other, daemon):
     del daemon.config.access["rule"]
     daemon.reload()
     assert other().token(ACCOUNT).status == 403
+
+
+def test_another_key_is_an_admins_to_order(ruled, other):
+    broker = ruled(accounts=["*/*"], who=[f"user:{OTHER}"], may=["list", "logout", "monitor"])
+    for method in ("GET", "POST"):
+        assert other().request(method, "/v1/rekey").error == "forbidden"
+    for method in ("GET", "POST", "GET"):
+        assert broker.api.request(method, "/v1/rekey").ok()["unreadable"] == 0
+    assert broker.api.token(ACCOUNT).ok()

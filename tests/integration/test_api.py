@@ -39,7 +39,8 @@ def test_other_methods_are_refused(shared, schema):
 
 @pytest.mark.parametrize("method, target", [
     ("PUT", "/v1/accounts/plain/acme"), ("POST", "/v1/login/plain/acme"),
-    ("POST", "/v1/reject/plain/acme"), ("POST", "/v1/logins/" + "A" * 43)])
+    ("POST", "/v1/reject/plain/acme"), ("POST", "/v1/logins/" + "A" * 43),
+    ("POST", "/v1/links/plain/acme")])
 def test_too_large_a_body(shared, method, target):
     reply = shared.api.request(method, target, {"refresh_token": LONG})
     assert reply.status == 413
@@ -48,16 +49,19 @@ def test_too_large_a_body(shared, method, target):
 @pytest.mark.parametrize("target", [
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
     "/v1/audit?x=1", "/v1/rekey?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
-    "/v1/logins/" + "A" * 43 + "?x=1"])
+    "/v1/logins/" + "A" * 43 + "?x=1", "/v1/links?x=1", "/v1/links?limit=0", "/v1/links?after=x",
+    "/v1/links/plain/a?x=1"])
 def test_unknown_query_parameters(shared, target):
     assert shared.api.request("GET", target).error == "bad_request"
 
 
 @pytest.mark.parametrize("method, target", [
     ("POST", "/v1/retry?x=1"), ("POST", "/v1/retry/plain?x=1"), ("POST", "/v1/retry/plain/a?x=1"),
-    ("POST", "/v1/rekey?x=1"), ("POST", "/v1/resume?x=1"), ("POST", "/v1/refresh/plain/a?x=1"), ("DELETE", "/v1/accounts/plain/a?x=1"),
+    ("POST", "/v1/rekey?x=1"), ("POST", "/v1/resume?x=1"), ("POST", "/v1/refresh/plain/a?x=1"),
+    ("DELETE", "/v1/accounts/plain/a?x=1"),
     ("DELETE", "/v1/logins/" + "A" * 43 + "?x=1"), ("POST", "/v1/reject/plain/a?x=1"),
-    ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1")])
+    ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1"),
+    ("POST", "/v1/links/plain/a?x=1"), ("DELETE", "/v1/links/plain/a?x=1")])
 def test_unknown_query_parameters_of_writes(shared, method, target):
     assert shared.api.request(method, target).error == "bad_request"
 

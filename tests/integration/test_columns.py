@@ -1,6 +1,6 @@
-"""Each column of docs/PROVIDERS.md in each variant, from the consent to the next one, which is given
-elsewhere through a link: the preset with its own addresses, a real Chromium where a person is
-involved, and nginx before the public name."""
+"""Each column of docs/PROVIDERS.md in each variant, from the consent to the next one, which is
+given elsewhere through a link: the preset with its own addresses, a real Chromium where a person
+is involved, and nginx before the public name."""
 
 import pytest
 

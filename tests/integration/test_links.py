@@ -1,6 +1,7 @@
 """Links by which people elsewhere consent, through a real reverse proxy."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import uuid
 import pytest
 
 from harness import browser as browsers
+from harness import later
 from harness.nginx import NAME
 from harness.other_user import as_user
 from harness.raw import get
@@ -20,6 +22,8 @@ ACME, OTHER = (str(uuid.uuid5(uuid.NAMESPACE_DNS, name)) for name in ("acme", "o
 
 needs_browser = pytest.mark.skipif(browsers.missing() != "" or not shutil.which("certutil"),
                                    reason=browsers.missing() or "needs libnss3-tools")
+
+needs_time = pytest.mark.skipif(bool(later.missing()), reason=later.missing())
 
 
 @pytest.fixture
@@ -196,6 +200,43 @@ def test_where_no_link_can_lead(broker, api, cli):
     assert reply.status == 400 and "public_url" in reply.json["error_description"]
     process = cli.run("link", ACCOUNT)
     assert process.returncode == 2 and "public_url" in process.stderr
+    assert api.request("POST", "/v1/links/nobody/acme", {}).error == "unknown_provider"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
+def test_who_may_not(served, daemon, api, schema):
+    """Neither for who may log in nor for who may list."""
+    daemon.config.access = {
+        "all": {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]},
+        "other": {"accounts": ["*/*"], "who": ["user:65534"], "may": ["login", "list", "logout"]}}
+    daemon.restart()
+    daemon.socket.chmod(0o666)
+    daemon.folder.chmod(0o755)
+    url = make(api)["url"]
+    other = as_user(type(api), 65534)(daemon.socket, schema)
+    for method, target in (("GET", "/v1/links"), ("GET", f"/v1/links/{ACCOUNT}"),
+                           ("POST", f"/v1/links/{ACCOUNT}"), ("DELETE", f"/v1/links/{ACCOUNT}")):
+        assert other.request(method, target).error == "forbidden"
+    assert link_of(api).ok()["url"] == url
+
+
+@needs_time
+def test_expired_link_says_so(served, daemon, api, plain, public, cli):
+    """A minute's link, a minute later: on its page, to who goes on, and to who has it listed."""
+    assert cli.run("link", ACCOUNT, "--expires", "59s").returncode == 2
+    url = cli.run("link", ACCOUNT, "--expires", "1min").stdout.strip()
+    page = public.person().fetch(url)
+    assert page.status == 200 and "Works until" in page.text
+    start = re.search(r'href="([^"]+)"', page.text)[1]
+    later.restart_later(daemon, 61)
+    for address in (url, start):
+        page = public.person().fetch(address)
+        assert page.status == 410 and "has expired" in page.text and "It worked until" in page.text
+        assert 'href="' not in page.text
+    assert plain.ledger.count("code_issued") == 0
+    assert link_of(api).ok()["state"] == "expired"
+    assert "is connected" in go(public.person(), make(api, expect={"company_id": ACME})["url"]).text
+    assert "newer link" in public.person().fetch(url).text
 
 
 @pytest.mark.parametrize("body", [

@@ -1,5 +1,6 @@
-"""A column of docs/PROVIDERS.md: a provider at the very addresses of its preset, a broker that knows
-it by that preset, and a person with a real Chromium, at first before this machine, then elsewhere."""
+"""A column of docs/PROVIDERS.md: a provider at the very addresses of its preset, a broker that
+knows it by that preset, and a person with a real Chromium, at first before this machine, then
+elsewhere."""
 
 import re
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ def hosts_of(preset):
 
 
 def all_hosts():
-    """For a certificate: the hosts of all presets, the pages that redirects lead to, and the broker's
-    own public name."""
+    """For a certificate: the hosts of all presets, the pages that redirects lead to, and the
+    broker's own public name."""
     names = set().union(*(hosts_of(path.stem) for path in PRESETS.glob("*.conf")))
     return sorted(names | {"localhost", NAME, urlsplit(POSTMAN).hostname})
 
@@ -142,7 +143,7 @@ class Column:
             self.provider.configure(api_prefix=urlsplit(base[1]).path)
 
     def go_public(self):
-        """From now on consents come back by the public name, so that people elsewhere can give them."""
+        """From now on consents come back by the public name, so that they can be given elsewhere."""
         redirect = f"{self.gate.url}/callback/{self.way.preset}"
         self.provider.register(redirect)
         self.daemon.config.providers[self.way.preset]["redirect_uri"] = redirect
@@ -174,7 +175,7 @@ class Column:
         self.browser.click(f"#{decision}")
 
     def mend(self, link):
-        """A person elsewhere opens a link, reads what it is for, and consents; the page at the end."""
+        """A person elsewhere opens a link, reads what it is for, consents; the page at the end."""
         self.browser.open(link)
         assert self.account in self.browser.text(), self.browser.text()
         self.browser.click(".go a")
