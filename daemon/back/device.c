@@ -12,6 +12,7 @@ struct device_start {
     struct keeper *keeper;
     struct message *question;
     struct setup *setup; /* a reference */
+    struct lane_visit visit;
     struct http_transfer *transfer;
 };
 
@@ -40,6 +41,7 @@ static void end(struct device_start *start)
     *link = start->next;
     starts->count--;
     http_cancel(start->transfer);
+    lane_leave(&start->visit);
     setup_unref(start->setup);
     message_free(start->question);
     free(start);
@@ -116,6 +118,17 @@ static int send_request(struct device_start *start)
                                 &start->transfer);
 }
 
+static void admitted(void *userdata, const struct failure *why)
+{
+    struct device_start *start = userdata;
+    int r = why ? 0 : send_request(start);
+    if (!why && r == 0)
+        return;
+    const struct failure failure = failure_make(WIRE_PROVIDER_UNAVAILABLE, 1,
+                                                "the device login cannot begin: %s", strerror(-r));
+    refuse(start, why ? why : &failure);
+}
+
 static void resolved(void *userdata, const struct failure *why)
 {
     struct device_start *start = userdata;
@@ -129,13 +142,12 @@ static void resolved(void *userdata, const struct failure *why)
         return;
     }
     start->setup = setup_ref(lane_setup(lane));
-    int r = start->setup->provider->device_authorization_endpoint ? send_request(start) : -ENOSYS;
-    if (r == 0)
+    if (start->setup->provider->device_authorization_endpoint) {
+        lane_visit(lane, &start->visit, admitted, start);
         return;
-    failure = r == -ENOSYS ? failure_make(WIRE_BAD_REQUEST, 0,
-                                          "provider %s has no device_authorization_endpoint", name)
-                           : failure_make(WIRE_PROVIDER_UNAVAILABLE, 1,
-                                          "the device login cannot begin: %s", strerror(-r));
+    }
+    failure =
+        failure_make(WIRE_BAD_REQUEST, 0, "provider %s has no device_authorization_endpoint", name);
     refuse(start, &failure);
 }
 
@@ -155,7 +167,8 @@ void device_begin(struct keeper *keeper, struct message *question)
         keeper_refuse(keeper, question->id, &failure);
         return;
     }
-    *start = (struct device_start){ starts->first, keeper, steal(owned), NULL, NULL };
+    *start =
+        (struct device_start){ .next = starts->first, .keeper = keeper, .question = steal(owned) };
     starts->first = start;
     starts->count++;
     lane_resolve(lane, resolved, start);

@@ -14,7 +14,7 @@ struct device_poll {
     struct settle settle;
     struct loop_source *timer; /* the next poll, or the end */
     struct http_transfer *transfer;
-    struct lane_turn turn;
+    struct lane_visit visit;
     struct device_pace pace;
     int64_t expires_at;
     bool storing;
@@ -51,9 +51,8 @@ static void end(void *userdata)
         link = &(*link)->next;
     *link = poll->next;
     polls->count--;
-    if (poll->turn.waits)
-        lane_drop_turn(lane_of(poll), &poll->turn);
     http_cancel(poll->transfer);
+    lane_leave(&poll->visit);
     loop_source_free(poll->timer);
     settle_release(&poll->settle);
     free(poll);
@@ -121,6 +120,7 @@ static void replied(void *userdata, const struct http_reply *http)
     struct device_poll *poll = userdata;
     enum device_poll_outcome outcome = DEVICE_POLL_UNANSWERED;
     poll->transfer = NULL;
+    lane_leave(&poll->visit);
     if (http->outcome != HTTP_NOT_SENT && settle_judge(&poll->settle, http) == 0)
         outcome = device_poll_judge(&poll->settle.write.reply);
     /* What came before a connection broke may be a whole grant; less than that says nothing. */
@@ -145,13 +145,18 @@ static int send_poll(struct device_poll *poll)
 }
 
 /* A token that cannot be stored must not be asked for. */
-static void go(void *userdata)
+static void admitted(void *userdata, const struct failure *why)
 {
     struct device_poll *poll = userdata;
     const struct keeper *keeper = poll->settle.keeper;
-    if (keeper->stopping)
+    if (why) {
+        wait_again(poll, why->retry_after_s * MS_PER_S);
         return;
-    if (commits_problem(keeper->commits) || send_poll(poll) != 0)
+    }
+    if (!keeper->stopping && !commits_problem(keeper->commits) && send_poll(poll) == 0)
+        return;
+    lane_leave(&poll->visit);
+    if (!keeper->stopping)
         wait_again(poll, device_pace_next(&poll->pace, DEVICE_POLL_UNANSWERED));
 }
 
@@ -165,9 +170,9 @@ static void on_timer(void *userdata)
         settle_say(&poll->settle, CONSENT_EXPIRED);
         return;
     }
-    if (!poll->turn.waits)
-        lane_ask_turn(lane_of(poll), &poll->turn);
     (void)loop_timer_set(poll->timer, left);
+    if (poll->visit.stage == LANE_VISIT_NONE)
+        lane_visit(lane_of(poll), &poll->visit, admitted, poll);
 }
 
 static void resolved(void *userdata, const struct failure *why)
@@ -198,7 +203,6 @@ static struct device_poll *new_poll(struct keeper *keeper, struct message *quest
         return NULL;
     }
     settle_init(&poll->settle, keeper, question, end, poll);
-    poll->turn = (struct lane_turn){ .go = go, .userdata = poll };
     poll->pace.interval_ms = device->interval_ms;
     poll->expires_at = clock_now() + device->lifetime_ms;
     poll->next = keeper->device_polls->first;

@@ -323,8 +323,6 @@ int lane_new(struct keeper *keeper, const struct provider *provider, struct clie
     lane->window = 1;
     int r = loop_add_timer(keeper->loop, lane_turn, lane, &lane->timer);
     if (r == 0)
-        r = loop_add_timer(keeper->loop, lane_give_turns, lane, &lane->turn_timer);
-    if (r == 0)
         r = loop_add_timer(keeper->loop, lane_turn, lane, &lane->door);
     if (r == 0)
         r = take_setup(lane, provider, secrets);
@@ -350,7 +348,6 @@ struct lane *lane_free(struct lane *lane)
         free(w);
     }
     loop_source_free(lane->timer);
-    loop_source_free(lane->turn_timer);
     credentials_release(&lane->credentials);
     loop_source_free(lane->door);
     setup_unref(lane->setup);

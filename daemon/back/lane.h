@@ -8,7 +8,8 @@
  * with all of them.
  *
  * What is no refresh visits the lane: it takes a place of the provider's `concurrency` and its turn
- * of the `rate_limit` like a flight, and goes before the flights that wait.
+ * of the `rate_limit` like a flight. Where these leave little room, visits and flights that wait go
+ * by turns: neither can starve the other.
  */
 
 #include "back/credentials.h"
@@ -65,19 +66,6 @@ void lane_resume(struct lane *lane);
 
 /* Forgets what was held against the provider and sends at once: someone asked for it. */
 void lane_retry(struct lane *lane);
-
-/* A request that is no refresh waits for its turn under the provider's rate limit; between turns, a
- * refresh that waits has one. The owner's; what is below `userdata` is the lane's. */
-struct lane_turn {
-    void (*go)(void *userdata); /* called once for each lane_ask_turn() */
-    void *userdata;
-    struct lane_turn *next;
-    bool waits;
-};
-/* The turn must not wait already. go is called later, also for a lane that was removed. */
-void lane_ask_turn(struct lane *lane, struct lane_turn *turn);
-/* One that does not wait is fine. */
-void lane_drop_turn(struct lane *lane, struct lane_turn *turn);
 
 /* The set-up as it is now, with the client secret in force, borrowed; setup_ref() keeps it. */
 struct setup *lane_setup(struct lane *lane);

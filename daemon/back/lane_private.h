@@ -39,9 +39,7 @@ struct lane {
     struct loop_source *door;        /* when the first of them may be let in */
     int64_t rests_until;             /* the provider asked for it (Retry-After) */
     int64_t paced_until;             /* rate_limit: when the next request may go */
-    struct lane_turn *turns;         /* requests that are not refreshes, first come first served */
-    bool turn_was_last;              /* rate_limit: the next request is a flight's, if one waits */
-    struct loop_source *turn_timer;
+    bool flights_turn; /* the next request is a flight's, if one wants it: a visit was the last */
     struct success latest, before; /* of two different accounts */
 
     struct resolve *resolve; /* discovery under way */
@@ -80,14 +78,6 @@ void lane_turn(void *lane);
 
 /* Notes that a request goes now, for the provider's rate limit. */
 void lane_pace(struct lane *lane);
-
-/* --- lane_turns.c --- */
-
-/* Gives those that wait their turn, as far as the rate limit lets them; as the timer calls it. */
-void lane_give_turns(void *lane);
-
-/* True when the next request that the rate limit allows is not a flight's. */
-bool lane_turn_goes_first(const struct lane *lane);
 
 /* --- lane_visits.c --- */
 

@@ -22,7 +22,7 @@ void lane_pace(struct lane *lane)
 static void launch(struct lane *lane, struct flight *flight, bool canary)
 {
     lane_pace(lane);
-    lane->turn_was_last = false;
+    lane->flights_turn = false;
     lane->in_air++;
     flight_start(flight, canary);
 }
@@ -159,16 +159,16 @@ static bool has_work(struct lane *lane)
             at <= clock_now());
 }
 
-/* Visits that wait go first, whatever they wait for. */
+/* Visits that wait go first, whatever they wait for, unless one of them has just been. */
 static bool is_full(const struct lane *lane)
 {
-    return lane->in_air >= lane->window || !lane_has_room(lane) || lane->visits_first;
+    return lane->in_air >= lane->window || !lane_has_room(lane) ||
+           (lane->visits_first && !lane->flights_turn);
 }
 
 static void pump_open(struct lane *lane)
 {
-    while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= lane->paced_until &&
-           !lane_turn_goes_first(lane)) {
+    while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= lane->paced_until) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)
             flight = next_due(lane);
@@ -223,9 +223,8 @@ static void pump_copied(struct lane *lane)
     lane_refuse_queue(lane, &failure);
 }
 
-void lane_pump(struct lane *lane)
+static void pump_flights(struct lane *lane)
 {
-    lane_admit(lane); /* also at the end: nobody may have to consent again for nothing */
     if (lane->keeper->stopping)
         return;
     if (lane->removed) {
@@ -255,6 +254,15 @@ void lane_pump(struct lane *lane)
         pump_paused(lane);
     else
         pump_open(lane);
+}
+
+void lane_pump(struct lane *lane)
+{
+    lane_admit(lane); /* also at the end: nobody may have to consent again for nothing */
+    pump_flights(lane);
+    if (lane_has_room(lane) && clock_now() >= lane->paced_until)
+        lane->flights_turn = false; /* none wanted it */
+    lane_admit(lane);
 }
 
 void lane_turn(void *userdata)

@@ -1,6 +1,6 @@
-/* What goes to a provider besides refreshes: codes, pushed requests, revocations. They take places
- * and pace from the same account, and come before refreshes, since most have a person behind them.
- */
+/* What goes to a provider besides refreshes: codes, device logins, pushed requests, revocations.
+ * They take places and pace from the same account. Most have a person behind them and come first;
+ * where there is little room, a refresh that waits has the next turn. */
 
 #include "back/lane_private.h"
 
@@ -10,6 +10,12 @@ bool lane_has_room(const struct lane *lane)
 {
     const unsigned most = lane->setup->provider->concurrency;
     return most == 0 || lane->in_air + lane->visitors < most;
+}
+
+static bool has_little_room(const struct lane *lane)
+{
+    const struct provider *provider = lane->setup->provider;
+    return provider->rate_limit_requests > 0 || provider->concurrency > 0;
 }
 
 static struct lane_visit *take_first(struct lane *lane, enum lane_visit_stage stage)
@@ -36,6 +42,7 @@ static void admit_first(struct lane *lane)
     struct lane_visit *visit = take_first(lane, LANE_VISIT_INSIDE);
     lane->visitors++;
     lane_pace(lane);
+    lane->flights_turn = has_little_room(lane);
     visit->admitted(visit->userdata, NULL);
 }
 
@@ -52,10 +59,13 @@ void lane_admit(struct lane *lane)
         } else if (now < free_at) {
             (void)loop_timer_set(lane->door, free_at - now);
             return;
-        } else if (lane_has_room(lane)) {
-            admit_first(lane);
-        } else {
+        } else if (!lane_has_room(lane)) {
             return; /* whoever leaves or lands opens */
+        } else if (lane->flights_turn) {
+            lane_pump_soon(lane);
+            return;
+        } else {
+            admit_first(lane);
         }
     }
 }

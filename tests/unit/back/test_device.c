@@ -243,19 +243,22 @@ static void the_end_answers_those_that_wait(void **state)
 static void nothing_is_asked_while_the_disk_is_full(void **state)
 {
     struct stage *stage = *state;
-    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b", .refresh_at = 1 });
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     set_speed(20);
     start(stage);
-    refuse_commits(UINT32_MAX);
-    const uint64_t refresh = ask(stage, ASK_TOKEN, "b");
     assert_true(server_wait(stage->server, NULL, 1));
+    refuse_commits(UINT32_MAX);
+    server_release(stage->server);
     rest(100);
     const uint64_t id = ask_poll(stage, "a", SECOND, 10 * MINUTE);
     rest(300); /* 6 s of the broker's */
     assert_int_equal(server_count(stage->server, "device_code="), 0);
     refuse_commits(0);
-    expect_token(stage, refresh, "at-secret-1");
+    await_generation(stage, "b", 2);
     expect_outcome(stage, id, CONSENT_GRANTED);
 }
 
@@ -309,6 +312,34 @@ static void polls_and_refreshes_take_turns(void **state)
         expect_failure(stage, polls[i], WIRE_BUSY);
 }
 
+/* A poll takes the one place there is, and a refresh that waits has the next, not another poll. */
+static void polls_count_in_concurrency(void **state)
+{
+    struct stage *stage = *state;
+    acme(stage)->concurrency = 1;
+    seed(stage, (struct seed){ .label = "r", .refresh_token = "rt-secret-r" });
+    server_script(
+        stage->server,
+        (struct canned){
+            .match = "device_code=", .status = 400, .body = PENDING, .times = 1, .held = true });
+    server_script(stage->server,
+                  (struct canned){ .match = "device_code=", .status = 400, .body = PENDING });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    const uint64_t polls[] = { ask_poll(stage, "a", SECOND, MINUTE),
+                               ask_poll(stage, "b", SECOND, MINUTE) };
+    assert_true(server_wait(stage->server, "device_code=", 1));
+    const uint64_t refresh = ask(stage, ASK_TOKEN, "r");
+    rest(1500);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    server_release(stage->server);
+    expect_token(stage, refresh, "at-secret-2");
+    assert_true(server_wait(stage->server, "device_code=", 2));
+    stop(stage);
+    for (size_t i = 0; i < 2; i++)
+        expect_failure(stage, polls[i], WIRE_BUSY);
+}
+
 static void a_provider_that_is_gone_ends_nothing_badly(void **state)
 {
     struct stage *stage = *state;
@@ -344,6 +375,7 @@ int main(void)
         TEST_UNSTARTED(nothing_is_asked_while_the_disk_is_full),
         TEST_DEVICE(they_are_bounded),
         TEST_UNSTARTED(polls_and_refreshes_take_turns),
+        TEST_UNSTARTED(polls_count_in_concurrency),
         TEST_DEVICE(a_provider_that_is_gone_ends_nothing_badly),
     };
     return RUN(tests);
