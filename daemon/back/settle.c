@@ -99,16 +99,28 @@ void settle_refuse_by_reply(struct settle *settle)
     settle_refuse(settle, &failure);
 }
 
-static struct failure why_not_stored(const struct settle *settle, int result)
+/* Who came by a link reads it on a page, and is not to learn of other accounts. */
+static struct failure why_owned(const struct settle *settle)
 {
     const struct account_name *owner = &settle->write.owner;
     char name[ACCOUNT_TEXT_SIZE];
-    account_text(&settle->question->account, name);
-    if (result == EXCHANGE_OWNED)
+    if (!settle->question->exchange->link[0])
         return failure_make(WIRE_PROVIDER_REJECTED, 0,
                             "the provider gave the refresh token that account %s/%s holds: log in "
                             "as the other company, or log %s/%s out first",
                             owner->provider, owner->label, owner->provider, owner->label);
+    log_warning("%s: what came by its link is the grant of %s/%s",
+                account_text(&settle->question->account, name), owner->provider, owner->label);
+    return failure_make(WIRE_PROVIDER_REJECTED, 0,
+                        "this company is connected here already: choose the other one");
+}
+
+static struct failure why_not_stored(const struct settle *settle, int result)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&settle->question->account, name);
+    if (result == EXCHANGE_OWNED)
+        return why_owned(settle);
     if (result > 0)
         return failure_make(WIRE_INTERNAL, 0,
                             "the row of %s in the store is damaged: log it out, then in again",

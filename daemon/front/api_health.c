@@ -6,7 +6,7 @@
 
 enum { MS_PER_S = 1000, HEALTH_WAIT_MS = 2 * 1000 };
 
-static bool may_see_providers(const struct api_request *request)
+static bool may_monitor(const struct api_request *request)
 {
     const struct context *context = request->context;
     return access_allowed(context->settings, &context->access, &request->asker, MAY_MONITOR, NULL);
@@ -100,10 +100,10 @@ static void health_answered(const struct api_request *request, struct message *a
     json_put_string(&writer, "status", degraded ? "degraded" : "ok");
     json_put_string(&writer, "version", TOKENBROKER_VERSION);
     put_store(&writer, problem, copied);
-    if (health)
+    if (health && may_monitor(request)) {
         put_accounts(&writer, health);
-    if (health && may_see_providers(request))
         put_providers(&writer, health);
+    }
     callback_put_health(request->context->callback, &writer);
     consumers_put_health(request->context->consumers, &writer);
     json_put_string(&writer, "public_url", callback_public_base(request->context));

@@ -9,6 +9,9 @@
 #define GRANT_OF(identity)                                                                         \
     "{\"access_token\":\"at-secret-%u\",\"expires_in\":3600,\"refresh_token\":\"rt-secret-%u\","   \
     "\"company_id\":\"" identity "\"}"
+#define GRANT_ALIKE                                                                                \
+    "{\"access_token\":\"at-secret-%u\",\"expires_in\":3600,\"refresh_token\":\"rt-alike\","       \
+    "\"company_id\":\"one\"}"
 #define DAY (24 * HOUR)
 
 /* Provider acme behind a public name; not started. */
@@ -251,6 +254,23 @@ static void an_account_of_another_cannot_be_expected(void **state)
     assert_string_equal(same->rows[0].link->expect, "one");
 }
 
+/* Their page must not name the account that has the grant already. */
+static void a_visitor_does_not_learn_of_other_accounts(void **state)
+{
+    struct stage *stage = *state;
+    char digest[LINK_DIGEST_SIZE];
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ALIKE });
+    CLEANUP(cleanup_message) struct message *first = consent(stage, "secretive", "");
+    assert_false(first->failed);
+    make_one(stage, "a", NULL, digest);
+    CLEANUP(cleanup_message) struct message *came = consent(stage, "a", digest);
+    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    assert_null(strstr(came->failure.description, "secretive"));
+    assert_int_equal(ending_of(stage, digest), LINK_OPEN);
+    CLEANUP(cleanup_message) struct message *here = consent(stage, "b", "");
+    assert_non_null(strstr(here->failure.description, "secretive"));
+}
+
 static void a_login_here_ends_the_link(void **state)
 {
     struct stage *stage = *state;
@@ -361,6 +381,7 @@ int main(void)
         TEST_MADE(another_than_the_expected_is_held_and_the_link_goes_on),
         TEST_MADE(one_without_an_identity_is_held),
         TEST_PUBLIC(an_account_of_another_cannot_be_expected),
+        TEST_MADE(a_visitor_does_not_learn_of_other_accounts),
         TEST_MADE(a_login_here_ends_the_link),
         TEST_PUBLIC(a_refused_account_gets_its_link),
         TEST_PUBLIC(it_is_made_when_somebody_asks),
