@@ -62,12 +62,15 @@ static void tell_front(struct settle *settle)
     struct lane *lane = lanes_find(settle->keeper->lanes, name->provider);
     if (lane)
         lane_succeeded(lane, name);
+    const char *identity = write->consent->identity ? write->consent->identity : "not known";
     if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
         keeper_event(settle->keeper, name, "identity_mismatch",
-                     "a consent for another identity is held");
+                     "a consent for another identity (%.100s) is held: accept or discard it",
+                     identity);
     else if (write->consent->outcome == CONSENT_AWAITS)
         keeper_event(settle->keeper, name, "consent_held",
-                     "a first consent by link is held: accept or discard it");
+                     "a first consent by link (identity: %.100s) is held: accept or discard it",
+                     identity);
     else
         keeper_notify(settle->keeper, name, write->row.generation, steal(write->issued));
     answer_consent(settle, steal(write->consent));

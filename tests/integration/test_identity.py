@@ -9,6 +9,7 @@ from harness.cases import CASES
 from harness.ledger import fingerprint
 from harness.logins import log_in
 from harness.other_user import as_user
+from harness.stream import Stream
 
 ACCOUNT = "zenegy/acme"
 
@@ -50,6 +51,13 @@ def test_held_is_said(zenegy, api):
     assert held["held_identity"] == account["held_identity"]
     assert abs(held["created_at"] - time.time()) < 60
     assert company_of(zenegy, api) == "acme"
+
+
+def test_the_event_names_the_company(zenegy, api, person, schema):
+    with Stream(api, schema, account=ACCOUNT) as stream:
+        hold(api, person)
+        text = stream.wait_for("identity_mismatch").data["text"]
+    assert api.held().ok()["held"][0]["held_identity"] in text and "accept or discard" in text
 
 
 def test_accept(zenegy, api):
