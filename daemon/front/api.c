@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "front/api_path.h"
 #include "front/audit.h"
+#include "oauth/printable.h"
 
 enum { METHODS_MAX = 4, PARAMETERS_MAX = 4, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
 
@@ -79,10 +80,13 @@ static void put_refusal(struct buffer *body, const struct refusal *refusal)
 {
     const char *name = wire_errors[refusal->error].name;
     struct json_writer writer = json_writer_begin(body, '{');
+    char line[REFUSAL_TEXT_MAX];
 
+    /* It may quote the request, and is for a terminal. */
+    printable_line(*refusal->description ? refusal->description : name, PRINTABLE_ALL_WORDS, line,
+                   sizeof(line));
     json_put_string(&writer, "error", name);
-    json_put_string(&writer, "error_description",
-                    *refusal->description ? refusal->description : name);
+    json_put_string(&writer, "error_description", line);
     json_put_string(&writer, "account", refusal->account);
     if (refusal->retry_after_s > 0)
         json_put_integer(&writer, "retry_after", refusal->retry_after_s);

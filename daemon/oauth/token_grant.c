@@ -1,6 +1,7 @@
 #include "oauth/token_grant.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -121,16 +122,27 @@ static int read_token_type(const struct json *reply, struct token_grant *grant)
     return grant->token_type != NULL ? 0 : -ENOMEM;
 }
 
+/* It is shown to people: what cannot be shown separates words. NULL is fine. */
+static void append_scope(struct buffer *out, const char *text, const char *separators)
+{
+    if (text == NULL)
+        return;
+    size_t size = strlen(text) + 1; /* a line never grows */
+    CLEANUP(cleanup_string) char *line = malloc(size);
+    if (line == NULL) {
+        out->failed = true;
+        return;
+    }
+    printable_line(text, PRINTABLE_ALL_WORDS, line, size);
+    scope_append_normal(out, line, separators, SCOPE_MAX);
+}
+
 /* Some servers send a list instead of a text. */
 static void append_scopes(struct buffer *out, const struct json *scope, const char *separators)
 {
-    if (json_string(scope) != NULL)
-        scope_append_normal(out, json_string(scope), separators, SCOPE_MAX);
-    for (size_t i = 0; i < json_array_length(scope); i++) {
-        const char *item = json_string(json_array_at(scope, i));
-        if (item != NULL)
-            scope_append_normal(out, item, separators, SCOPE_MAX);
-    }
+    append_scope(out, json_string(scope), separators);
+    for (size_t i = 0; i < json_array_length(scope); i++)
+        append_scope(out, json_string(json_array_at(scope, i)), separators);
 }
 
 static int read_scope(const struct provider *provider, const struct json *reply,

@@ -201,6 +201,17 @@ static void test_longest_names_fit_a_refusal(void **state)
     expect_answer(request, 403, "ppp/lll");
 }
 
+/* A refusal that quotes what was asked is fit for a terminal. */
+static void test_refusals_are_printable(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = fixture_send(fixture, "POST", "/v1/login/zenegy/acme",
+                                               "{\"a\x7f\xc2\x9b"
+                                               "b\":1}");
+    assert_non_null(strstr(request->answer, "the member a  b is not known here"));
+    expect_answer(request, 400, "bad_request");
+}
+
 static void test_integers(void **state)
 {
     int64_t value = -7;
@@ -226,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_rights),
         TEST(test_forbidden_tells_nothing),
         TEST(test_longest_names_fit_a_refusal),
+        TEST(test_refusals_are_printable),
         TEST(test_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,7 @@ static void reads_scopes(void **state)
     } rows[] = {
         { "{\"scope\":\"manage:employees read:accounts\"}", "manage:employees read:accounts",
           space },
+        { "{\"scope\":\"a\\u007fb c\\u0085d \\u202ee\"}", "a b c d e", space },
         { "{\"scope\":\"a,b\"}", "a b", comma },
         { "{\"scope\":\"a, b\"}", "a b", comma },
         { "{\"scope\":\"a b\"}", "a b", comma },
