@@ -1,7 +1,10 @@
 """The bench counts what was done, and hides no loss."""
 
 import json
+import os
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from fault import trust
 from fault.bench import Outcome, run_kind
 from fault.kinds import KINDS, Kind
 
+ROOT = Path(__file__).resolve().parents[2]
 COUNT, SHARE, JOBS, SEED = 25, 10, 2, 7
 
 
@@ -100,3 +104,14 @@ def test_the_page_is_the_runs_own():
     text = trust.PAGE.read_text() if trust.PAGE.exists() else ""
     for one in {line["kind"] for line in trust.runs()}:
         assert f"({one})" in text
+
+
+def test_a_missing_build_is_no_loss(tmp_path):
+    """Nothing is begun, so nothing is recorded."""
+    before = (ROOT / "docs/trust.jsonl").read_bytes()
+    done = subprocess.run(
+        [ROOT / "scripts/torture", "--no-build", "--count", "1", "kill-revoke"],
+        env={**os.environ, "TOKENBROKER_BUILD": str(tmp_path)}, capture_output=True, text=True,
+        check=False)
+    assert done.returncode == 1 and "leave --no-build out" in done.stderr and not done.stdout
+    assert (ROOT / "docs/trust.jsonl").read_bytes() == before
