@@ -15,22 +15,24 @@ class Kind:
     run: Callable  # (count, chance, progress) → facts; raises where the promise is broken
     share: int  # how many of them one broker goes through
     quick: int  # the count of a run among the other tests
+    wanted: int = 0  # so many, at least, before anybody is told to rely on it
 
 
 ALL = 400  # more than there are: each share goes through all of them
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
 KINDS = {kind.name: kind for kind in (
-    Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40),
-    Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20),
-    Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20),
+    Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40,
+         10_000),
+    Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20, 10_000),
+    Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20, 10_000),
     Kind("calls-refresh", "kill before and after every system call of a refresh",
          "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 8),
     Kind("calls-exchange", "kill before and after every system call of a code's exchange",
          "what was told to be done is there, no grant lost, the store sound",
          partial(syscalls.run, "exchange"), ALL, 12),
     Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",
-         "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20),
+         "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20, 1000),
     Kind("drips", "reply of one byte a second, the token spent",
          "recovered unattended within a grace of 10 s", partial(drops.run, "drip"), 40, 2),
 )}

@@ -11,6 +11,7 @@ import pytest
 from fault import trust
 from fault.bench import Outcome, run_kind
 from fault.kinds import KINDS, Kind
+from fuzz.campaign import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, SHARE, JOBS, SEED = 25, 10, 2, 7
@@ -82,13 +83,13 @@ def test_runs_of_the_same_code_add_up(book):
     book("old", 1000)
     book("now", 200, 1, rotations=5)
     book("now", 300, 0, rotations=6)
-    assert "| 500 | 1 | rotations: 11 | cnow |" in row()
+    assert "| 500 | 10,000 | 1 | rotations: 11 | cnow |" in row()
     assert book.kind not in trust.stale() and len(trust.stale()) == len(KINDS) - 1
 
 
 def test_older_code_is_stale(book):
     book("old", 1000)
-    assert "| 1,000 | 0 |  | cold, stale |" in row()
+    assert "| 1,000 | 10,000 | 0 |  | cold, stale |" in row()
     assert book.kind in trust.stale()
 
 
@@ -99,11 +100,38 @@ def test_a_run_is_appended(book):
         "count": 9, "losses": 1, "seed": SEED, "rotations": 3, "code": "now"}
 
 
+def fuzzing(book, files=("daemon/base/json.c", "client/decode.c"), cpu_s=600.4, found=""):
+    del book
+    result = Result("json", cpu_s, 1000, 50, found)
+    return trust.append_fuzzing(result, list(files), SEED)
+
+
+def test_fuzzing_counts_while_what_it_covers_stays(book, monkeypatch):
+    assert fuzzing(book) and fuzzing(book, cpu_s=1200)
+    assert trust.fuzzed()["json"] == 1800 and trust.fuzzed()["push"] == 0
+    ids = trust.code_of
+    monkeypatch.setattr(trust, "code_of", lambda files: ids([*files, "README.md"]))
+    assert trust.fuzzed()["json"] == 0
+
+
+def test_the_least_fuzzed_target_is_the_figure(book, monkeypatch):
+    monkeypatch.setattr(trust, "TARGETS", ["json", "push"])
+    fuzzing(book, cpu_s=1900, found="a crash")
+    assert "| 0 CPU-minutes for each of 2 targets | 30 | 1 | inputs: 1,000; " \
+        "CPU-minutes: json 31, push 0 |" in row()
+
+
+@pytest.mark.parametrize("files", [[], ["daemon/base/json.c"]])
+def test_code_that_nobody_has_is_not_counted(book, monkeypatch, files):
+    monkeypatch.setattr(trust, "changed", lambda files: True)
+    assert not fuzzing(book, files) and not trust.runs()
+
+
 def test_the_page_is_the_runs_own():
     """docs/TRUST.md as it is in the tree shows every kind that docs/trust.jsonl has."""
     text = trust.PAGE.read_text() if trust.PAGE.exists() else ""
     for one in {line["kind"] for line in trust.runs()}:
-        assert f"({one})" in text
+        assert f"({one})" in text or one.removeprefix(trust.FUZZ) in text
 
 
 def test_a_missing_build_is_no_loss(tmp_path):

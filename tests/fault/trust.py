@@ -1,5 +1,6 @@
-"""docs/trust.jsonl, one line for each run of scripts/torture, and docs/TRUST.md, made from it."""
+"""docs/trust.jsonl, a line for each run of scripts/torture and scripts/fuzz; docs/TRUST.md of it."""
 
+import hashlib
 import json
 import subprocess
 import time
@@ -10,15 +11,20 @@ from .kinds import KINDS
 ROOT = Path(__file__).resolve().parents[2]
 RUNS, PAGE = ROOT / "docs" / "trust.jsonl", ROOT / "docs" / "TRUST.md"
 CODE = ("daemon", "schema")  # what the daemon is made of
+TARGETS = [source.stem.partition("_")[2]
+           for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
+FUZZ = "fuzz-"  # before a target's name it is the kind of its runs
+FUZZ_MINUTES = 30
 
 _HEAD = """# Figures
 
-What was done to the broker, how often, and what was lost. Made by `scripts/torture` from
-`docs/trust.jsonl`, which has a line for each run; do not edit. The counts of all runs of the same
-code of the daemon add up; a figure of older code is called stale.
+What was done to the broker, how often, and what was lost. Made by `scripts/torture` and `scripts/fuzz`
+from `docs/trust.jsonl`, which has a line for each run; do not edit. The counts of all runs of the same
+code of the daemon add up; a figure of older code is called stale. A fuzz target's code is what its
+inputs reach.
 
-| what | done | lost | found on the way | code | command |
-|---|---|---|---|---|---|
+| what | done | wanted | lost | found on the way | code | command |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -32,25 +38,65 @@ def code():
     return "-".join(_git("rev-parse", f"HEAD:{folder}")[:10] for folder in CODE)
 
 
-def changed():
-    """Whether the work tree's code is not what is committed."""
-    return bool(_git("status", "--porcelain", "--", *CODE))
+def code_of(files):
+    """What stands for these files as they are committed."""
+    return hashlib.sha256(_git("ls-tree", "HEAD", "--", *files).encode()).hexdigest()[:10]
+
+
+def changed(files=CODE):
+    """Whether the work tree has something else than what is committed."""
+    return bool(_git("status", "--porcelain", "--", *files))
+
+
+def _write(kind, seed, **facts):
+    line = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "commit": _git("rev-parse", "--short=10", "HEAD"), "kind": kind, "seed": seed, **facts}
+    with open(RUNS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def append(outcome):
-    """Adds the run's line. Of code that nobody else can have there is none."""
-    line = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "commit": _git("rev-parse", "--short=10", "HEAD"), "code": code(),
-            "kind": outcome.kind, "seed": outcome.seed, "count": outcome.count,
-            "losses": len(outcome.losses), "seconds": round(outcome.seconds), **outcome.facts}
-    with open(RUNS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    """Adds the line of a run of scripts/torture. Of code that nobody else can have there is none."""
+    _write(outcome.kind, outcome.seed, code=code(), count=outcome.count,
+           losses=len(outcome.losses), seconds=round(outcome.seconds), **outcome.facts)
+
+
+def append_fuzzing(result, files, seed):
+    """Adds the line of a fuzz target whose inputs reach these files; false where they are changed."""
+    if not files or changed(files):
+        return False
+    _write(FUZZ + result.target, seed, code=code_of(files), covers=_by_folder(files),
+           count=round(result.cpu_s), losses=int(bool(result.found)),
+           executions=result.executions)
+    return True
+
+
+def _by_folder(files):
+    folders = {}
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        folders.setdefault(folder, []).append(name)
+    return folders
+
+
+def _covered(line):
+    return [f"{folder}/{name}" for folder, names in line["covers"].items() for name in names]
 
 
 def runs():
     if not RUNS.exists():
         return []
     return [json.loads(line) for line in RUNS.read_text(encoding="utf-8").splitlines()]
+
+
+def fuzzed():
+    """CPU seconds that each target has had since the last change to what it covers."""
+    had = dict.fromkeys(TARGETS, 0)
+    for line in runs():
+        if "covers" in line and line["code"] == code_of(_covered(line)):
+            target = line["kind"].removeprefix(FUZZ)
+            had[target] = had.get(target, 0) + line["count"]
+    return had
 
 
 _PLAIN = {"at", "commit", "code", "kind", "seed", "count", "losses", "seconds"}
@@ -72,9 +118,22 @@ def _row(kind, lines, now):
     same = [line for line in lines if line["code"] == newest]
     count, losses, facts = _total(same)
     found = ", ".join(f"{name}: {facts[name]:,}" for name in sorted(facts))
-    return [f"{kind.what} ({kind.name}): {kind.promise}", f"{count:,}", str(losses), found,
-            f"{same[-1]['commit']}" + ("" if newest == now else ", stale"),
+    return [f"{kind.what} ({kind.name}): {kind.promise}", f"{count:,}", f"{kind.wanted:,}",
+            str(losses), found, f"{same[-1]['commit']}" + ("" if newest == now else ", stale"),
             f"`scripts/torture --count {count} {kind.name}`"]
+
+
+def _fuzz_row(lines):
+    """All targets in a row: what counts is the one that has had least."""
+    had = fuzzed()
+    found = sum(line["losses"] for line in lines if line["code"] == code_of(_covered(line)))
+    least = min(had.values()) // 60
+    inputs = sum(line["executions"] for line in lines)
+    each = ", ".join(f"{target} {seconds // 60}" for target, seconds in sorted(had.items()))
+    return [f"made-up inputs under ASan and UBSan ({FUZZ.rstrip('-')}): nothing found",
+            f"{least} CPU-minutes for each of {len(had)} targets", str(FUZZ_MINUTES), str(found),
+            f"inputs: {inputs:,}; CPU-minutes: {each}", lines[-1]["commit"],
+            f"`scripts/fuzz --cpu-minutes {FUZZ_MINUTES}`"]
 
 
 def stale():
@@ -87,9 +146,9 @@ def stale():
 def write_page():
     """Writes docs/TRUST.md anew."""
     now, lines = code(), runs()
-    rows = []
-    for name, kind in KINDS.items():
-        own = [line for line in lines if line["kind"] == name]
-        if own:
-            rows.append("| " + " | ".join(_row(kind, own, now)) + " |\n")
-    PAGE.write_text(_HEAD + "".join(rows), encoding="utf-8")
+    rows = [_row(kind, own, now) for name, kind in KINDS.items()
+            if (own := [line for line in lines if line["kind"] == name])]
+    if fuzzing := [line for line in lines if "covers" in line]:
+        rows.append(_fuzz_row(fuzzing))
+    text = "".join("| " + " | ".join(row) + " |\n" for row in rows)
+    PAGE.write_text(_HEAD + text, encoding="utf-8")
