@@ -5,10 +5,10 @@
  * they die with the daemon. The callback (front/callback) reaches them through plain values, so
  * that it can move into a process of its own one day.
  *
- * login_table.c keeps them (quotas, expiry, who waits); login_flow.c begins and opens them,
- * login_push.c has the provider take the request first where it wants that (RFC 9126),
- * login_return.c takes what the provider's redirect brings and has the code exchanged;
- * login_device.c begins those that are finished on another device.
+ * login_table.c keeps them (expiry, who waits), login_room.c says whether there is room for one
+ * more (quotas); login_flow.c begins and opens them, login_push.c has the provider take the request
+ * first where it wants that (RFC 9126), login_return.c takes what the provider's redirect brings
+ * and has the code exchanged; login_device.c begins those that are finished on another device.
  */
 
 #include <stdbool.h>
@@ -147,23 +147,6 @@ struct login *logins_newest(const struct logins *logins);
 /* NULL when there is none. */
 struct login *logins_find(const struct logins *logins, const char *id);
 
-/* A place in the table for a login that is about to begin: it counts like a login. */
-struct login_seat;
-enum { LOGINS_FULL = 1, LOGINS_QUOTA };
-
-/* If need be, uid's or anyone's oldest ended login is forgotten for it. Returns 0, LOGINS_FULL,
- * LOGINS_QUOTA or -ENOMEM. */
-int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret);
-/* NULL is fine; returns NULL. */
-struct login_seat *login_seat_free(struct login_seat *seat);
-
-/* The same for one that a link begins at once: its oldest attempts give way. Returns 0 or
- * LOGINS_FULL. */
-int logins_make_room_for_link(struct logins *logins, const char *digest);
-
-/* The account's link is over: attempts by it, but for this login, end. */
-void logins_end_attempts(struct login *login);
-
 /* Takes a login over, into a seat that was just given back; it expires LOGIN_LIFETIME_MS from now,
  * a LOGIN_DEVICE when the back says so. */
 void logins_add(struct logins *logins, struct login *login);
@@ -194,6 +177,25 @@ int login_wait(struct login *login, bool until_ended, int64_t wait_ms, login_cha
                void *userdata, struct login_waiter **ret);
 /* Whoever waited is gone; must not be called after changed() was. */
 void login_unwait(struct login_waiter *waiter);
+
+/* --- login_room.c --- */
+
+/* A place in the table for a login that is about to begin: it counts like a login. */
+struct login_seat;
+enum { LOGINS_FULL = 1, LOGINS_QUOTA };
+
+/* If need be, uid's or anyone's oldest ended login is forgotten for it. Returns 0, LOGINS_FULL,
+ * LOGINS_QUOTA or -ENOMEM. */
+int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret);
+/* NULL is fine; returns NULL. */
+struct login_seat *login_seat_free(struct login_seat *seat);
+
+/* The same for one that a link begins at once: its oldest attempts give way. Returns 0 or
+ * LOGINS_FULL. */
+int logins_make_room_for_link(struct logins *logins, const char *digest);
+
+/* The account's link is over: attempts by it, but for this login, end. */
+void logins_end_attempts(struct login *login);
 
 /* --- login_flow.c --- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/read.h"
 
 #ifndef SO_PEERPIDFD /* Linux 6.5; Debian 12's headers are older */
 #define SO_PEERPIDFD 77
@@ -104,17 +105,9 @@ static int read_proc(const char *path, char out[static PROC_FILE_MAX])
     CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    size_t length = 0;
-    while (length < PROC_FILE_MAX - 1) {
-        ssize_t n = read(fd, out + length, PROC_FILE_MAX - 1 - length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        length += (size_t)n;
-    }
+    ssize_t length = read_up_to(fd, out, PROC_FILE_MAX - 1);
+    if (length < 0)
+        return (int)length;
     out[length] = '\0';
     return length < PROC_FILE_MAX - 1 ? 0 : -E2BIG;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/read.h"
 #include "io/seal.h"
 
 enum {
@@ -92,25 +93,6 @@ static int check_key_file(int fd, const char *path, struct complaint *complaint)
     return 0;
 }
 
-/* Reads to the end, but not past length bytes. Returns how many came, or -errno. */
-static ssize_t read_all(int fd, char *out, size_t length)
-{
-    size_t got = 0;
-
-    while (got < length) {
-        ssize_t n = read(fd, out + got, length - got);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    return (ssize_t)got;
-}
-
 static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct complaint *complaint)
 {
     char text[KEY_TEXT_MAX + 1]; /* one more, to see that a file is too long */
@@ -119,7 +101,7 @@ static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct c
 
     if (r < 0)
         return r;
-    length = read_all(fd, text, sizeof(text));
+    length = read_up_to(fd, text, sizeof(text));
     r = length < 0 ? (int)length : key_from_text(text, (size_t)length, ret);
     sodium_memzero(text, sizeof(text));
     if (r == -EINVAL)

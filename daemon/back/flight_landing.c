@@ -1,0 +1,181 @@
+#include "back/flight_private.h"
+
+#include <stdio.h>
+
+#include "back/lane.h"
+#include "back/links.h"
+#include "back/waiters.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "oauth/lifetime.h"
+
+static void land_with_token(struct flight *flight)
+{
+    waiters_answer(&flight->waiters, flight->keeper, flight->outcome.issued, &flight->outcome.row);
+    lane_landed(flight->lane, flight);
+}
+
+void flight_land_with_failure(struct flight *flight, const struct failure *failure)
+{
+    flight_refuse(flight, failure);
+    lane_landed(flight->lane, flight);
+}
+
+/* The provider still gives the token that an API rejected. */
+static void land_with_rejected(struct flight *flight)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_REJECTED, 1,
+                     "the provider gave the access token of %s again that was rejected",
+                     account_text(&flight->name, name));
+    log_warning("%s", failure.description);
+    keeper_notify(flight->keeper, &flight->name, flight->outcome.row.generation, NULL);
+    flight_land_with_failure(flight, &failure);
+}
+
+static void tell_granted(struct flight *flight)
+{
+    struct outcome *outcome = &flight->outcome;
+    struct issued_token *notice = NULL;
+    char name[ACCOUNT_TEXT_SIZE];
+    if (outcome->reply.grant.expires_in_odd)
+        log_warning("%s: the provider sent no usable expires_in: taken as %lld s",
+                    account_text(&flight->name, name),
+                    (long long)(outcome->row.lifetime_ms / 1000));
+    log_info("%s: refreshed, generation %llu, next in %lld s", account_text(&flight->name, name),
+             (unsigned long long)outcome->row.generation,
+             (long long)((outcome->row.refresh_at - clock_now()) / 1000));
+    lane_succeeded(flight->lane, &flight->name);
+    if (outcome->row.rejected) {
+        land_with_rejected(flight);
+        return;
+    }
+    (void)issued_token_copy(outcome->issued, &notice); /* without a copy: "forget" */
+    keeper_notify_refreshed(flight->keeper, &flight->name, outcome->row.generation, notice);
+    land_with_token(flight);
+}
+
+static struct failure why_not(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    const struct account_row *row = &outcome->row;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&flight->name, name);
+    const int64_t wait_s = (row->refresh_at - clock_now() + 999) / 1000;
+    const int64_t retry_after_s = wait_s > 1 ? wait_s : 1;
+    if (row->state == ACCOUNT_CONSENT_REQUIRED) {
+        struct failure failure = failure_consent_required(row);
+        links_token(flight->keeper, &flight->name, failure.link);
+        return failure;
+    }
+    if (lane_paused(flight->lane))
+        return lane_pause_failure(flight->lane);
+    const bool unanswered =
+        outcome->reply.verdict == VERDICT_NOT_SENT || outcome->reply.verdict == VERDICT_NO_ANSWER;
+    char grace[64] = "";
+    const int64_t grace_ms =
+        lifetime_grace_ends_at(outcome->setup->provider, row->lost_at) - clock_now();
+    if (grace_ms > 0)
+        (void)snprintf(grace, sizeof grace, ", soon: its provider's grace ends in %lld s",
+                       (long long)(grace_ms / 1000));
+    return failure_make(unanswered ? WIRE_PROVIDER_UNAVAILABLE : WIRE_PROVIDER_REJECTED,
+                        retry_after_s,
+                        "%s cannot be refreshed now (%s: %.100s); it is tried again%s", name,
+                        outcome->reply.error, outcome->reply.description, grace);
+}
+
+bool flight_short_retry_fits(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    return (outcome->reply.verdict == VERDICT_NOT_SENT ||
+            outcome->reply.verdict == VERDICT_NO_ANSWER) &&
+           !flight->canary && !flight->keeper->stopping && flight->tries < SHORT_RETRIES &&
+           outcome->circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
+}
+
+/* A grace of a few seconds may end within these. */
+static int64_t within_grace(const struct flight *flight, int64_t rest_ms)
+{
+    const struct provider *provider = flight->outcome.setup->provider;
+    const int64_t left_ms = lifetime_last_in_grace_at(provider, flight->lost_at) - clock_now();
+    return left_ms > 0 && left_ms < rest_ms ? left_ms : rest_ms;
+}
+
+void flight_retry_shortly(struct flight *flight)
+{
+    const int64_t asked_ms = flight->outcome.circumstances.retry_after_ms;
+    flight->tries++;
+    const int64_t rest_ms = within_grace(flight, backoff_ms(flight->tries, random_below(1000)));
+    lane_wait_again(flight->lane, flight, rest_ms > asked_ms ? rest_ms : asked_ms);
+}
+
+static void tell_failed(struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    char name[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: refresh failed: %s: %s (%s)", account_text(&flight->name, name),
+                outcome->reply.error, outcome->reply.description,
+                verdict_name(outcome->reply.verdict));
+    const bool may_go_on =
+        !flight->canary && !flight->keeper->stopping && !lane_paused(flight->lane);
+    if (flight_short_retry_fits(flight)) {
+        flight_retry_shortly(flight);
+        return;
+    }
+    if (outcome->step != STEP_REST && may_go_on) {
+        lane_wait_again(flight->lane, flight,
+                        outcome->step == STEP_SAME_TOKEN ? REFUSAL_PAUSE_MS : 0);
+        return;
+    }
+    if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED) {
+        log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
+        links_event(flight->keeper, &flight->name, outcome->reply.error);
+    } else {
+        keeper_remark(flight->keeper, &flight->name, "refresh_failed", "%s", outcome->reply.error);
+    }
+    const struct failure failure = why_not(flight);
+    flight_land_with_failure(flight, &failure);
+}
+
+void flight_set_aside(struct flight *flight)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    const struct failure failure =
+        failure_make(WIRE_INTERNAL, 0,
+                     "the row of %s in the store is damaged: restore a backup, or log it out "
+                     "and in again",
+                     account_text(&flight->name, name));
+    log_error("%s", failure.description);
+    flight_refuse(flight, &failure);
+    flight->set_aside = true;
+    lane_wait_again(flight->lane, flight, FLIGHT_SET_ASIDE_MS);
+}
+
+void flight_durable(void *userdata, int result)
+{
+    struct flight *flight = userdata;
+    if (result == OUTCOME_UNREADABLE) {
+        flight_set_aside(flight);
+        return;
+    }
+    if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {
+        const struct failure failure =
+            failure_make(WIRE_BUSY, 1, "the account was changed meanwhile: ask again");
+        flight_land_with_failure(flight, &failure);
+        return;
+    }
+    if (result != 0) {
+        const struct failure failure = failure_make(
+            WIRE_BUSY, LANE_STORE_CHECK_MS / 1000,
+            "the broker's store refuses writes (%s): free space, it goes on by itself",
+            commits_problem(flight->keeper->commits) ? commits_problem(flight->keeper->commits)
+                                                     : "failed");
+        flight_land_with_failure(flight, &failure);
+        return;
+    }
+    if (flight->outcome.reply.verdict == VERDICT_GRANTED)
+        tell_granted(flight);
+    else
+        tell_failed(flight);
+}

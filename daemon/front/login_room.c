@@ -1,0 +1,99 @@
+#include "front/login_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct login *oldest_ended(const struct logins *logins, bool anyone, uid_t uid)
+{
+    struct login *oldest = NULL;
+    for (struct login *login = logins->newest; login; login = login->next)
+        if (login_ended(login) && (anyone || (login->uid == uid && !login->link[0])))
+            oldest = login;
+    return oldest;
+}
+
+static int make_room(struct logins *logins, uid_t uid)
+{
+    unsigned all = 0, own = 0;
+    for (const struct login *login = logins->newest; login; login = login->next) {
+        all++;
+        own += login->uid == uid && !login->link[0];
+    }
+    for (const struct login_seat *seat = logins->seats; seat; seat = seat->next) {
+        all++;
+        own += seat->uid == uid;
+    }
+    if (own < LOGINS_PER_UID_MAX && all < LOGINS_MAX)
+        return 0;
+    bool quota = own >= LOGINS_PER_UID_MAX;
+    struct login *victim = oldest_ended(logins, !quota, uid);
+    if (!victim)
+        return quota ? LOGINS_QUOTA : LOGINS_FULL;
+    logins_forget(logins, victim);
+    return 0;
+}
+
+/* The oldest pending one of a link when it has as many as it may. */
+static struct login *surplus_of(const struct logins *logins, const char *digest)
+{
+    struct login *oldest = NULL;
+    unsigned pending = 0;
+    for (struct login *login = logins->newest; login; login = login->next) {
+        if (login->status != LOGIN_PENDING || strcmp(login->link, digest) != 0)
+            continue;
+        pending++;
+        oldest = login;
+    }
+    return pending >= LOGINS_PER_LINK_MAX ? oldest : NULL;
+}
+
+int logins_make_room_for_link(struct logins *logins, const char *digest)
+{
+    unsigned by_links = 0;
+    struct login *surplus = surplus_of(logins, digest);
+    if (surplus)
+        login_set_status(surplus, LOGIN_CANCELLED, "replaced", "the link was opened again");
+    for (const struct login *login = logins->newest; login; login = login->next)
+        by_links += login->link[0] && !login_ended(login);
+    return by_links < LOGINS_BY_LINKS_MAX ? make_room(logins, (uid_t)-1) : LOGINS_FULL;
+}
+
+void logins_end_attempts(struct login *login)
+{
+    struct login *other = login->logins->newest;
+    for (; other; other = other->next) {
+        if (other == login || !other->link[0] || other->status != LOGIN_PENDING ||
+            !account_name_equal(&other->account, &login->account))
+            continue;
+        other->ending = ENDING_LINK_OVER;
+        login_set_status(other, LOGIN_CANCELLED, "link_used",
+                         "the account was connected by another attempt");
+    }
+}
+
+int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret)
+{
+    int r = make_room(logins, uid);
+    if (r)
+        return r;
+    struct login_seat *seat = malloc(sizeof *seat);
+    if (!seat)
+        return -ENOMEM;
+    *seat = (struct login_seat){ logins, logins->seats, uid };
+    logins->seats = seat;
+    *ret = seat;
+    return 0;
+}
+
+struct login_seat *login_seat_free(struct login_seat *seat)
+{
+    if (!seat)
+        return NULL;
+    struct login_seat **link = &seat->logins->seats;
+    while (*link != seat)
+        link = &(*link)->next;
+    *link = seat->next;
+    free(seat);
+    return NULL;
+}
