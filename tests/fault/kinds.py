@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import drops, kill9, syscalls
+from . import churn, drops, expiries, kill9, syscalls
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Kind:
     share: int  # how many of them one broker goes through
     quick: int  # the count of a run among the other tests
     wanted: int = 0  # so many, at least, before anybody is told to rely on it
+    missing: Callable = lambda: ""  # why it cannot be done here, or ""
 
 
 ALL = 400  # more than there are: each share goes through all of them
@@ -35,4 +36,9 @@ KINDS = {kind.name: kind for kind in (
          "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20, 1000),
     Kind("drips", "reply of one byte a second, the token spent",
          "recovered unattended within a grace of 10 s", partial(drops.run, "drip"), 40, 2),
+    Kind("expiries", "a token's end, with 500 clients that ask at once",
+         "one token request, and its token for all", expiries.run, 250, 10, 1000,
+         expiries.missing),
+    Kind("churn", "request of a uid that may not, its process's number taken over by one that may",
+         "no token", churn.run, 25_000, 500, 100_000, churn.missing),
 )}

@@ -3,76 +3,26 @@
 The cgroups are made by hand here, as systemd makes them."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
+from harness import cgroups
 from harness.churn import COUNT, churn
 from harness.client import Api
 from harness.other_user import as_user
 
 OTHER, THIRD = 61234, 61235
 ACCOUNT = "plain/acme"
-MOUNTS = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
-
-
-def _writable_mount():
-    for mount in MOUNTS:
-        if os.getuid() == 0 and (mount / "cgroup.procs").exists() and os.access(mount, os.W_OK):
-            return mount
-    return None
-
-
-def _knows_peers():
-    one, other = socket.socketpair()
-    with one, other:
-        try:
-            os.close(one.getsockopt(socket.SOL_SOCKET, 77))  # SO_PEERPIDFD
-        except OSError:
-            return False
-        return True
-
-
-pytestmark = [
-    pytest.mark.skipif(_writable_mount() is None, reason="needs root and cgroups to write in"),
-    pytest.mark.skipif(not _knows_peers(), reason="needs Linux 6.5"),
-]
-
-
-def _remove(path):
-    """A process that is ending leaves its cgroup a moment later."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            path.rmdir()
-            return
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+pytestmark = pytest.mark.skipif(cgroups.missing() != "", reason=cgroups.missing())
 
 
 @pytest.fixture
 def cgroup():
     """Makes cgroups by their path below the root."""
-    made = []
-
-    def make(path):
-        at = _writable_mount()
-        path = path.replace(SLICE, f"tbtest{os.getpid()}.slice")  # tests run side by side
-        for part in path.split("/"):
-            at = at / part
-            if not at.exists():
-                at.mkdir()
-                made.append(at)
-        return at
-
-    yield make
-    for path in reversed(made):
-        _remove(path)
+    with cgroups.made() as make:
+        yield lambda path: make(path.replace(SLICE, f"tbtest{os.getpid()}.slice"))  # side by side
 
 
 @pytest.fixture
