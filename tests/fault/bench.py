@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass, field
 
 PATIENCE_S = 0.2
+MAXIMA = ("longest", "most")  # a fact whose name begins so is the greatest of all runs, not the sum
 
 
 @dataclass
@@ -23,9 +24,9 @@ class Outcome:
     losses: list = field(default_factory=list)
 
     def add(self, facts):
-        """Numbers add up; the longest stays."""
+        """Numbers add up; maxima stay."""
         for name, value in facts.items():
-            longest = name.startswith("longest")
+            longest = name.startswith(MAXIMA)
             self.facts[name] = (max if longest else int.__add__)(self.facts.get(name, 0), value)
 
 

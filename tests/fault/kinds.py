@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import churn, drops, expiries, kill9, syscalls
+from . import churn, crowd, drops, expiries, kill9, syscalls
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Kind:
 
 
 ALL = 400  # more than there are: each share goes through all of them
+HOUR_S = 3600
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
 KINDS = {kind.name: kind for kind in (
@@ -41,4 +42,11 @@ KINDS = {kind.name: kind for kind in (
          expiries.missing),
     Kind("churn", "request of a uid that may not, its process's number taken over by one that may",
          "no token", churn.run, 25_000, 500, 100_000, churn.missing),
+    Kind("crowd", "second with 1,000 connections of another user dripping on each server",
+         "honest clients' p99 under 10 ms, logins go through, descriptors and memory bounded",
+         partial(crowd.run, crowd.STRANGER, ("plain", "secure")), HOUR_S, 6, 600,
+         crowd.missing),
+    Kind("crowd-own", "second with 1,000 connections of the same user dripping on each server",
+         "honest clients' p99 under 10 ms, logins by http go through, all bounded",
+         partial(crowd.run, None, ("plain",)), HOUR_S, 6, 600),
 )}

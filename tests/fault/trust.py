@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from .bench import MAXIMA
 from .kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +108,7 @@ def _total(lines):
     facts = {}
     for line in lines:
         for name in line.keys() - _PLAIN:
-            longest = name.startswith("longest")
+            longest = name.startswith(MAXIMA)
             facts[name] = (max if longest else int.__add__)(facts.get(name, 0), line[name])
     return sum(line["count"] for line in lines), sum(line["losses"] for line in lines), facts
 

@@ -1,0 +1,139 @@
+"""A thousand connections that drip, on each server, while honest clients and browsers go on."""
+
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+
+from harness import https
+from harness.binaries import BUILD
+from harness.logins import log_in
+from harness.person import Person
+from harness.ports import free_port
+
+from .place import Lost, Place
+
+TOOLS = BUILD / "tests" / "fault"
+DRIPS = 1000  # on each server
+STRANGER = 61234
+RATE = 200  # an honest client asks so often in a second
+LOGIN_EVERY_S = 5
+READY_S = 60
+LARGE_S = 60  # only a run this long judges times and memory: the quick one shares its machine
+P99_MAX_US = 10_000
+LOGIN_MAX_S = 5
+# One uid may have 1,024 connections of the socket, and of the callback 48, and 12 with TLS, on each of
+# its addresses; the rest is room for the daemon's own.
+DESCRIPTORS_MAX = 1300
+RSS_MAX_KIB = 128 * 1024
+
+
+def missing():
+    """Why it cannot be done here, or ""."""
+    return "" if os.getuid() == 0 else "needs root, to be another user too"
+
+
+@contextmanager
+def _dripping(addresses, uid):
+    with subprocess.Popen([TOOLS / "drip", str(DRIPS), *map(str, addresses)], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid, cwd="/") as tool:
+        try:
+            if tool.stdout.readline() != "ready\n":
+                raise RuntimeError("drip cannot begin")
+            yield tool
+        finally:
+            tool.stdin.close()
+
+
+class Crowd:
+    """A broker with a callback of both schemes, and what is measured of it meanwhile."""
+
+    def __init__(self, place):
+        self._place, self._daemon = place, place.daemon
+        self._port = free_port()
+        self._logins = 0
+        self.facts = {"longest login, ms": 0, "most descriptors": 0, "most memory, KiB": 0,
+                      "logins": 0}
+
+    def begin(self):
+        daemon = self._daemon
+        daemon.config.callback["listen"].append(f"https://localhost:{self._port}")
+        daemon.with_provider("secure", self._place.provider,
+                             redirect_uri=f"https://localhost:{self._port}/callback/secure")
+        daemon.folder.chmod(0o711)
+        self._place.start()
+        daemon.socket.chmod(0o666)
+        self._place.grant_all()
+        self._place.assert_whole()
+        authority = self._place.folder / "authority.pem"
+        authority.write_text(self._place.api.authority().ok()["certificate"], encoding="utf-8")
+        self._trust = https.trust(authority)
+
+    def addresses(self):
+        return [self._daemon.socket, self._daemon.port, f"tls:{self._port}"]
+
+    def log_in(self, provider):
+        """A person's whole login: link, consent, callback, page."""
+        begun = time.monotonic()
+        self._logins += 1
+        login, page = log_in(self._place.api, Person(self._trust), f"{provider}/p{self._logins}")
+        took = time.monotonic() - begun
+        if login["status"] != "done" or page.status != 200:
+            raise Lost(f"a login by {provider} came to {login}, page {page.status}")
+        self.facts["logins"] += 1
+        self._greatest("longest login, ms", round(1000 * took))
+
+    def look(self):
+        pid = self._daemon.process.pid
+        self._greatest("most descriptors", len(os.listdir(f"/proc/{pid}/fd")))
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            lines = dict(line.split(":", 1) for line in status)
+        self._greatest("most memory, KiB", int(lines["VmHWM"].split()[0]))
+
+    def _greatest(self, name, value):
+        self.facts[name] = max(self.facts[name], value)
+
+    def take(self, said):
+        """What the honest client's program said at its end."""
+        asked, failed, hung_up, median, p99, longest = map(int, said.split())
+        self.facts |= {"honest requests": asked, "failed": failed, "hung up on between": hung_up,
+                       "longest median, µs": median, "longest p99, µs": p99,
+                       "longest answer, µs": longest}
+
+    def judge(self, seconds):
+        facts = self.facts
+        if facts["failed"] or facts["most descriptors"] > DESCRIPTORS_MAX:
+            raise Lost(f"{facts}")
+        if seconds >= LARGE_S and (facts["longest p99, µs"] > P99_MAX_US or
+                                   facts["longest login, ms"] > 1000 * LOGIN_MAX_S or
+                                   facts["most memory, KiB"] > RSS_MAX_KIB):
+            raise Lost(f"{facts}")
+
+
+def _go_on(crowd, seconds, progress, providers):
+    """Time passes: logins now and then, a look each second."""
+    begun = time.monotonic()
+    for second in range(seconds):
+        if second % LOGIN_EVERY_S == 0:
+            for provider in providers:
+                crowd.log_in(provider)
+        crowd.look()
+        time.sleep(max(0, begun + second + 1 - time.monotonic()))
+        progress(1)
+
+
+def run(uid, providers, count, chance, progress):
+    """`count` seconds; who drips has that uid, None: that of the honest client."""
+    with Place(1) as place:
+        crowd = Crowd(place)
+        crowd.begin()
+        target = f"/v1/token/{place.accounts[0]}"
+        with _dripping(crowd.addresses(), uid) as drip:
+            with subprocess.Popen([TOOLS / "probe", place.daemon.socket, target, str(count),
+                                   str(RATE)], text=True, stdout=subprocess.PIPE) as probe:
+                _go_on(crowd, count, progress, providers)
+                crowd.take(probe.stdout.read())
+            drip.stdin.close()
+            crowd.facts["connections made by drippers"] = int(drip.stdout.read())
+        crowd.judge(count)
+        return crowd.facts
