@@ -34,7 +34,7 @@ enum { JSON_INVALID = 1 };
 /* Returns 0, JSON_INVALID (complaint says where), or -ENOMEM. *ret is freed with json_free(). */
 int json_parse(const char *text, size_t length, struct json **ret, struct complaint *complaint);
 
-/* Wipes every string of the whole, then frees it. NULL is fine; returns NULL. */
+/* Wipes the whole, then frees it. NULL is fine; returns NULL. */
 struct json *json_free(struct json *whole);
 
 enum json_kind json_kind(const struct json *value); /* NULL is JSON_ABSENT */

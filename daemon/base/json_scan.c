@@ -8,7 +8,7 @@
 struct scan {
     const char *start, *at, *end;
     size_t depth;
-    size_t members;
+    size_t values;
     const char *problem; /* set once, where the scan stops */
 };
 
@@ -168,7 +168,6 @@ static bool scan_member(struct scan *scan)
     skip_space(scan);
     if (!accept(scan, ':'))
         return fail(scan, "a colon expected");
-    scan->members++;
     return scan_value(scan);
 }
 
@@ -216,6 +215,7 @@ static bool scan_bare_value(struct scan *scan)
 /* Depth bounds the recursion. */
 static bool scan_value(struct scan *scan)
 {
+    scan->values++;
     skip_space(scan);
     if (!scan_bare_value(scan))
         return false;
@@ -223,47 +223,15 @@ static bool scan_value(struct scan *scan)
     return true;
 }
 
-bool json_scan(const char *text, size_t length, size_t *ret_members, struct complaint *complaint)
+bool json_scan(const char *text, size_t length, size_t *ret_values, struct complaint *complaint)
 {
     struct scan scan = { .start = text, .at = text, .end = text + length };
 
     if (scan_value(&scan) && scan.at == scan.end) {
-        *ret_members = scan.members;
+        *ret_values = scan.values;
         return true;
     }
     complain(complaint, "not JSON: %s at byte %zu", scan.problem ? scan.problem : "more after it",
              (size_t)(scan.at - scan.start));
     return false;
-}
-
-/* at stands on an opening quote of an accepted text: a closing one follows. */
-static const char *behind_string(const char *at)
-{
-    for (at++; *at != '"'; at++)
-        if (*at == '\\')
-            at++;
-    return at + 1;
-}
-
-static bool is_number_char(char c)
-{
-    return is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
-}
-
-bool json_scan_number(const char **at, const char *end, const char **ret, size_t *ret_length)
-{
-    const char *start = *at;
-    const char *stop;
-
-    /* Outside strings, only a number begins with one of these. */
-    while (start < end && *start != '-' && !is_digit(*start))
-        start = *start == '"' ? behind_string(start) : start + 1;
-    if (start == end)
-        return false;
-    for (stop = start; stop < end && is_number_char(*stop);)
-        stop++;
-    *ret = start;
-    *ret_length = (size_t)(stop - start);
-    *at = stop;
-    return true;
 }

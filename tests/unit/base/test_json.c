@@ -220,8 +220,8 @@ static void test_complaints(void **state)
     assert_string_equal(complaint.text, "too long a JSON text");
 }
 
-/* What json-c alone would let pass (json_scan's own test has the whole table). */
-static void test_stricter_than_json_c(void **state)
+/* What other readers let pass (json_scan's own test has the whole table). */
+static void test_strictness(void **state)
 {
     static const struct {
         const char *text;
@@ -328,8 +328,29 @@ static void mutate(char *text, size_t length)
         text[next_random((unsigned)length)] = bytes[next_random(sizeof(bytes))];
 }
 
-/* Whatever is read can be written and read again, to the same bytes; and the scanner never accepts
- * what json-c then cannot read (that would be -ENOMEM here). */
+/* Every value has its place, however many there are on one level. */
+static void test_many_values(void **state)
+{
+    enum { MEMBERS = 500 };
+    struct buffer text CLEANUP(cleanup_buffer) = BUFFER_WITH_MAXIMUM(20 * MEMBERS);
+    CLEANUP(cleanup_json) struct json *whole = NULL;
+    struct json_writer writer = json_writer_begin(&text, '{');
+    char key[16];
+
+    for (int i = 0; i < MEMBERS; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i * 7 % MEMBERS);
+        json_put_raw(&writer, key, i % 2 ? "[1,2]" : "{\"k1\":\"\"}");
+    }
+    json_writer_end(&writer);
+    assert_int_equal(json_parse(text.data, text.length, &whole, NULL), 0);
+    assert_int_equal(json_array_length(json_member(whole, "k7")), 2);
+    assert_string_equal(json_member_string(json_member(whole, "k14"), "k1"), "");
+    text.data[strlen("{\"k")] = '1'; /* the first key, k0, becomes another k1 */
+    whole = json_free(whole);
+    assert_int_equal(json_parse(text.data, text.length, &whole, NULL), JSON_INVALID);
+}
+
+/* Whatever is read can be written and read again, to the same bytes. */
 static void test_mutations(void **state)
 {
     static const char text[] =
@@ -395,11 +416,12 @@ int main(void)
         cmocka_unit_test(test_each_member),
         cmocka_unit_test(test_doubled_keys),
         cmocka_unit_test(test_complaints),
-        cmocka_unit_test(test_stricter_than_json_c),
+        cmocka_unit_test(test_strictness),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_deepest_values_are_read),
         cmocka_unit_test(test_append),
         cmocka_unit_test(test_append_absent),
+        cmocka_unit_test(test_many_values),
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_strings_are_wiped),
     };

@@ -8,24 +8,24 @@ struct row {
     const char *text;
     size_t length;
     bool should_fail;
-    size_t members;
+    size_t values;
 };
 
 static const struct row rows[] = {
-    { ROW("{}"), false, 0 },
-    { ROW("[]"), false, 0 },
-    { ROW(" \t\r\n{ \n} \t"), false, 0 },
-    { ROW("null"), false, 0 },
-    { ROW("true"), false, 0 },
-    { ROW("false"), false, 0 },
-    { ROW("0"), false, 0 },
-    { ROW("\"\""), false, 0 },
-    { ROW("{\"a\":1}"), false, 1 },
-    { ROW("{\"a\":{\"b\":[1,{\"c\":2}]} , \"d\" : null}"), false, 4 },
-    { ROW("{\"a\":1,\"a\":2}"), false, 2 }, /* somebody else's business */
-    { ROW("[1,2,[3],{}]"), false, 0 },
-    { ROW("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"), false, 0 },
-    { ROW("[[],[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]],[]]"), false, 0 },
+    { ROW("{}"), false, 1 },
+    { ROW("[]"), false, 1 },
+    { ROW(" \t\r\n{ \n} \t"), false, 1 },
+    { ROW("null"), false, 1 },
+    { ROW("true"), false, 1 },
+    { ROW("false"), false, 1 },
+    { ROW("0"), false, 1 },
+    { ROW("\"\""), false, 1 },
+    { ROW("{\"a\":1}"), false, 2 },
+    { ROW("{\"a\":{\"b\":[1,{\"c\":2}]} , \"d\" : null}"), false, 7 },
+    { ROW("{\"a\":1,\"a\":2}"), false, 3 }, /* somebody else's business */
+    { ROW("[1,2,[3],{}]"), false, 6 },
+    { ROW("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"), false, 17 },
+    { ROW("[[],[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]],[]]"), false, 19 },
     { ROW("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), true, 0 },
 
     /* what is not one value */
@@ -61,7 +61,7 @@ static const struct row rows[] = {
     { ROW("{1:1}"), true, 0 },
     { ROW("{null:1}"), true, 0 },
 
-    /* words: json-c reads these without regard to case, and some more */
+    /* words: some readers take these without regard to case, and some more */
     { ROW("True"), true, 0 },
     { ROW("NULL"), true, 0 },
     { ROW("nul"), true, 0 },
@@ -72,11 +72,11 @@ static const struct row rows[] = {
     { ROW("undefined"), true, 0 },
 
     /* numbers */
-    { ROW("-0"), false, 0 },
-    { ROW("-0.0e-0"), false, 0 },
-    { ROW("1e400"), false, 0 },
-    { ROW("1E+2"), false, 0 },
-    { ROW("12345678901234567890123456789"), false, 0 },
+    { ROW("-0"), false, 1 },
+    { ROW("-0.0e-0"), false, 1 },
+    { ROW("1e400"), false, 1 },
+    { ROW("1E+2"), false, 1 },
+    { ROW("12345678901234567890123456789"), false, 1 },
     { ROW("01"), true, 0 },
     { ROW("-01"), true, 0 },
     { ROW("00"), true, 0 },
@@ -97,9 +97,9 @@ static const struct row rows[] = {
     { ROW("1f"), true, 0 },
 
     /* strings */
-    { ROW("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e6\\uD83D\\ude00\""), false, 0 },
-    { ROW("\"\xc3\xa6\xf0\x9f\x98\x80\x7f\""), false, 0 },
-    { ROW("\"\xef\xbf\xbe\""), false, 0 },
+    { ROW("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e6\\uD83D\\ude00\""), false, 1 },
+    { ROW("\"\xc3\xa6\xf0\x9f\x98\x80\x7f\""), false, 1 },
+    { ROW("\"\xef\xbf\xbe\""), false, 1 },
     { ROW("\""), true, 0 },
     { ROW("\"a"), true, 0 },
     { ROW("\"\\\""), true, 0 },
@@ -137,7 +137,7 @@ static const struct row rows[] = {
 };
 
 /* In a block of just that size, so that the sanitizer sees a read behind the end. */
-static bool scan_exact(const char *text, size_t length, size_t *ret_members,
+static bool scan_exact(const char *text, size_t length, size_t *ret_values,
                        struct complaint *complaint)
 {
     char *copy = malloc(length ? length : 1);
@@ -145,7 +145,7 @@ static bool scan_exact(const char *text, size_t length, size_t *ret_members,
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    accepted = json_scan(copy, length, ret_members, complaint);
+    accepted = json_scan(copy, length, ret_values, complaint);
     free(copy);
     return accepted;
 }
@@ -154,10 +154,10 @@ static void test_grammar(void **state)
 {
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         struct complaint complaint = { "" };
-        size_t members = 0;
-        bool accepted = scan_exact(rows[i].text, rows[i].length, &members, &complaint);
+        size_t values = 0;
+        bool accepted = scan_exact(rows[i].text, rows[i].length, &values, &complaint);
 
-        if (accepted == rows[i].should_fail || members != rows[i].members ||
+        if (accepted == rows[i].should_fail || values != rows[i].values ||
             (complaint.text[0] == '\0') != accepted)
             fail_row(i, rows[i].text);
     }
@@ -170,10 +170,10 @@ static void test_every_prefix(void **state)
         "{\"a\\u00e6\xc3\xa6\\ud83d\\ude00\":[1.5e+3,true,null,\"\\n\"],\"b\":{}}";
 
     for (size_t length = 0; length < sizeof(text) - 1; length++) {
-        size_t members = 0;
+        size_t values = 0;
 
-        assert_false(scan_exact(text, length, &members, NULL));
-        assert_int_equal(members, 0);
+        assert_false(scan_exact(text, length, &values, NULL));
+        assert_int_equal(values, 0);
     }
 }
 
@@ -193,40 +193,11 @@ static void test_complaint_says_where(void **state)
 
     for (size_t i = 0; i < LENGTH_OF(said); i++) {
         struct complaint complaint = { "" };
-        size_t members;
+        size_t values;
 
-        assert_false(json_scan(said[i].text, strlen(said[i].text), &members, &complaint));
+        assert_false(json_scan(said[i].text, strlen(said[i].text), &values, &complaint));
         assert_string_equal(complaint.text, said[i].complaint);
     }
-}
-
-static void test_numbers_in_order(void **state)
-{
-    static const char text[] = "{\"1\":-0,\"a\\\"2\\\\\":[1.5E+3,\"3\",true,{\"4e5\":67}],\"b\":8}";
-    static const char *const expected[] = { "-0", "1.5E+3", "67", "8" };
-    const char *at = text;
-    const char *end = text + sizeof(text) - 1;
-    const char *start;
-    size_t length;
-
-    for (size_t i = 0; i < LENGTH_OF(expected); i++) {
-        assert_true(json_scan_number(&at, end, &start, &length));
-        assert_int_equal(length, strlen(expected[i]));
-        assert_memory_equal(start, expected[i], length);
-    }
-    assert_false(json_scan_number(&at, end, &start, &length));
-}
-
-static void test_number_alone(void **state)
-{
-    const char *at = "12";
-    const char *end = at + 2;
-    const char *start;
-    size_t length;
-
-    assert_true(json_scan_number(&at, end, &start, &length));
-    assert_int_equal(length, 2);
-    assert_false(json_scan_number(&at, end, &start, &length));
 }
 
 int main(void)
@@ -235,8 +206,6 @@ int main(void)
         cmocka_unit_test(test_grammar),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_complaint_says_where),
-        cmocka_unit_test(test_numbers_in_order),
-        cmocka_unit_test(test_number_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
