@@ -1,8 +1,7 @@
 #include "back/flight.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "back/client_call.h"
 #include "back/flight_private.h"

@@ -9,7 +9,7 @@ packages_test="$packages_build $packages_fuzz curl python3-pytest python3-pytest
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
   libnss3-tools ca-certificates nginx-light firefox-esr zbar-tools libqrencode4
   ruby-doorkeeper ruby-activerecord ruby-sqlite3 ruby-webrick
-  nodejs util-linux man-db"
+  nodejs util-linux man-db systemd systemd-container dbus"
 
 # Node.js packages that bring npm along conflict with Debian's own npm.
 command -v npm >/dev/null || packages_test="$packages_test npm"

@@ -1,0 +1,207 @@
+"""The system service on a booted systemd: as it is installed, sandbox and all."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.client import Api
+from harness.config import Config
+from harness.emulator import Emulator
+from harness.machine import Machine, unable
+from harness.ports import free_port
+
+pytestmark = [pytest.mark.booted, pytest.mark.skipif(bool(unable()), reason=str(unable()))]
+
+SOCKET = "/run/tokenbroker/api.sock"
+CONFIG = "/etc/tokenbroker/tokenbroker.conf"
+DROP_IN = "/etc/systemd/system/tokenbroker.service.d/test.conf"
+ACCOUNT, OTHER_ACCOUNT = "plain/acme", "plain/other"
+KEY_NAME = "tokenbroker-key"
+
+
+class Service:
+    """The service in a machine; its configuration is what `config` says with the next restart()."""
+
+    def __init__(self, machine, schema, provider):
+        self.machine, self.provider = machine, provider
+        self.config = Config(Path(CONFIG))
+        self.config.callback["listen"] = [f"http://127.0.0.1:{free_port()}"]
+        self.config.providers["plain"] = {
+            "authorization_endpoint": provider.url + provider.dialect.authorize_path,
+            "token_endpoint": provider.url + provider.dialect.token_path,
+            "client_id": provider.dialect.client_id,
+            "client_secret": provider.dialect.client_secret,
+            "api_base": provider.api_base,
+        }
+        self.config.access["root"] = {"accounts": ["*/*"], "who": ["user:root"],
+                                      "may": ["token", "list", "import", "monitor", "admin"]}
+        self.config.access["sync"] = {"accounts": [ACCOUNT], "who": ["unit:sync-dk.service"],
+                                      "may": ["token"]}
+        self.api = Api(f"/proc/{machine.leader}/root{SOCKET}", schema)
+        self.drop_in("ExecStart=", "ExecStart=/usr/local/bin/tokenbrokerd --verbose")
+
+    def drop_in(self, *lines, name=DROP_IN):
+        self.machine.write(name, "\n".join(["[Service]", *lines, ""]))
+        self.machine.run("systemctl", "daemon-reload")
+
+    def restart(self, check=True):
+        self.machine.write(CONFIG, self.config.text(), 0o640)
+        self.machine.run("chgrp", "tokenbroker", CONFIG)
+        done = self.machine.run("systemctl", "restart", "tokenbroker.socket",
+                                "tokenbroker.service", check=False)
+        assert not check or done.returncode == 0, self.machine.journal("--output=cat", "--lines=12")
+        return done
+
+    def grant(self, account):
+        user = account.partition("/")[2]
+        token = self.provider.seed(user)[user]
+        self.api.import_grant(account, refresh_token=token).ok()
+
+    def show(self, *properties):
+        said = self.machine.run("systemctl", "show", "tokenbroker.service",
+                                *(f"--property={one}" for one in properties)).stdout
+        return dict(line.split("=", 1) for line in said.splitlines())
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    with Machine(tmp_path_factory.mktemp("machine")) as one:
+        one.install()
+        yield one
+
+
+@pytest.fixture(scope="module")
+def service(machine, schema):
+    provider = Emulator(machine.folder, "plain")
+    one = Service(machine, schema, provider)
+    one.restart()
+    one.grant(ACCOUNT)
+    one.grant(OTHER_ACCOUNT)
+    yield one
+    provider.stop()
+
+
+def asks(machine, unit, account, user="nobody"):
+    return machine.run_as(unit, user, "/usr/local/bin/tokenbroker", "token", account)
+
+
+def wait_for(condition, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_service_says_that_it_is_ready(service):
+    shown = service.show("ActiveState", "SubState", "Type", "WatchdogUSec", "User")
+    assert shown == {"ActiveState": "active", "SubState": "running", "Type": "notify",
+                     "WatchdogUSec": "30s", "User": "tokenbroker"}
+    assert service.api.token(ACCOUNT).status == 200
+
+
+def test_a_unit_gets_its_own_account_and_no_other(service, machine):
+    done = asks(machine, "sync-dk.service", ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    assert service.provider.call(service.api.token(ACCOUNT).json)[0] == 200
+    assert done.stdout.strip() == service.api.token(ACCOUNT).json["access_token"]
+    assert asks(machine, "sync-dk.service", OTHER_ACCOUNT).returncode == 4
+
+
+def test_the_same_user_in_another_unit_is_refused(service, machine):
+    for unit in ("sync-se.service", "sync-dk.scope.service", "xsync-dk.service"):
+        done = asks(machine, unit, ACCOUNT)
+        assert (done.returncode, done.stdout) == (4, ""), unit
+    service.api.wait_audit(lambda rows: {"sync-dk.service", "sync-se.service"} <= {
+        row.get("unit") for row in rows})
+
+
+def test_the_socket_outlives_a_kill(service, machine):
+    before = service.show("MainPID", "NRestarts")
+    machine.run("kill", "-9", before["MainPID"])
+    service.api.patient_token(ACCOUNT)
+    after = service.show("MainPID", "NRestarts")
+    assert int(after["NRestarts"]) == int(before["NRestarts"]) + 1
+
+
+def test_a_reload_keeps_the_process(service, machine):
+    before = service.show("MainPID")
+    service.config.access["late"] = {"accounts": [OTHER_ACCOUNT], "who": ["unit:late.service"],
+                                     "may": ["token"]}
+    machine.write(CONFIG, service.config.text(), 0o640)
+    machine.run("chgrp", "tokenbroker", CONFIG)
+    machine.run("systemctl", "reload", "tokenbroker.service")
+    wait_for(lambda: asks(machine, "late.service", OTHER_ACCOUNT).returncode == 0)
+    assert service.show("MainPID") == before
+
+
+def test_the_sandbox_holds(service, machine):
+    """By the running process: what the unit promises is in force."""
+    pid = service.show("MainPID")["MainPID"]
+    status = machine.run("cat", f"/proc/{pid}/status").stdout
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2"
+    assert int(facts["CapEff"], 16) == 0 and int(facts["CapBnd"], 16) == 0
+    written = machine.run("nsenter", "--mount", "--target", pid, "touch", "/etc/x", check=False)
+    assert "Read-only file system" in written.stderr
+
+
+def test_no_secret_in_the_journal_or_a_core(service, machine):
+    """At debug level, after failures, a crash where a core is asked for among them."""
+    service.drop_in("LimitCORE=infinity", "WorkingDirectory=/var/lib/tokenbroker",
+                    name=DROP_IN.replace("test.conf", "core.conf"))
+    service.restart()
+    for mode in ("not-json", "http500", "invalid_grant", "truncate"):
+        service.grant(f"plain/{mode}")
+        service.provider.fault(mode, times=1, users=[mode])
+        service.api.token(f"plain/{mode}")
+    machine.run("kill", "-SEGV", service.show("MainPID")["MainPID"])
+    service.api.patient_token(ACCOUNT)
+    journal = service.machine.journal()
+    assert "plain/http500" in journal and "code=killed, status=11/SEGV" in journal
+    found = [secret for secret in (*service.provider.secrets(), service.provider.dialect.client_secret)
+             if secret in journal]
+    assert not found
+    assert "core" not in machine.run("ls", "/var/lib/tokenbroker").stdout
+
+
+def seal_key(machine, text, name=KEY_NAME):
+    """A key as systemd-creds encrypts it with the machine's own key."""
+    sealed = f"/etc/credstore.encrypted/{name}"
+    machine.run("mkdir", "-p", "/etc/credstore.encrypted")
+    machine.run("systemd-creds", "encrypt", "--with-key=host", f"--name={name}", "-", sealed,
+                input=text)
+    return sealed
+
+
+@pytest.fixture
+def sealed_service(service, machine):
+    """The service with its key out of the state folder: rekeyed to a sealed credential."""
+    credential = seal_key(machine, "11" * 32)
+    service.drop_in(f"LoadCredentialEncrypted={KEY_NAME}:{credential}",
+                    name=DROP_IN.replace("test.conf", "key.conf"))
+    service.config.broker["key_next"] = f"credential:{KEY_NAME}"
+    service.restart()
+    service.api.rekey().ok()
+    wait_for(lambda: not service.api.rekey_progress().ok()["running"])
+    service.config.broker = {"key": f"credential:{KEY_NAME}"}
+    service.restart()
+    yield service
+    seal_key(machine, "11" * 32)
+    service.restart()
+
+
+def test_a_sealed_credential_is_the_key(sealed_service, machine):
+    service = sealed_service
+    service.api.patient_token(ACCOUNT)
+    assert machine.run("ls", "/var/lib/tokenbroker").stdout.count("key") == 0
+    environment = Path(f"/proc/{machine.leader}/root/etc/credstore.encrypted/{KEY_NAME}")
+    assert b"1111" not in environment.read_bytes()
+    seal_key(machine, "22" * 32)
+    assert service.restart(check=False).returncode != 0
+    said = machine.journal("--unit=tokenbroker.service", "--lines=100")
+    assert "the sealing key does not fit the store" in said
+    seal_key(machine, "11" * 32)
+    machine.run("systemctl", "reset-failed")
+    service.restart()
+    service.api.patient_token(ACCOUNT)
