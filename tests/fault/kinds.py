@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import churn, crowd, drops, expiries, kill9, syscalls
+from . import canaries, churn, crowd, drops, expiries, kill9, syscalls
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,7 @@ KINDS = {kind.name: kind for kind in (
     Kind("crowd-own", "second with 1,000 connections of the same user dripping on each server",
          "honest clients' p99 under 10 ms, logins by http go through, all bounded",
          partial(crowd.run, None, ("plain",)), HOUR_S, 6, 600),
+    Kind("canaries", "life of a broker, after which all its secrets are looked for: log at debug "
+         "level, store, write-ahead log, backups, /proc of it and of what it starts",
+         "none is found, encoded neither", canaries.run, 25, 2, 100),
 )}
