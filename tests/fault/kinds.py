@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import canaries, churn, crowd, drops, expiries, kill9, syscalls
+from . import canaries, churn, crowd, drops, expiries, kill9, order, syscalls
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ KINDS = {kind.name: kind for kind in (
     Kind("expiries", "a token's end, with 500 clients that ask at once",
          "one token request, and its token for all", expiries.run, 250, 10, 1000,
          expiries.missing),
+    Kind("order", "traced grant, by refresh or code",
+         "on the disk before the first byte of it is sent to anybody", order.run, 250, 12, 1000,
+         missing=order.missing),
     Kind("churn", "request of a uid that may not, its process's number taken over by one that may",
          "no token", churn.run, 25_000, 500, 100_000, churn.missing),
     Kind("crowd", "second with 1,000 connections of another user dripping on each server",
