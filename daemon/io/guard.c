@@ -63,18 +63,26 @@ int guard_open(const char *folder, const char *uuid, struct guard **ret,
     return 0;
 }
 
-bool guard_take(struct guard *guard)
+/* Only what is whole counts: after a power cut some file systems show in a file that was not synced
+ * what others had left there, and a number among that would make the store look old. */
+static uint64_t read_note(int fd)
 {
     char text[NOTE_SIZE + 1] = "";
 
+    if (pread(fd, text, NOTE_SIZE, 0) != NOTE_SIZE || text[NOTE_SIZE - 1] != '\n' ||
+        strspn(text, "0123456789") != NOTE_SIZE - 1)
+        return 0;
+    return strtoull(text, NULL, 10);
+}
+
+bool guard_take(struct guard *guard)
+{
     if (guard->ours)
         return true;
     if (flock(guard->fd, LOCK_EX | LOCK_NB) < 0)
         return false;
     guard->ours = true;
-    /* What is not readable as a number counts as nothing. */
-    if (pread(guard->fd, text, NOTE_SIZE, 0) > 0)
-        guard->generation = strtoull(text, NULL, 10);
+    guard->generation = read_note(guard->fd);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 #include "base/read.h"
 #include "io/seal.h"
 
@@ -109,21 +110,6 @@ static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct c
     return r;
 }
 
-static int sync_folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    CLEANUP(cleanup_string) char *folder = NULL;
-    CLEANUP(cleanup_fd) int fd = -1;
-
-    folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!folder)
-        return -ENOMEM;
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return -errno;
-    return 0;
-}
-
 /* Writes a new random key to the file, durably. */
 static int write_key(int fd)
 {
@@ -161,7 +147,7 @@ static int create_key(const char *path, const char *aside)
         return r;
     if (renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
         return -errno;
-    return sync_folder_of(path);
+    return folder_sync_above(path);
 }
 
 static int create_key_beside(const char *path)
@@ -213,7 +199,7 @@ int seal_key_file_wipe(const char *path)
     r = write_key(fd);
     if (r < 0)
         return r;
-    return unlink(path) < 0 ? -errno : sync_folder_of(path);
+    return unlink(path) < 0 ? -errno : folder_sync_above(path);
 }
 
 int seal_key_file_replace(const char *path, const char *by)
@@ -223,5 +209,5 @@ int seal_key_file_replace(const char *path, const char *by)
 
     if (r < 0 && r != -ENOENT)
         return r;
-    return rename(by, path) < 0 ? -errno : sync_folder_of(path);
+    return rename(by, path) < 0 ? -errno : folder_sync_above(path);
 }

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "io/store_sqlite_private.h"
 
 enum { PID_TEXT_SIZE = 24 };
@@ -155,14 +156,6 @@ static int check_file(const char *path, int fd, struct complaint *complaint)
     return 0;
 }
 
-/* So that a store that was made is still there after a power cut. */
-static int sync_folder(const char *folder)
-{
-    CLEANUP(cleanup_fd) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int store_prepare_file(const char *folder, char out[static PATH_MAX], struct complaint *complaint)
 {
     int length = snprintf(out, PATH_MAX, "%s/%s", folder, file_name);
@@ -182,7 +175,7 @@ int store_prepare_file(const char *folder, char out[static PATH_MAX], struct com
     if (r != 0)
         return r;
 
-    r = sync_folder(folder);
+    r = folder_sync(folder);
     if (r < 0)
         complain(complaint, "cannot sync the state folder %s: %s", folder, strerror(-r));
     return r;

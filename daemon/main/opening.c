@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "io/web.h"
 
 static int read_clock(struct store *store, struct clock_record *ret)
@@ -68,7 +69,7 @@ static int start_clock(struct store *store)
 int open_store(const struct places *places, struct store **ret, struct complaint *complaint)
 {
     CLEANUP(cleanup_store) struct store *store = NULL;
-    int r = make_folder(places->state_dir, 0700);
+    int r = folder_make(places->state_dir, 0700);
     if (r < 0) {
         complain(complaint, "%s cannot be made: %s", places->state_dir, strerror(-r));
         return r;
@@ -96,7 +97,7 @@ static int make_parent(const char *path, mode_t mode)
     if (!slash || slash == copy)
         return 0;
     *slash = '\0';
-    return make_folder(copy, mode);
+    return folder_make(copy, mode);
 }
 
 int open_socket(const struct places *places, bool *ret_ours, struct complaint *complaint)

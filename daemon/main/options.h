@@ -34,6 +34,3 @@ struct places {
 /* Returns 0 or -errno with a complaint. */
 int places_find(const struct options *options, struct places *ret, struct complaint *complaint);
 void places_release(struct places *places);
-
-/* Makes a folder of that mode and its missing parents. Returns 0 or -errno. */
-int make_folder(const char *path, mode_t mode);

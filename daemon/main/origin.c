@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#include "base/folder.h"
 #include "base/log.h"
 
 /* What the store knows of itself; NULL where it was never written. */
@@ -59,7 +60,7 @@ static struct guard *open_guard(const struct places *places, const char *uuid)
     struct complaint complaint = { "there is no place for it" };
     struct guard *guard = NULL;
     if (places->cache_dir)
-        (void)make_folder(places->cache_dir, 0700); /* the next says what is wrong with it */
+        (void)folder_make(places->cache_dir, 0700); /* the next says what is wrong with it */
     if (places->cache_dir && guard_open(places->cache_dir, uuid, &guard, &complaint) == 0)
         return guard;
     log_warning("an older copy of the store would not be noticed: %s", complaint.text);

@@ -130,17 +130,3 @@ void places_release(struct places *places)
     free(places->credentials_directory);
     *places = (struct places){ 0 };
 }
-
-int make_folder(const char *path, mode_t mode)
-{
-    CLEANUP(cleanup_string) char *copy = strdup(path);
-    if (!copy)
-        return -ENOMEM;
-    for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
-            return -errno;
-        *slash = '/';
-    }
-    return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
-}

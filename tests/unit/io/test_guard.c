@@ -102,9 +102,11 @@ static void one_holds_it_at_a_time(void **state)
     assert_int_equal(guard_generation(second), 5);
 }
 
-static void what_is_no_number_counts_as_nothing(void **state)
+static void what_is_no_whole_note_counts_as_nothing(void **state)
 {
-    static const char *const texts[] = { "", "x", "\n", "-" };
+    static const char *const texts[] = {
+        "", "x", "\n", "-", "7", "7\x01", "00000000000000000007", "0000000000000000000x7\n",
+    };
     char path[128];
     char name[64];
 
@@ -162,7 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(it_lasts_and_only_grows),          TEST(who_does_not_hold_it_notes_nothing),
-        TEST(one_holds_it_at_a_time),           TEST(what_is_no_number_counts_as_nothing),
+        TEST(one_holds_it_at_a_time),           TEST(what_is_no_whole_note_counts_as_nothing),
         TEST(backups_are_told_to_leave_it_out), TEST(places_that_do_not_serve),
     };
 
