@@ -19,7 +19,6 @@ MODES = {
 }
 
 
-
 class Killing:
     """A place where one kill after the other falls; what falls is daemon.kill(), or more than that."""
 
@@ -30,6 +29,11 @@ class Killing:
         self.judge = Judge(place.provider.ledger.path, strict)
         self._killed_at = {}
         self._refused = set()
+
+    @property
+    def seen(self):
+        """The access tokens that left the broker."""
+        return self._clients.seen
 
     def begin(self):
         """Every account has a grant; the broker is down."""

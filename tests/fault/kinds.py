@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import canaries, churn, crowd, drops, expiries, kill9, order, syscalls
+from . import canaries, churn, crowd, drops, expiries, kill9, order, power, syscalls
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ KINDS = {kind.name: kind for kind in (
     Kind("calls-exchange", "kill before and after every system call of a code's exchange",
          "what was told to be done is there, no grant lost, the store sound",
          partial(syscalls.run, "exchange"), ALL, 12),
+    Kind("power", "power cuts: what was not synced is lost, torn or out of order",
+         "no acknowledged commit lost, the store sound", power.run, 60, 30),
     Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",
          "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20, 1000),
     Kind("drips", "reply of one byte a second, the token spent",
