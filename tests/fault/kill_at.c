@@ -1,9 +1,11 @@
 /*
- * kill-at N PID: follows every thread of a running process and counts the moments right before and
- * right after each system call; at the Nth the whole process is killed. With 0 it only counts.
+ * kill-at PID [THREAD CALL NTH SIDE]: follows every thread of a running process through the moments
+ * right before (SIDE 0) and right after (1) each system call. At the moment that is given the whole
+ * process is killed: the NTH time, from 0, that the THREADth thread, by age, comes to CALL. Without
+ * one it only looks on.
  *
- * Says "ready" when it counts, and at the end "killed N CALL" or "ended N": so many moments there
- * were, and the last system call's number.
+ * Says "ready" when it follows; at the end "killed" or "ended", and a line "THREAD CALL SIDE" for
+ * each moment there was.
  */
 
 #include <dirent.h>
@@ -19,6 +21,19 @@
 #include <sys/wait.h>
 
 enum { SYSCALL_STOP = SIGTRAP | 0x80, PATH_SIZE = 64, DECIMAL = 10 };
+enum { THREADS_MAX = 64, CALLS_MAX = 1024, SIDES = 2, MOMENTS_MAX = 100 * 1000 };
+
+struct moment {
+    size_t thread, call;
+    unsigned nth, side;
+};
+
+static pid_t threads[THREADS_MAX];
+static size_t thread_count;
+static unsigned seen[THREADS_MAX][CALLS_MAX][SIDES];
+static size_t within[THREADS_MAX]; /* the call that a thread has entered */
+static struct moment moments[MOMENTS_MAX];
+static size_t moment_count;
 
 static int fail(const char *what)
 {
@@ -34,22 +49,39 @@ static bool seize(pid_t thread)
            ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0;
 }
 
+static size_t index_of(pid_t thread)
+{
+    for (size_t i = 0; i < thread_count; i++) {
+        if (threads[i] == thread)
+            return i;
+    }
+    if (thread_count == THREADS_MAX)
+        exit(EXIT_FAILURE);
+    threads[thread_count] = thread;
+    return thread_count++;
+}
+
+static int by_age(const void *one, const void *other)
+{
+    return *(const pid_t *)one - *(const pid_t *)other;
+}
+
 /* Returns how many threads are followed; each of them stops soon. */
 static int seize_all(pid_t process)
 {
     char path[PATH_SIZE];
-    int count = 0;
     snprintf(path, sizeof path, "/proc/%d/task", (int)process);
-    DIR *threads = opendir(path);
-    if (!threads)
+    DIR *folder = opendir(path);
+    if (!folder)
         return 0;
-    for (const struct dirent *entry; (entry = readdir(threads));) {
+    for (const struct dirent *entry; (entry = readdir(folder));) {
         pid_t thread = (pid_t)strtol(entry->d_name, NULL, DECIMAL);
         if (thread > 0 && seize(thread))
-            count++;
+            (void)index_of(thread);
     }
-    closedir(threads);
-    return count;
+    closedir(folder);
+    qsort(threads, thread_count, sizeof threads[0], by_age);
+    return (int)thread_count;
 }
 
 /* The first stop of each thread, which seizing made. */
@@ -63,14 +95,19 @@ static void let_go(int count)
     }
 }
 
-static unsigned long long call_number(pid_t thread)
+/* The moment at which the thread is; false: at none. */
+static bool take_moment(pid_t thread, struct moment *ret)
 {
-    static unsigned long long last;
     struct __ptrace_syscall_info info = { 0 };
-    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) > 0 &&
-        info.op == PTRACE_SYSCALL_INFO_ENTRY)
-        last = info.entry.nr;
-    return last;
+    const size_t at = index_of(thread);
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0)
+        return false;
+    const unsigned side = info.op == PTRACE_SYSCALL_INFO_EXIT;
+    if (!side)
+        within[at] = info.entry.nr < CALLS_MAX ? info.entry.nr : CALLS_MAX - 1;
+    const size_t call = within[at];
+    *ret = (struct moment){ at, call, seen[at][call][side]++, side };
+    return true;
 }
 
 /* A signal is handed on; what ptrace made of its own accord is not one. */
@@ -80,45 +117,58 @@ static long signal_of(int status)
     return event || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
 }
 
-/* Until the process is gone; returns how many moments there were. */
-static long count_until(pid_t process, long wanted, unsigned long long *ret_call)
+static bool is_same(const struct moment *one, const struct moment *other)
 {
-    long count = 0;
+    return one->thread == other->thread && one->call == other->call && one->nth == other->nth &&
+           one->side == other->side;
+}
+
+/* Until the process is gone; returns whether the wanted moment came. NULL: none is. */
+static bool follow(pid_t process, const struct moment *wanted)
+{
+    struct moment now;
+    bool killed = false;
     int status = 0;
     for (pid_t thread; (thread = waitpid(-1, &status, __WALL)) > 0;) {
-        if (!WIFSTOPPED(status))
+        if (!WIFSTOPPED(status) || killed)
             continue;
-        if (WSTOPSIG(status) != SYSCALL_STOP) {
-            ptrace(PTRACE_SYSCALL, thread, NULL, signal_of(status));
-            continue;
+        bool between = WSTOPSIG(status) != SYSCALL_STOP;
+        if (!between && take_moment(thread, &now) && moment_count < MOMENTS_MAX) {
+            moments[moment_count++] = now;
+            killed = wanted && is_same(wanted, &now);
         }
-        if (count == wanted && wanted > 0)
-            continue; /* it is being killed */
-        *ret_call = call_number(thread);
-        if (++count == wanted)
+        if (killed)
             kill(process, SIGKILL);
         else
-            ptrace(PTRACE_SYSCALL, thread, NULL, NULL);
+            ptrace(PTRACE_SYSCALL, thread, NULL, between ? signal_of(status) : 0);
     }
-    return count;
+    return killed;
+}
+
+static unsigned number(const char *text)
+{
+    return (unsigned)strtoul(text, NULL, DECIMAL);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "Usage: kill-at N PID\n");
+    struct moment wanted;
+    if (argc != 2 && argc != 6) {
+        fprintf(stderr, "Usage: kill-at PID [THREAD CALL NTH SIDE]\n");
         return EXIT_FAILURE;
     }
-    long wanted = strtol(argv[1], NULL, DECIMAL);
-    pid_t process = (pid_t)strtol(argv[2], NULL, DECIMAL);
-    int threads = seize_all(process);
-    if (threads == 0)
+    if (argc == 6)
+        wanted =
+            (struct moment){ number(argv[2]), number(argv[3]), number(argv[4]), number(argv[5]) };
+    pid_t process = (pid_t)number(argv[1]);
+    int stops = seize_all(process);
+    if (stops == 0)
         return fail("cannot follow the process");
-    let_go(threads);
+    let_go(stops);
     puts("ready");
     fflush(stdout);
-    unsigned long long call = 0;
-    long count = count_until(process, wanted, &call);
-    printf(count == wanted ? "killed %ld %llu\n" : "ended %ld %llu\n", count, call);
+    puts(follow(process, argc == 6 ? &wanted : NULL) ? "killed" : "ended");
+    for (size_t i = 0; i < moment_count; i++)
+        printf("%zu %zu %u\n", moments[i].thread, moments[i].call, moments[i].side);
     return EXIT_SUCCESS;
 }

@@ -19,7 +19,7 @@ class Kind:
     missing: Callable = lambda: ""  # why it cannot be done here, or ""
 
 
-ALL = 400  # more than there are: each share goes through all of them
+ALL = 1_000_000  # more than there are: one broker goes through all of them, once
 HOUR_S = 3600
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
@@ -29,10 +29,10 @@ KINDS = {kind.name: kind for kind in (
     Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20, 10_000),
     Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20, 10_000),
     Kind("calls-refresh", "kill before and after every system call of a refresh",
-         "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 8),
+         "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 6),
     Kind("calls-exchange", "kill before and after every system call of a code's exchange",
          "what was told to be done is there, no grant lost, the store sound",
-         partial(syscalls.run, "exchange"), ALL, 12),
+         partial(syscalls.run, "exchange"), ALL, 8),
     Kind("power", "power cuts: what was not synced is lost, torn or out of order",
          "no acknowledged commit lost, the store sound", power.run, 60, 30),
     Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",

@@ -5,6 +5,8 @@ import select
 import socket
 import subprocess
 import time
+from collections import Counter
+from typing import NamedTuple
 
 from harness.binaries import BUILD
 from harness.person import Person
@@ -15,18 +17,29 @@ from .place import Lost, Place
 KILL_AT = BUILD / "tests" / "fault" / "kill-at"
 ACCOUNT, ACCOUNTS = "plain/u0", 12
 BY_HAND_S = 2.1  # so seldom an account is refreshed by hand; what is shown are whole seconds
-OVER = 3  # so many times in a row it was over before its turn to be killed came: that was all
+TRIES, TRIES_PART = 12, 2  # for a moment that does not come in each life
+WARM, COUNTED = 2, 12  # lives before the moments are counted, and in which they are, at most
 ANSWER_MAX = 16 * 1024
 PATIENCE_S = 60
+SETTLE_S = 0.1  # after the answer the broker still has to put things in order
+
+
+class Moment(NamedTuple):
+    """Right before or right after a thread's nth call of that number."""
+
+    thread: int  # by age
+    call: int
+    nth: int
+    side: int  # 0: before, 1: after
 
 
 class KillAt:
-    """Counts the moments around system calls of the broker; kills it at the wanted one."""
+    """Follows the broker from moment to moment; kills it at the wanted one, if there is one."""
 
     def __init__(self, wanted, process):
         self._process = process
-        self._tool = subprocess.Popen([KILL_AT, str(wanted), str(process.pid)], text=True,
-                                      stdout=subprocess.PIPE)
+        command = [KILL_AT, process.pid, *(wanted or ())]
+        self._tool = subprocess.Popen(list(map(str, command)), text=True, stdout=subprocess.PIPE)
         if self._tool.stdout.readline() != "ready\n":
             raise RuntimeError("kill-at cannot follow the broker")
 
@@ -34,14 +47,24 @@ class KillAt:
         """Until it has killed, or one of the others has something to say."""
         if not select.select([self._tool.stdout, *others], [], [], PATIENCE_S)[0]:
             raise Lost("neither killed nor answered")
+        select.select([self._tool.stdout], [], [], SETTLE_S)
 
     def end(self):
-        """The broker is dead with the return: (whether by this, how many moments, the last call)."""
+        """The broker is dead with the return: (whether by this, its moments in their order)."""
         self._process.kill()
-        word, moments, call = self._tool.stdout.read().split()
+        word, *lines = self._tool.stdout.read().splitlines()
         self._tool.wait()
         self._process.wait()
-        return word == "killed", int(moments), int(call)
+        return word == "killed", _moments(lines)
+
+
+def _moments(lines):
+    seen, moments = Counter(), []
+    for line in lines:
+        thread, call, side = map(int, line.split())
+        moments.append(Moment(thread, call, seen[line], side))
+        seen[line] += 1
+    return moments
 
 
 class Refresh:
@@ -111,13 +134,13 @@ def _send(place, request):
 
 
 def _one(place, way, number, wanted):
-    """A life that ends at the wanted moment, or after the answer: (was it, moments, last call)."""
+    """A life that ends at the wanted moment, or after the answer: (was it, its moments)."""
     place.start()
     request = way.begin(number)
     killer = KillAt(wanted, place.daemon.process)
     connection = _send(place, request)
     killer.wait([connection])
-    killed, moments, call = killer.end()
+    killed, moments = killer.end()
     answer = b""
     with contextlib.suppress(OSError):
         answer = connection.recv(ANSWER_MAX)
@@ -126,7 +149,36 @@ def _one(place, way, number, wanted):
     place.start()
     way.judge(answer)
     place.daemon.kill()
-    return killed, moments, call
+    return killed, moments
+
+
+class Walk:
+    """From moment to moment: to each that every life has, or every second one (a new account's, and one
+    that was there), however the threads take turns."""
+
+    def __init__(self, place, way, lives, progress):
+        self._place, self._way, self._progress = place, way, progress
+        self._lives, self._killed = 0, set()
+        counted = [self._live(None)[1] for _ in range(WARM + lives)][WARM:]
+        common = set.union(*(set.intersection(*map(set, counted[i::2])) for i in range(2)))
+        self.moments = [one for one in dict.fromkeys(counted[0] + counted[1]) if one in common]
+
+    def _live(self, moment):
+        self._lives += 1
+        return _one(self._place, self._way, self._lives, moment)
+
+    def go(self, moments, tries):
+        """Kills at each of them; one that did not come is tried again."""
+        for moment in moments:
+            if any(self._live(moment)[0] for _ in range(tries)):
+                self._killed.add(moment)
+                self._progress(1)
+
+    def facts(self):
+        """The share of moments is rounded down."""
+        return {"most moments": len(self.moments),
+                "most of them killed at, %": 100 * len(self._killed) // len(self.moments),
+                "most different system calls": len({moment.call for moment in self._killed})}
 
 
 def run(name, count, chance, progress):
@@ -136,18 +188,11 @@ def run(name, count, chance, progress):
         place.grant_all()
         place.daemon.kill()
         way = WAYS[name](place)
-        total = max(_one(place, way, 2 * i + 1, 0)[1] for i in range(OVER))
-        step = max(1, -(-total // count))
-        moment, over, calls, kills = 1 + chance.randrange(step), 0, set(), 0
-        while over < OVER and kills < count:
-            killed, _, call = _one(place, way, OVER * 2 + moment, moment)
-            over = 0 if killed else over + 1
-            calls.add(call)
-            kills += killed
-            progress(int(killed))
-            moment += step
+        walk = Walk(place, way, min(max(count // 2, 2), COUNTED), progress)
+        step = -(-len(walk.moments) // count)
+        begin = chance.randrange(step)
+        walk.go(walk.moments[begin::step], TRIES if step == 1 else TRIES_PART)
         place.start()
         way.begin(0)
         done = len(place.provider.ledger.lines(name, outcome="accepted"))
-        return {"longest count in one": total, "different system calls": len(calls),
-                "accepted by the provider": done}
+        return walk.facts() | {"accepted by the provider": done}
