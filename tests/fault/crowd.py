@@ -18,7 +18,6 @@ DRIPS = 1000  # on each server
 STRANGER = 61234
 RATE = 200  # an honest client asks so often in a second
 LOGIN_EVERY_S = 5
-READY_S = 60
 LARGE_S = 60  # only a run this long judges times and memory: the quick one shares its machine
 P99_MAX_US = 10_000
 LOGIN_MAX_S = 5
@@ -93,8 +92,19 @@ class Crowd:
     def _greatest(self, name, value):
         self.facts[name] = max(self.facts[name], value)
 
+    def honest_client(self, seconds):
+        """A program that asks for a token again and again."""
+        target = f"/v1/token/{self._place.accounts[0]}"
+        return subprocess.Popen([TOOLS / "probe", self._daemon.socket, target, str(seconds),
+                                 str(RATE)], text=True, stdout=subprocess.PIPE)
+
+    def alone(self, seconds):
+        """What it comes to while nobody drips: the machine's own share."""
+        with self.honest_client(seconds) as probe:
+            self.facts["longest p99 before, µs"] = int(probe.stdout.read().split()[4])
+
     def take(self, said):
-        """What the honest client's program said at its end."""
+        """What it said at its end, in the crowd."""
         asked, failed, hung_up, median, p99, longest = map(int, said.split())
         self.facts |= {"honest requests": asked, "failed": failed, "hung up on between": hung_up,
                        "longest median, µs": median, "longest p99, µs": p99,
@@ -127,10 +137,9 @@ def run(uid, providers, count, chance, progress):
     with Place(1) as place:
         crowd = Crowd(place)
         crowd.begin()
-        target = f"/v1/token/{place.accounts[0]}"
+        crowd.alone(1 + count // 10)
         with _dripping(crowd.addresses(), uid) as drip:
-            with subprocess.Popen([TOOLS / "probe", place.daemon.socket, target, str(count),
-                                   str(RATE)], text=True, stdout=subprocess.PIPE) as probe:
+            with crowd.honest_client(count) as probe:
                 _go_on(crowd, count, progress, providers)
                 crowd.take(probe.stdout.read())
             drip.stdin.close()
