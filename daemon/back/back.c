@@ -21,8 +21,7 @@
 #include "base/log.h"
 
 enum {
-    LETTERS_PER_TURN = 256,     /* so that a flood of questions leaves room for replies */
-    CLOCK_WRITE_MS = 60 * 1000, /* how old the stored broker time may become */
+    LETTERS_PER_TURN = 256, /* so that a flood of questions leaves room for replies */
     STOP_PATIENCE_MS = 5 * 1000,
     STOP_CHECK_MS = 20,
 };
@@ -115,7 +114,7 @@ static void clock_written(void *userdata, int result)
 {
     struct back *back = userdata;
     (void)result; /* the next one is soon enough */
-    (void)loop_timer_set(back->clock_timer, CLOCK_WRITE_MS);
+    (void)loop_timer_set(back->clock_timer, CLOCK_STORE_MS);
 }
 
 static void keep_clock(void *userdata)
@@ -167,7 +166,7 @@ static int build(struct back *back, const struct back_options *options)
     if (r == 0)
         r = loop_add_timer(loop, check_stopped, back, &back->stop_timer);
     if (r == 0)
-        r = loop_timer_set(back->clock_timer, CLOCK_WRITE_MS);
+        r = loop_timer_set(back->clock_timer, CLOCK_STORE_MS);
     return r;
 }
 

@@ -81,10 +81,13 @@ static bool read_row(struct keeper *keeper, const struct message *question, stru
     return r == 0;
 }
 
-static bool token_serves(const struct account_row *row, int64_t min_ttl_ms)
+static bool token_serves(const struct account_row *row, const struct provider *provider,
+                         int64_t min_ttl_ms)
 {
     if (row->refreshed_at == 0 || row->rejected)
         return false;
+    if (clock_doubts(row->refreshed_at) && account_is_renewable(row, provider))
+        return row->expires_at == 0;
     return row->expires_at == 0 || row->expires_at - clock_now() > min_ttl_ms;
 }
 
@@ -187,9 +190,9 @@ static void ask_token(struct keeper *keeper, struct message *question)
     asked_note(keeper, &row);
     if (!check_min_ttl(keeper, question, &row, &min_ttl_ms))
         return;
-    const bool dies_now =
-        lane_setup(lane)->provider->refresh_kills_access && lane_flies(lane, &question->account);
-    if (token_serves(&row, min_ttl_ms) && !dies_now)
+    const struct provider *provider = lane_setup(lane)->provider;
+    const bool dies_now = provider->refresh_kills_access && lane_flies(lane, &question->account);
+    if (token_serves(&row, provider, min_ttl_ms) && !dies_now)
         answer_token(keeper, question, &row);
     else
         demand_refresh(keeper, question, &row, false);

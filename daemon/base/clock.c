@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ static const struct clock_source kernel_source = { kernel_boottime_ms, kernel_wa
 
 /* Both are written before any thread starts, and only read after. */
 static const struct clock_source *source = &kernel_source;
-static int64_t offset_ms;
+static int64_t offset_ms, doubt_ms;
 
 void clock_use_source(const struct clock_source *replacement)
 {
@@ -61,13 +60,16 @@ static int64_t subtract(int64_t a, int64_t b)
 struct clock_record clock_decide(const struct clock_record *stored, const char *boot_id,
                                  int64_t boottime_ms, int64_t wall_ms)
 {
-    struct clock_record record = { .last_ms = wall_ms };
+    struct clock_record record = { .last_ms = wall_ms, .doubt_ms = stored->doubt_ms };
     bool same_boot = stored->boot_id[0] != '\0' && strcmp(stored->boot_id, boot_id) == 0;
 
     if (same_boot)
         record.last_ms = add(boottime_ms, stored->offset_ms);
-    if (stored->boot_id[0] != '\0' && record.last_ms < stored->last_ms)
-        record.last_ms = stored->last_ms;
+    if (stored->boot_id[0] != '\0' && record.last_ms < stored->last_ms) {
+        /* Twice: what happened after it was last stored has to lie before. */
+        record.last_ms = add(stored->last_ms, 2 * CLOCK_STORE_MS);
+        record.doubt_ms = record.last_ms;
+    }
     record.offset_ms = subtract(record.last_ms, boottime_ms);
     memcpy(record.boot_id, boot_id, strnlen(boot_id, BOOT_ID_SIZE - 1));
     return record;
@@ -99,6 +101,7 @@ int clock_start(const struct clock_record *stored, struct clock_record *ret)
         return r;
     record = clock_decide(stored, boot_id, source->boottime_ms(), source->wall_ms());
     offset_ms = record.offset_ms;
+    doubt_ms = record.doubt_ms;
     *ret = record;
     return 0;
 }
@@ -106,6 +109,11 @@ int clock_start(const struct clock_record *stored, struct clock_record *ret)
 int64_t clock_now(void)
 {
     return add(source->boottime_ms(), offset_ms);
+}
+
+bool clock_doubts(int64_t broker_ms)
+{
+    return broker_ms < doubt_ms;
 }
 
 int64_t clock_to_wall(int64_t broker_ms)

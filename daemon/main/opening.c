@@ -3,32 +3,40 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
 #include "base/folder.h"
+#include "base/log.h"
 #include "io/web.h"
+
+static int read_number(struct store *store, const char *name, int64_t *ret)
+{
+    CLEANUP(cleanup_string) char *text = NULL;
+    int r = store_get_fact(store, name, &text);
+    if (r == 0)
+        *ret = strtoll(text, NULL, 10);
+    return r;
+}
 
 static int read_clock(struct store *store, struct clock_record *ret)
 {
     CLEANUP(cleanup_string) char *boot_id = NULL;
-    CLEANUP(cleanup_string) char *offset = NULL;
-    CLEANUP(cleanup_string) char *last = NULL;
     int r = store_get_fact(store, "clock_boot_id", &boot_id);
     if (r == STORE_NOT_FOUND)
         return 0;
     if (r == 0)
-        r = store_get_fact(store, "clock_offset", &offset);
+        r = read_number(store, "clock_offset", &ret->offset_ms);
     if (r == 0)
-        r = store_get_fact(store, "clock_last", &last);
+        r = read_number(store, "clock_last", &ret->last_ms);
     if (r != 0)
         return r < 0 ? r : -EIO;
     (void)snprintf(ret->boot_id, sizeof ret->boot_id, "%s", boot_id);
-    ret->offset_ms = strtoll(offset, NULL, 10);
-    ret->last_ms = strtoll(last, NULL, 10);
-    return 0;
+    r = read_number(store, "clock_doubt", &ret->doubt_ms);
+    return r < 0 ? r : 0; /* older stores have none */
 }
 
 static int put_number(struct store *store, const char *name, int64_t number)
@@ -48,6 +56,8 @@ static int write_clock(struct store *store, const struct clock_record *record)
     if (r == 0)
         r = put_number(store, "clock_last", record->last_ms);
     if (r == 0)
+        r = put_number(store, "clock_doubt", record->doubt_ms);
+    if (r == 0)
         r = store_commit(store);
     if (r < 0)
         store_rollback(store);
@@ -63,6 +73,10 @@ static int start_clock(struct store *store)
         r = clock_start(&stored, &now);
     if (r == 0)
         r = write_clock(store, &now);
+    if (r == 0 && now.doubt_ms != stored.doubt_ms)
+        log_warning("the clock of this computer is behind what the store knows: how old the tokens "
+                    "are is not known, so each is renewed before it is handed out again; set the "
+                    "clock right before the broker starts");
     return r;
 }
 

@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import threading
-import time
 from dataclasses import dataclass, field, replace
 
-from . import tokens
+from . import clock, tokens
 from .device import Devices
 from .ledger import fingerprint
 from .refused import Refused
@@ -21,7 +20,7 @@ class Grant:
     scope: str
     number: int
     nonce: str = ""
-    since: float = field(default_factory=time.time)
+    since: float = field(default_factory=clock.now)
     first_refresh: str = ""
     revoked: bool = False
 
@@ -31,14 +30,14 @@ class Code:
     grant: Grant
     redirect_uri: str
     challenge: str
-    since: float = field(default_factory=time.time)
+    since: float = field(default_factory=clock.now)
     used: bool = False
 
 
 @dataclass
 class Refresh:
     grant: Grant
-    since: float = field(default_factory=time.time)
+    since: float = field(default_factory=clock.now)
     spent_at: float = 0.0
     dead: bool = False
 
@@ -156,7 +155,7 @@ class Authority:
             except Refused as refusal:
                 self._write_refusal("refresh", refusal, facts)
                 raise
-            known.spent_at = known.spent_at or time.time()
+            known.spent_at = known.spent_at or clock.now()
             previous = token if self.dialect.rotation == "revoke-on-first-use" else ""
             successor = self._successor(token, known)
             return self._issue("refresh", known.grant, successor, previous, facts)
@@ -218,7 +217,7 @@ class Authority:
             return "unknown"
         if known.dead or known.grant.revoked:
             return "revoked"
-        return "expired" if time.time() >= known.ends else None
+        return "expired" if clock.now() >= known.ends else None
 
     @staticmethod
     def _grant_facts(known):
@@ -233,7 +232,7 @@ class Authority:
         if known.used:
             known.grant.revoked = True  # RFC 6749 4.1.2
             raise Refused("invalid_grant", "code used twice")
-        if time.time() > known.since + self.dialect.code_lifetime:
+        if clock.now() > known.since + self.dialect.code_lifetime:
             raise Refused("invalid_grant", "code expired")
         if redirect_uri != known.redirect_uri:
             raise Refused("invalid_grant", "another redirect_uri")
@@ -242,7 +241,7 @@ class Authority:
             raise Refused("invalid_grant", "PKCE verifier does not fit")
 
     def _check_refresh(self, known):
-        now = time.time()
+        now = clock.now()
         if known is None:
             raise Refused("invalid_grant", "unknown refresh token")
         if known.grant.revoked and not self.dialect.revoked_refresh_succeeds:
@@ -278,7 +277,7 @@ class Authority:
             for older in self._accesses.values():
                 older.dead |= older.grant is grant
         access = tokens.new_access_token(self.dialect, grant.user)
-        self._accesses[access] = Access(grant, time.time() + self.dialect.lifetime, previous)
+        self._accesses[access] = Access(grant, clock.now() + self.dialect.lifetime, previous)
         facts = facts | {"access": fingerprint(access), "grant": grant.number}
         if refresh:
             facts["refresh"] = fingerprint(refresh)

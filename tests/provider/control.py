@@ -1,5 +1,7 @@
 """What a test may order while the server runs: POST /_control {"op": …}."""
 
+from . import clock
+
 
 def _configure(server, order):
     server.authority.configure(**order["changes"])
@@ -34,6 +36,11 @@ def _secrets(server, _order):
     return {"secrets": server.authority.secrets()}
 
 
+def _skip(_server, order):
+    clock.skip(order["seconds"])
+    return {}
+
+
 def _ledger(server, order):
     return {"lines": server.ledger.after(order["after"], order["wait"])}
 
@@ -46,6 +53,7 @@ _OPERATIONS = {
     "revoke": _revoke,
     "static": _static,
     "secrets": _secrets,
+    "skip": _skip,
     "ledger": _ledger,
 }
 

@@ -2,11 +2,10 @@
 asks. Belongs to the authority, whose lock holds while it is called."""
 
 import secrets
-import time
 from dataclasses import dataclass, field
 from html import escape
 
-from . import pages
+from . import clock, pages
 from .ledger import fingerprint
 from .refused import Refused
 
@@ -25,7 +24,7 @@ class Device:
     grant: object = None
     denied: bool = False
     used: bool = False
-    since: float = field(default_factory=time.time)
+    since: float = field(default_factory=clock.now)
 
 
 class Devices:
@@ -39,7 +38,7 @@ class Devices:
         user_code = "".join(letters[:4]) + "-" + "".join(letters[4:])
         code = secrets.token_urlsafe(32)
         device = Device(user_code, scope, dialect.device_interval,
-                        time.time() + dialect.device_lifetime)
+                        clock.now() + dialect.device_lifetime)
         self._by_code[code] = self._by_user_code[user_code] = device
         self._ledger.write("device_begun", device=fingerprint(code), scope=scope)
         address = issuer + dialect.device_page_path
@@ -52,7 +51,7 @@ class Devices:
 
     def poll(self, code):
         """The grant once the person agreed; Refused until then and otherwise (RFC 8628 3.5)."""
-        device, now = self._by_code.get(code), time.time()
+        device, now = self._by_code.get(code), clock.now()
         refusal = self._judge(device, now)
         self._ledger.write("device_poll", device=fingerprint(code),
                            outcome=refusal.error if refusal else "granted",
@@ -84,7 +83,7 @@ class Devices:
     def answer(self, form, new_grant):
         """The person has pressed a button: the page that is shown then."""
         device = self._by_user_code.get(form.get("user_code", "").strip().upper())
-        if device is None or time.time() > device.ends:
+        if device is None or clock.now() > device.ends:
             return pages.problem("unknown code")
         if form.get("decision") == "allow":
             device.grant = new_grant(form.get("user", "alice"), form.get("company", "acme"),

@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import threading
-import time
+
+from . import clock
 
 
 def fingerprint(secret):
@@ -29,7 +30,7 @@ class Ledger:
     def write(self, event, **facts):
         """Adds a line; facts that are None are left out."""
         with self._grown:
-            line = {"n": len(self._lines), "at": time.time(), "event": event}
+            line = {"n": len(self._lines), "at": clock.now(), "event": event}
             line.update((key, value) for key, value in facts.items() if value is not None)
             self._lines.append(line)
             self._file.write(json.dumps(line) + "\n")

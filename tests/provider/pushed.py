@@ -2,9 +2,8 @@
 
 import secrets
 import threading
-import time
 
-from . import consent
+from . import clock, consent
 from .authority import Refused
 from .client_auth import check_client
 from .ledger import fingerprint
@@ -35,7 +34,7 @@ class Pushed:
             return self._refuse(refusal)
         request_uri = PREFIX + secrets.token_urlsafe(24)
         with self._lock:
-            self._waiting[request_uri] = asked, time.time() + dialect.request_uri_lifetime
+            self._waiting[request_uri] = asked, clock.now() + dialect.request_uri_lifetime
         self._ledger.write("push", outcome="accepted", request=fingerprint(request_uri),
                            parameters=sorted(parameters), **_facts(asked))
         return {"request_uri": request_uri, "expires_in": int(dialect.request_uri_lifetime)}
@@ -51,7 +50,7 @@ class Pushed:
             asked, until = self._waiting.pop(request_uri, ({}, 0))
         if not request_uri:
             raise consent.BadRequest("requests have to be pushed")
-        if not asked or time.time() > until:
+        if not asked or clock.now() > until:
             raise consent.BadRequest("unknown, used or expired request_uri")
         if query != {"client_id": dialect.client_id, "request_uri": request_uri}:
             raise consent.BadRequest("client_id and request_uri alone are wanted")

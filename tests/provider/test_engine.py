@@ -45,6 +45,17 @@ def test_reply_harmed_after_commit(client, mode, error):
     assert one.refresh(token)[0] == 400, "the first refresh has to have spent it"
 
 
+def test_a_clock_put_forward(client):
+    """Tokens end when the server's clock says so, also when it went on while nobody looked."""
+    one = client("plain")
+    one.emulator.configure(refresh_idle=100)
+    first, second = one.emulator.seed("u", "v").values()
+    one.emulator.skip(60)
+    assert one.refresh(first)[0] == 200
+    one.emulator.skip(60)
+    assert one.refresh(second)[0] == 400
+
+
 def test_hold_until_cleared(client):
     one = client("plain")
     token = one.emulator.seed("u")["u"]

@@ -7,6 +7,8 @@ import secrets
 import time
 import uuid
 
+from . import clock
+
 JWT_CLAIMED_LIFETIME = 3600  # whatever expires_in says: one provider's sample does exactly this
 
 
@@ -15,7 +17,7 @@ def _jwt_part(value):
 
 
 def _jwt(user):
-    now = int(time.time())
+    now = int(clock.now())
     claims = {
         "name": user,
         "token_id": secrets.token_urlsafe(24),
@@ -54,8 +56,8 @@ def user_id(user):
 
 def _created_at(dialect):
     if dialect.created_at == "iso":
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return int(time.time())
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now()))
+    return int(clock.now())
 
 
 def _expires_in(dialect):

@@ -85,6 +85,10 @@ class Emulator:
     def revoke(self, user):
         return self._order("revoke", user=user)["revoked"]
 
+    def skip(self, seconds):
+        """Puts its clock forward; the ledger's times are by that clock."""
+        self._order("skip", seconds=seconds)
+
     def add_static(self, token):
         self._order("static", token=token)
 

@@ -8,12 +8,13 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 
 static const int64_t day = 24 * (int64_t)HOUR;
+static const int64_t margin = 2 * CLOCK_STORE_MS;
 static const int64_t month = 30 * 24 * (int64_t)HOUR;
 static const int64_t wall = INT64_C(1790000000000); /* some day in 2026 */
 
 static struct clock_record record(const char *boot_id, int64_t offset_ms, int64_t last_ms)
 {
-    struct clock_record r = { .offset_ms = offset_ms, .last_ms = last_ms };
+    struct clock_record r = { .offset_ms = offset_ms, .last_ms = last_ms, .doubt_ms = 7 };
 
     memcpy(r.boot_id, boot_id, strlen(boot_id));
     return r;
@@ -27,6 +28,7 @@ static void test_decide(void **state)
         const char *boot_id;
         int64_t boottime_ms, wall_ms;
         int64_t now_ms; /* broker time that must follow */
+        bool doubts;    /* whether what was before is of an unknown age then */
     } rows[] = {
         { "first start ever", record("", 0, 0), BOOT_A, 5 * SECOND, wall, wall },
         { "first start, wall before 1970", record("", 0, 0), BOOT_A, 5 * SECOND, -day, -day },
@@ -39,24 +41,25 @@ static void test_decide(void **state)
         { "a week of suspend in a boot", record(BOOT_A, wall, wall + MINUTE), BOOT_A, 7 * day,
           wall + 7 * day, wall + 7 * day },
         { "a boot that went back (a machine's snapshot)", record(BOOT_A, wall, wall + HOUR), BOOT_A,
-          MINUTE, wall + MINUTE, wall + HOUR },
+          MINUTE, wall + MINUTE, wall + HOUR + margin, true },
         { "reboot", record(BOOT_A, wall, wall + HOUR), BOOT_B, MINUTE, wall + 2 * HOUR,
           wall + 2 * HOUR },
         { "reboot, wall forward 30 days", record(BOOT_A, wall, wall + HOUR), BOOT_B, MINUTE,
           wall + month, wall + month },
         { "reboot, wall back 30 days", record(BOOT_A, wall, wall + HOUR), BOOT_B, MINUTE,
-          wall - month, wall + HOUR },
+          wall - month, wall + HOUR + margin, true },
         { "reboot, wall at 1970", record(BOOT_A, wall, wall + HOUR), BOOT_B, MINUTE, 0,
-          wall + HOUR },
+          wall + HOUR + margin, true },
         { "reboot after a month ahead", record(BOOT_A, wall + month, wall + month + HOUR), BOOT_B,
-          MINUTE, wall + 2 * HOUR, wall + month + HOUR },
+          MINUTE, wall + 2 * HOUR, wall + month + HOUR + margin, true },
     };
 
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         struct clock_record ret =
             clock_decide(&rows[i].stored, rows[i].boot_id, rows[i].boottime_ms, rows[i].wall_ms);
 
-        if (ret.offset_ms + rows[i].boottime_ms != rows[i].now_ms ||
+        if (ret.doubt_ms != (rows[i].doubts ? rows[i].now_ms : rows[i].stored.doubt_ms) ||
+            ret.offset_ms + rows[i].boottime_ms != rows[i].now_ms ||
             ret.last_ms != rows[i].now_ms || strcmp(ret.boot_id, rows[i].boot_id) != 0)
             fail_row(i, rows[i].what);
     }
@@ -150,6 +153,15 @@ static void test_start_and_now(void **state)
     /* A restart of the broker in the same boot, after the step. */
     assert_int_equal(clock_start(&ret, &ret), 0);
     assert_int_equal(clock_now(), wall + MINUTE);
+    assert_false(clock_doubts(wall));
+
+    /* The clock is a month behind when the machine comes up; also later in the same boot. */
+    ret.boot_id[0] ^= 1;
+    for (int start = 0; start < 2; start++) {
+        const int64_t begun = wall + MINUTE + margin;
+        assert_int_equal(clock_start(&ret, &ret), 0);
+        assert_true(clock_now() == begun && clock_doubts(begun - 1) && !clock_doubts(begun));
+    }
     clock_use_source(NULL);
 }
 
