@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import canaries, churn, crowd, drops, expiries, kill9, order, power, syscalls
+from . import canaries, churn, clock, crowd, drops, expiries, kill9, order, power, syscalls
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,7 @@ KINDS = {kind.name: kind for kind in (
     Kind("canaries", "life of a broker, after which all its secrets are looked for: log at debug "
          "level, store, write-ahead log, backups, /proc of it and of what it starts",
          "none is found, encoded neither", canaries.run, 25, 2, 100),
+    Kind("clock", "step of the wall clock, suspend, restart or reboot",
+         "no ended or rejected token served, what is due refreshed soon and once, no grant lost",
+         clock.run, 60, 24, 1000),
 )}

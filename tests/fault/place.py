@@ -75,13 +75,17 @@ class Place:
         """What the provider's ledger calls the present life of the broker."""
         return str(self.lives)
 
-    def assert_sound(self):
-        """SQLite finds nothing wrong with the store; the broker is down, and a copy is looked at."""
+    def look_into_store(self, query):
+        """The rows; the broker is down, and a copy is looked at."""
         copy = self.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.daemon.state, copy)
         with contextlib.closing(sqlite3.connect(copy / "store.sqlite")) as store:
-            said = store.execute("PRAGMA integrity_check").fetchall()
+            return store.execute(query).fetchall()
+
+    def assert_sound(self):
+        """SQLite finds nothing wrong with the store; the broker is down."""
+        said = self.look_into_store("PRAGMA integrity_check")
         if said != [("ok",)]:
             raise Lost(f"the store is damaged: {said}")
 
