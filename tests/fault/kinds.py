@@ -34,7 +34,7 @@ KINDS = {kind.name: kind for kind in (
          "what was told to be done is there, no grant lost, the store sound",
          partial(syscalls.run, "exchange"), ALL, 8),
     Kind("power", "power cuts: what was not synced is lost, torn or out of order",
-         "no acknowledged commit lost, the store sound", power.run, 60, 30),
+         "no acknowledged commit lost, the store sound", power.run, 60, 30, 1000),
     Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",
          "recovered unattended within a grace of 10 s", partial(drops.run, "quick"), 100, 20, 1000),
     Kind("drips", "reply of one byte a second, the token spent",

@@ -121,6 +121,13 @@ def test_the_least_fuzzed_target_is_the_figure(book, monkeypatch):
         "CPU-minutes: json 31, push 0 |" in row()
 
 
+def test_coverage_is_the_last_run_s(book):
+    del book
+    trust.append_coverage({"lines": [90, 100], "branches": [80, 100]})
+    trust.append_coverage({"lines": [951, 1000], "branches": [85, 100]})
+    assert "| 95.1% / 85.0% | 95% / 85% |" in row() and "stale" not in row()
+
+
 @pytest.mark.parametrize("files", [[], ["daemon/base/json.c"]])
 def test_code_that_nobody_has_is_not_counted(book, monkeypatch, files):
     monkeypatch.setattr(trust, "changed", lambda files: True)
@@ -131,7 +138,8 @@ def test_the_page_is_the_runs_own():
     """docs/TRUST.md as it is in the tree shows every kind that docs/trust.jsonl has."""
     text = trust.PAGE.read_text() if trust.PAGE.exists() else ""
     for one in {line["kind"] for line in trust.runs()}:
-        assert f"({one})" in text or one.removeprefix(trust.FUZZ) in text
+        assert f"({one})" in text or one.removeprefix(trust.FUZZ) in text or \
+            f"scripts/{one}" in text
 
 
 def test_a_missing_build_is_no_loss(tmp_path):

@@ -16,6 +16,7 @@ TARGETS = [source.stem.partition("_")[2]
            for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
 FUZZ = "fuzz-"  # before a target's name it is the kind of its runs
 FUZZ_MINUTES = 30
+COVERAGE = "coverage"
 
 _HEAD = """# Figures
 
@@ -70,6 +71,11 @@ def append_fuzzing(result, files, seed):
            count=round(result.cpu_s), losses=int(bool(result.found)),
            executions=result.executions)
     return True
+
+
+def append_coverage(counts):
+    """Adds the line of a whole run of scripts/coverage: (run, there are) of "lines" and "branches"."""
+    _write(COVERAGE, 0, code=code(), **counts)
 
 
 def _by_folder(files):
@@ -137,6 +143,17 @@ def _fuzz_row(lines):
             f"`scripts/fuzz --cpu-minutes {FUZZ_MINUTES}`"]
 
 
+def _percent(count):
+    return f"{100 * count[0] / count[1]:.1f}%"
+
+
+def _coverage_row(last, wanted, now):
+    done = f"{_percent(last['lines'])} / {_percent(last['branches'])}"
+    return ["lines / branches of the daemon and the client that the tests run", done, wanted, "", "",
+            last["commit"] + ("" if last["code"] == now else ", stale"),
+            "`scripts/coverage --record`"]
+
+
 def stale():
     """The kinds whose figures are of older code, or that have none."""
     now = code()
@@ -151,5 +168,7 @@ def write_page():
             if (own := [line for line in lines if line["kind"] == name])]
     if fuzzing := [line for line in lines if "covers" in line]:
         rows.append(_fuzz_row(fuzzing))
+    if measured := [line for line in lines if line["kind"] == COVERAGE]:
+        rows.append(_coverage_row(measured[-1], "95% / 85%", now))
     text = "".join("| " + " | ".join(row) + " |\n" for row in rows)
     PAGE.write_text(_HEAD + text, encoding="utf-8")
