@@ -132,6 +132,7 @@ struct message *message_free(struct message *message)
     consent_free(message->consent);
     health_free(message->health);
     free(message->audit);
+    free(message->callers);
     certified_free(message->certified);
     free(message->authority);
     if (message->start_url)

@@ -52,9 +52,13 @@ enum message_kind {
     ASK_LINK_LOOK,  /* link_digest → rows (one, the same), whatever became of it */
     ASK_LINK_CLICK, /* link_digest → the same, the click counted where it is open */
     ASK_AUDIT,      /* audit query → audit rows */
-    ASK_HEALTH,     /* → health */
-    ASK_REKEY,      /* accept: begin unless it runs → rekey */
-    ASK_RESUME,     /* → accept: it was paused as a copy, and goes on now */
+    ASK_CALLER,  /* callers (one: who asks) → the same (one) as it is kept: waiting or approved */
+    ASK_CALLERS, /* → callers: all */
+    ASK_APPROVE, /* caller_id, uid of who approves → callers (one) */
+    ASK_UNAPPROVE, /* caller_id → callers (one), which is forgotten */
+    ASK_HEALTH,    /* → health */
+    ASK_REKEY,     /* accept: begin unless it runs → rekey */
+    ASK_RESUME,    /* → accept: it was paused as a copy, and goes on now */
 
     /* front to back, not answered */
     TELL_AUDIT,  /* audit rows, with counts */
@@ -66,12 +70,18 @@ enum message_kind {
                UINT64_MAX: whatever it is); account.provider "": forget all. With the name of an
                event it is that too. */
 
+    CALLERS,        /* callers: all who are approved, in the place of those told before */
+    CALLER_REFUSED, /* caller_id: on_caller says no to those of it who wait now */
+
+    /* main to back */
+    TELL_DECISION, /* caller_id, accept: what on_caller says */
+
     /* back or main to front */
     CERTIFICATE, /* certified: what https is served with from now on; authority and its facts; each
                     absent where it stays as it was */
 
     /* any to main, for the hook; back to front, for those who follow */
-    EVENT, /* account (label "": the provider), event */
+    EVENT, /* account (label "": the provider), event; callers (one) where it is about a caller */
 
     PULSE, /* main to a thread and back again: it has come to this letter */
 
@@ -208,10 +218,14 @@ struct message {
     enum message_kind kind;
     uint64_t id;
     struct account_name account;
-    int64_t min_ttl_ms;                 /* ASK_TOKEN; -1: the default */
-    size_t limit;                       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
-    bool accept;                        /* ASK_DECIDE; false: discard. ASK_REKEY,
-                                           and the answer to ASK_RESUME */
+    int64_t min_ttl_ms; /* ASK_TOKEN; -1: the default */
+    size_t limit;       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
+    bool accept;        /* ASK_DECIDE; false: discard. ASK_REKEY,
+                           and the answer to ASK_RESUME; TELL_DECISION */
+    int64_t caller_id;
+    uint32_t uid; /* ASK_APPROVE */
+    struct caller_row *callers;
+    size_t caller_count;
     struct account_name new_name;       /* ASK_RENAME */
     char fingerprint[FINGERPRINT_SIZE]; /* ASK_REJECT */
 

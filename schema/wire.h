@@ -19,6 +19,7 @@
 #define WIRE_PATH_REKEY "/v1/rekey"
 #define WIRE_PATH_RESUME "/v1/resume"
 #define WIRE_PATH_AUDIT "/v1/audit"
+#define WIRE_PATH_CALLERS "/v1/callers" /* alone, or + /id */
 #define WIRE_PATH_EVENTS "/v1/events"
 #define WIRE_PATH_HEALTH "/v1/health"
 #define WIRE_PATH_AUTHORITY "/v1/authority"
@@ -50,6 +51,7 @@ enum {
     X("client_secret_refused", "client_secret_next was refused: the old one stays")                \
     X("broker_paused", "the store is a copy: nothing is refreshed before a resume")                \
     X("broker_resumed", "the copy of the store is in use: each provider tries one account first")  \
+    X("caller_waits", "somebody asks for the first time under a rule with approve: approve it")    \
     X("refreshed", "a refresh brought a new token")                                                \
     X("refresh_failed", "a refresh failed; it is tried again where that can help")                 \
     X("login_started", "someone began a login")                                                    \

@@ -25,4 +25,6 @@ extern const struct command command_watch;
 extern const struct command command_doctor;
 extern const struct command command_trust;
 extern const struct command command_health;
+extern const struct command command_callers;
+extern const struct command command_approve;
 extern const struct command command_audit;

@@ -23,6 +23,7 @@ void arguments_init(struct arguments *arguments)
         .wait = TB_DEFAULT,
         .expires = TB_DEFAULT,
         .limit = TB_DEFAULT,
+        .forget = TB_DEFAULT,
     };
 }
 

@@ -24,6 +24,7 @@ struct arguments {
     int64_t wait;    /* seconds, or TB_DEFAULT */
     int64_t expires; /* seconds, or TB_DEFAULT */
     int64_t limit;   /* a number, or TB_DEFAULT */
+    int64_t forget;  /* likewise */
     bool help;
     bool version;
     bool json;

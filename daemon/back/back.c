@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "back/authority.h"
+#include "back/callers.h"
 #include "back/device.h"
 #include "back/device_poll.h"
 #include "back/exchange.h"
@@ -133,6 +134,8 @@ static int build_rooms(struct back *back, const struct back_options *options)
     if (r == 0)
         r = restored_new(keeper, options->machine, &keeper->restored);
     if (r == 0)
+        r = callers_new(keeper, &keeper->callers);
+    if (r == 0)
         r = http_client_new(keeper->loop, &keeper->http);
     if (r == 0)
         r = exchanges_new(keeper, &keeper->exchanges);
@@ -193,6 +196,7 @@ static void tear_down(struct back *back)
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
     commits_free(keeper->commits);
+    callers_free(keeper->callers);
     restored_free(keeper->restored);
     loop_free(keeper->loop);
 }

@@ -22,6 +22,7 @@ struct authority;
 struct warn;
 struct rekey;
 struct restored;
+struct callers;
 
 struct keeper {
     struct loop *loop;
@@ -41,6 +42,7 @@ struct keeper {
     struct warn *warn;
     struct rekey *rekey;
     struct restored *restored;
+    struct callers *callers;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "back/asked.h"
+#include "back/callers.h"
 #include "back/device.h"
 #include "back/device_poll.h"
 #include "back/exchange.h"
@@ -419,6 +420,11 @@ static const struct {
     [ASK_DECIDE] = { change_decide, true },
     [ASK_RENAME] = { change_rename, true },
     [ASK_AUDIT] = { ask_audit, false },
+    [ASK_CALLER] = { ask_caller, true },
+    [ASK_CALLERS] = { ask_callers, false },
+    [ASK_APPROVE] = { change_approve, true },
+    [ASK_UNAPPROVE] = { change_unapprove, true },
+    [TELL_DECISION] = { callers_decision, true },
     [ASK_LINK] = { change_link, true },
     [ASK_LINKS] = { ask_links, false },
     [ASK_LINK_OF] = { ask_link, false },

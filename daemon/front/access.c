@@ -82,33 +82,6 @@ static bool consumer_allowed(const struct settings *settings, const char *name, 
     return consumer && rule_lets(&consumer->rule, may, account);
 }
 
-static bool peer_allowed(const struct settings *settings, const struct access_default *otherwise,
-                         const struct peer *peer, enum may may, const struct account_name *account)
-{
-    if (settings->rule_count == 0)
-        return peer->uid == (otherwise->system_service ? 0 : otherwise->own_uid);
-
-    for (size_t i = 0; i < settings->rule_count; i++) {
-        const struct access_rule *rule = &settings->rules[i];
-        if (names(rule, peer) && rule_lets(rule, may, account))
-            return true;
-    }
-    return false;
-}
-
-bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
-                    const struct asker *asker, enum may may, const struct account_name *account)
-{
-    if (asker->kind == ASKER_CONSUMER)
-        return consumer_allowed(settings, asker->consumer, may, account);
-    return peer_allowed(settings, otherwise, &asker->peer, may, account);
-}
-
-bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise)
-{
-    return settings->units_named || otherwise->system_service;
-}
-
 /* A service is better named than the user it runs as; a login session's scope says nothing. */
 static bool unit_says_who(const struct peer *peer)
 {
@@ -116,6 +89,63 @@ static bool unit_says_who(const struct peer *peer)
     return peer->unit_proven && length > end &&
            strcmp(peer->unit + length - end, ".service") == 0 &&
            strncmp(peer->unit, "user@", strlen("user@")) != 0;
+}
+
+const char *access_caller_unit(const struct peer *peer)
+{
+    return unit_says_who(peer) ? peer->unit : "";
+}
+
+static bool holds(const struct access_rule *rule, const struct access_default *otherwise,
+                  const struct peer *peer)
+{
+    return !rule->approve ||
+           approvals_have(&otherwise->approved, rule->name, peer->uid, access_caller_unit(peer));
+}
+
+/* A later rule may let in whom an earlier one would keep waiting. */
+static enum access judge_peer(const struct settings *settings,
+                              const struct access_default *otherwise, const struct peer *peer,
+                              enum may may, const struct account_name *account,
+                              const struct access_rule **ret_rule)
+{
+    const struct access_rule *awaited = NULL;
+
+    if (settings->rule_count == 0)
+        return peer->uid == (otherwise->system_service ? 0 : otherwise->own_uid) ? ACCESS_ALLOWED
+                                                                                 : ACCESS_DENIED;
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct access_rule *rule = &settings->rules[i];
+        if (!names(rule, peer) || !rule_lets(rule, may, account))
+            continue;
+        if (holds(rule, otherwise, peer))
+            return ACCESS_ALLOWED;
+        awaited = awaited ? awaited : rule;
+    }
+    if (awaited && ret_rule)
+        *ret_rule = awaited;
+    return awaited ? ACCESS_AWAITS : ACCESS_DENIED;
+}
+
+enum access access_judge(const struct settings *settings, const struct access_default *otherwise,
+                         const struct asker *asker, enum may may,
+                         const struct account_name *account, const struct access_rule **ret_rule)
+{
+    if (asker->kind == ASKER_CONSUMER)
+        return consumer_allowed(settings, asker->consumer, may, account) ? ACCESS_ALLOWED
+                                                                         : ACCESS_DENIED;
+    return judge_peer(settings, otherwise, &asker->peer, may, account, ret_rule);
+}
+
+bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
+                    const struct asker *asker, enum may may, const struct account_name *account)
+{
+    return access_judge(settings, otherwise, asker, may, account, NULL) == ACCESS_ALLOWED;
+}
+
+bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise)
+{
+    return settings->units_named || settings->approves || otherwise->system_service;
 }
 
 static void append_who(struct buffer *out, const struct peer *peer)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "front/api_path.h"
 #include "front/audit.h"
+#include "front/newcomers.h"
 #include "oauth/printable.h"
 
 enum { METHODS_MAX = 4, PARAMETERS_MAX = 4, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
@@ -58,6 +59,10 @@ static const struct route routes[] = {
     { WIRE_PATH_AUDIT,
       PATH_EXACT,
       { { "GET", api_audit, false, { "account", "before", "limit" } } } },
+    { WIRE_PATH_CALLERS, PATH_EXACT, { { "GET", api_callers, false, { NULL } } } },
+    { WIRE_PATH_CALLERS "/",
+      PATH_WORD,
+      { { "POST", api_approve, false, { NULL } }, { "DELETE", api_unapprove, false, { NULL } } } },
     { WIRE_PATH_EVENTS, PATH_EXACT, { { "GET", api_events, false, { "account" } } } },
     { WIRE_PATH_HEALTH, PATH_EXACT, { { "GET", api_health, false, { NULL } } } },
     { WIRE_PATH_METRICS, PATH_EXACT, { { "GET", api_metrics, false, { NULL } } } },
@@ -187,23 +192,43 @@ static enum may lowest_may(enum may may)
     return (enum may)((unsigned)may & -(unsigned)may);
 }
 
+void api_forbid(const struct api_request *request, const char *format, ...)
+{
+    struct context *context = request->context;
+    char account[ACCOUNT_TEXT_SIZE] = "", unit[AUDIT_UNIT_SIZE], text[REFUSAL_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (request->has_account)
+        account_text(&request->account, account);
+    audit_count_refusal(context->audit, account, asker_uid(&request->asker),
+                        asker_unit(&request->asker, unit));
+    if (request->handler == api_token)
+        context->counters.tokens_refused[WIRE_FORBIDDEN]++;
+    api_refuse(request->web, WIRE_FORBIDDEN, *account ? account : NULL, "%s", text);
+}
+
 /* account: what the rules look at. */
 static bool allowed(const struct api_request *request, enum may may,
                     const struct account_name *account)
 {
     struct context *context = request->context;
+    const struct access_rule *rule = NULL;
     CLEANUP(cleanup_buffer) struct buffer advice = BUFFER_WITH_MAXIMUM(REFUSAL_TEXT_MAX);
-    char text[ACCOUNT_TEXT_SIZE] = "", unit[AUDIT_UNIT_SIZE], who[ASKER_TEXT_SIZE];
+    char who[ASKER_TEXT_SIZE];
+    enum access access =
+        access_judge(context->settings, &context->access, &request->asker, may, account, &rule);
 
-    if (access_allowed(context->settings, &context->access, &request->asker, may, account))
+    if (access == ACCESS_ALLOWED)
         return true;
-    if (request->has_account)
-        account_text(&request->account, text);
-    audit_count_refusal(context->audit, text, asker_uid(&request->asker),
-                        asker_unit(&request->asker, unit));
+    if (access == ACCESS_AWAITS) {
+        newcomers_ask(context->newcomers, request, rule);
+        return false;
+    }
     access_append_advice(&advice, &request->asker, lowest_may(may), account);
-    api_refuse(request->web, WIRE_FORBIDDEN, *text ? text : NULL,
-               "no access rule lets %s do this; an admin would add: %s",
+    api_forbid(request, "no access rule lets %s do this; an admin would add: %s",
                asker_text(&request->asker, who), buffer_text(&advice));
     return false;
 }
@@ -350,8 +375,10 @@ void api_handle(void *context, struct web_request *web)
 
     request.context = context;
     request.web = web;
-    if (method && find_account(&request, route) && find_peer(&request))
-        method->handler(&request);
+    if (!method || !find_account(&request, route) || !find_peer(&request))
+        return;
+    request.handler = method->handler;
+    method->handler(&request);
 }
 
 /* These routes have one method each. */
@@ -370,6 +397,8 @@ void api_handle_consumer(struct context *context, struct web_request *web, const
     request.web = web;
     request.asker.kind = ASKER_CONSUMER;
     (void)snprintf(request.asker.consumer, sizeof(request.asker.consumer), "%s", consumer);
-    if (method && find_account(&request, route))
-        method->handler(&request);
+    if (!method || !find_account(&request, route))
+        return;
+    request.handler = method->handler;
+    method->handler(&request);
 }

@@ -7,6 +7,12 @@
 #include "io/web.h"
 #include "messages.h"
 
+struct api_request;
+
+/* Must answer request->web with api_answer() or api_fail(), now or later; request itself lives only
+ * during the call. */
+typedef void (*api_handler)(const struct api_request *request);
+
 /* One request on its way to a handler. */
 struct api_request {
     struct context *context;
@@ -15,11 +21,8 @@ struct api_request {
     bool has_account;            /* the route carries provider/label */
     struct account_name account; /* valid when has_account */
     const char *rest;            /* what followed the route's prefix, "" when nothing */
+    api_handler handler;         /* whose it is */
 };
-
-/* Must answer request->web with api_answer() or api_fail(), now or later; request itself lives only
- * during the call. */
-typedef void (*api_handler)(const struct api_request *request);
 
 /* The web_handler of the API socket; userdata is a struct context. */
 void api_handle(void *context, struct web_request *web);
@@ -39,8 +42,13 @@ void api_fail(struct web_request *web, const struct failure *failure, const char
 void api_refuse(struct web_request *web, enum wire_error error, const char *account,
                 const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* Answers 403 from a format, with the request's account, and counts it in the audit. */
+void api_forbid(const struct api_request *request, const char *format, ...) PRINTF_LIKE(2, 3);
+
 /* Checks that the peer may do `may` with the request's account; if not it answers 403 (the same
- * whether or not the account exists), counts it in the audit, and returns false. */
+ * whether or not the account exists), counts it in the audit, and returns false. A request for a
+ * token whose caller has to be approved first may wait: it is answered, or comes back to its
+ * handler. */
 bool api_allowed(const struct api_request *request, enum may may);
 
 /* For api_allowed(): whoever may do anything at all. */
@@ -70,6 +78,9 @@ void api_resume(const struct api_request *request);
 void api_rekey(const struct api_request *request);
 void api_rekey_progress(const struct api_request *request);
 void api_audit(const struct api_request *request);
+void api_callers(const struct api_request *request); /* api_callers.c: GET /v1/callers */
+void api_approve(const struct api_request *request); /* POST /v1/callers/… */
+void api_unapprove(const struct api_request *request);
 void api_held(const struct api_request *request);   /* api_held.c: GET /v1/held */
 void api_decide(const struct api_request *request); /* POST /v1/held/… */
 void api_links(const struct api_request *request);  /* api_links.c: GET /v1/links */

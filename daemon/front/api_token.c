@@ -40,14 +40,6 @@ static bool read_seconds(const struct api_request *request, const char *name, in
     return true;
 }
 
-static bool allowed(const struct api_request *request)
-{
-    if (api_allowed(request, MAY_TOKEN))
-        return true;
-    request->context->counters.tokens_refused[WIRE_FORBIDDEN]++;
-    return false;
-}
-
 static bool known(const struct api_request *request)
 {
     if (api_provider_known(request))
@@ -67,7 +59,7 @@ void api_token(const struct api_request *request)
     };
     (void)asker_unit(&request->asker, wish.unit);
 
-    if (!allowed(request) || !known(request) ||
+    if (!api_allowed(request, MAY_TOKEN) || !known(request) ||
         !read_seconds(request, "min_ttl", MIN_TTL_MAX_S, &wish.min_ttl_ms) ||
         !read_seconds(request, "wait", WIRE_WAIT_MAX_S, &wish.wait_ms))
         return;

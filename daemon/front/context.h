@@ -15,6 +15,7 @@
 struct asks;
 struct audit;
 struct callback;
+struct newcomers;
 struct consumers;
 struct deadlines;
 struct events;
@@ -34,6 +35,7 @@ struct context {
     struct logins *logins;
     struct callback *callback;
     struct consumers *consumers; /* NULL: none can ask */
+    struct newcomers *newcomers;
     struct counters counters;
     int64_t started_at; /* broker time */
 };

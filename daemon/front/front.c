@@ -14,6 +14,7 @@
 #include "front/deadlines.h"
 #include "front/events.h"
 #include "front/login.h"
+#include "front/newcomers.h"
 #include "front/tokens.h"
 #include "io/loop.h"
 #include "io/web.h"
@@ -49,6 +50,7 @@ static void take_settings(struct front *front, struct message *letter)
 static void begin_stop(struct front *front)
 {
     tokens_stop(front->context.tokens);
+    newcomers_stop(front->context.newcomers);
     events_end_all(front->context.events);
     audit_flush(front->context.audit);
     /* It fails only for a source that is no timer. */
@@ -73,6 +75,13 @@ static void handle_letter(struct front *front, struct message *letter)
     case NOTICE:
         events_take(front->context.events, letter);
         tokens_notice(front->context.tokens, letter);
+        newcomers_notice(front->context.newcomers, letter);
+        break;
+    case CALLERS:
+        newcomers_take(front->context.newcomers, letter);
+        break;
+    case CALLER_REFUSED:
+        newcomers_take_refusal(front->context.newcomers, letter);
         break;
     case EVENT:
         events_take(front->context.events, letter);
@@ -127,6 +136,7 @@ static int build_context(struct front *front, const struct front_options *option
         (r = audit_new(context, &context->audit)) < 0 ||
         (r = events_new(context, &context->events)) < 0 ||
         (r = tokens_new(context, &context->tokens)) < 0 ||
+        (r = newcomers_new(context, &context->newcomers)) < 0 ||
         (r = logins_new(context, &context->logins)) < 0 ||
         (r = callback_new(context, options->system_service, &context->callback)) < 0)
         return r;
@@ -199,6 +209,7 @@ struct front *front_free(struct front *front)
     consumers_free(context->consumers); /* before the callback, whose certificate they have */
     callback_free(context->callback);
     logins_free(context->logins);
+    newcomers_free(context->newcomers);
     tokens_free(context->tokens);
     audit_free(context->audit);
     events_free(context->events);

@@ -50,6 +50,8 @@
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
+#define CALLER_COLUMNS "id, rule, uid, unit, account, asked_at, approved_at, approved_by"
+
 #define EACH_SEALED(table, columns)                                                                \
     "SELECT rowid, provider, label, " columns ", sealed FROM " table                               \
     " WHERE rowid > ?1 AND sealed IS NOT NULL ORDER BY rowid LIMIT ?2"
@@ -167,4 +169,18 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                              " ORDER BY id DESC LIMIT ?2",
     [STATEMENT_EACH_AUDIT_OF] = "SELECT " AUDIT_COLUMNS " FROM audit"
                                 " WHERE account = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+    [STATEMENT_FIND_CALLER] = "SELECT " CALLER_COLUMNS " FROM callers"
+                              " WHERE rule = ?1 AND uid = ?2 AND unit = ?3",
+    [STATEMENT_READ_CALLER] = "SELECT " CALLER_COLUMNS " FROM callers WHERE id = ?1",
+    [STATEMENT_INSERT_CALLER] =
+        "INSERT INTO callers (rule, uid, unit, account, asked_at, approved_at, approved_by)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_UPDATE_CALLER] = "UPDATE callers SET asked_at = ?2, approved_at = ?3,"
+                                " approved_by = ?4 WHERE id = ?1",
+    [STATEMENT_DROP_CALLER] = "DELETE FROM callers WHERE id = ?1",
+    [STATEMENT_EACH_CALLER] = "SELECT " CALLER_COLUMNS " FROM callers ORDER BY id LIMIT ?1",
+    [STATEMENT_COUNT_CALLERS] = "SELECT count(*) FILTER (WHERE approved_at = 0),"
+                                " count(*) FILTER (WHERE approved_at = 0 AND uid = ?1),"
+                                " count(*) FILTER (WHERE approved_at <> 0) FROM callers",
+    [STATEMENT_FORGET_CALLERS] = "DELETE FROM callers WHERE approved_at = 0 AND asked_at < ?1",
 };

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,9 +15,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "messages.h"
 
-enum { EVENT_JSON_MAX = 4096 };
+enum { EVENT_JSON_MAX = 4096, USER_BUFFER_SIZE = 16 * 1024, COMMAND_SIZE = 64 };
 
 struct hooks {
     struct loop *loop;
@@ -23,13 +26,41 @@ struct hooks {
     struct loop_source *letters;
     struct loop_source *child_ended;
     struct loop_source *impatience;
-    char *program;
+    char *on_event, *on_caller;
+    void (*decided)(void *userdata, int64_t caller_id, bool approved);
+    void *userdata;
     size_t running;
-    struct {
+    struct child {
         pid_t pid;
         int64_t end_by;
+        int64_t caller_id; /* whom it decides about; 0: on_event */
     } children[HOOKS_AT_ONCE];
 };
+
+static void put_user(struct json_writer *json, uint32_t uid)
+{
+    struct passwd entry, *found = NULL;
+    CLEANUP(cleanup_string) char *space = malloc(USER_BUFFER_SIZE);
+
+    if (space)
+        (void)getpwuid_r(uid, &entry, space, USER_BUFFER_SIZE, &found);
+    json_put_string(json, "user", found ? found->pw_name : NULL);
+}
+
+static void put_caller(struct json_writer *event, const struct caller_row *caller)
+{
+    struct json_writer json = json_put_nested(event, "caller", '{');
+    char command[COMMAND_SIZE];
+
+    json_put_integer(&json, "id", caller->id);
+    json_put_integer(&json, "uid", caller->uid);
+    put_user(&json, caller->uid);
+    json_put_string(&json, "unit", *caller->unit ? caller->unit : NULL);
+    json_put_string(&json, "rule", caller->rule);
+    (void)snprintf(command, sizeof command, "tokenbroker approve %lld", (long long)caller->id);
+    json_put_string(&json, "approve", command);
+    json_writer_end(&json);
+}
 
 static int describe(const struct message *letter)
 {
@@ -43,6 +74,8 @@ static int describe(const struct message *letter)
         json_put_string(&json, "account", account_text(&letter->account, account));
     json_put_string(&json, "description", letter->event.text);
     json_put_string(&json, "start_url", letter->start_url);
+    if (letter->caller_count == 1)
+        put_caller(&json, &letter->callers[0]);
     json_writer_end(&json);
     buffer_append_char(&text, '\n');
     CLEANUP(cleanup_fd) int fd = memfd_create("event", MFD_CLOEXEC);
@@ -108,12 +141,13 @@ static int spawn_with(const char *program, int input, pid_t *ret)
     return -r;
 }
 
-static void note_child(struct hooks *hooks, pid_t pid)
+static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id)
 {
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
         if (hooks->children[i].pid != 0)
             continue;
         hooks->children[i].pid = pid;
+        hooks->children[i].caller_id = caller_id;
         hooks->children[i].end_by = clock_now() + HOOK_TIME_MS;
         hooks->running++;
         (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
@@ -121,16 +155,30 @@ static void note_child(struct hooks *hooks, pid_t pid)
     }
 }
 
+/* Whatever is wrong with the program: nobody is approved by it. */
+static void decide(struct hooks *hooks, int64_t caller_id, bool approved)
+{
+    if (caller_id != 0 && hooks->decided)
+        hooks->decided(hooks->userdata, caller_id, approved);
+}
+
 static void call(struct hooks *hooks, const struct message *letter)
 {
+    const bool decides = letter->caller_count == 1 && hooks->on_caller;
+    const int64_t caller_id = decides ? letter->callers[0].id : 0;
+    const char *program = decides ? hooks->on_caller : hooks->on_event;
     pid_t pid = 0;
+    if (!program)
+        return;
     CLEANUP(cleanup_fd) int input = describe(letter);
-    int r = input < 0 ? input : spawn_with(hooks->program, input, &pid);
-    if (r == 0)
-        note_child(hooks, pid);
-    else
-        log_error("on_event program %s cannot be started for %s: %s", hooks->program,
-                  letter->event.name, strerror(-r));
+    int r = input < 0 ? input : spawn_with(program, input, &pid);
+    if (r == 0) {
+        note_child(hooks, pid, caller_id);
+        return;
+    }
+    log_error("%s program %s cannot be started for %s: %s", decides ? "on_caller" : "on_event",
+              program, letter->event.name, strerror(-r));
+    decide(hooks, caller_id, false);
 }
 
 static void take_letters(void *userdata, int fd, uint32_t events)
@@ -142,10 +190,20 @@ static void take_letters(void *userdata, int fd, uint32_t events)
         CLEANUP(cleanup_message) struct message *letter = mailbox_take(hooks->mailbox);
         if (!letter)
             return;
-        if (hooks->program)
-            call(hooks, letter);
+        call(hooks, letter);
     }
     (void)loop_source_set_events(hooks->letters, 0); /* until a child has ended */
+}
+
+static void ended(struct hooks *hooks, struct child *child, int status)
+{
+    const bool success = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (child->caller_id != 0)
+        decide(hooks, child->caller_id, success);
+    else if (!success)
+        log_warning("on_event program %s failed", hooks->on_event ? hooks->on_event : "");
+    *child = (struct child){ 0 };
+    hooks->running--;
 }
 
 static void reap(void *userdata, int signal)
@@ -153,14 +211,10 @@ static void reap(void *userdata, int signal)
     struct hooks *hooks = userdata;
     (void)signal;
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
+        struct child *child = &hooks->children[i];
         int status = 0;
-        if (hooks->children[i].pid == 0 ||
-            waitpid(hooks->children[i].pid, &status, WNOHANG) != hooks->children[i].pid)
-            continue;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            log_warning("on_event program %s failed", hooks->program ? hooks->program : "");
-        hooks->children[i].pid = 0;
-        hooks->running--;
+        if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) == child->pid)
+            ended(hooks, child, status);
     }
     (void)loop_source_set_events(hooks->letters, EPOLLIN);
 }
@@ -176,9 +230,9 @@ static void end_the_slow(void *userdata)
         (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
 }
 
-static int build(struct hooks *hooks, const char *program)
+static int build(struct hooks *hooks, const struct hook_programs *programs)
 {
-    int r = hooks_configure(hooks, program);
+    int r = hooks_configure(hooks, programs);
     if (r == 0)
         r = mailbox_new(EVENTS_WAITING_MAX, 1, message_destroy, &hooks->mailbox);
     if (r == 0)
@@ -191,13 +245,13 @@ static int build(struct hooks *hooks, const char *program)
     return r;
 }
 
-int hooks_new(struct loop *loop, const char *program, struct hooks **ret)
+int hooks_new(struct loop *loop, const struct hook_programs *programs, struct hooks **ret)
 {
     struct hooks *hooks = calloc(1, sizeof *hooks);
     if (!hooks)
         return -ENOMEM;
     hooks->loop = loop;
-    int r = build(hooks, program);
+    int r = build(hooks, programs);
     if (r != 0) {
         hooks_free(hooks);
         return r;
@@ -217,7 +271,8 @@ struct hooks *hooks_free(struct hooks *hooks)
     loop_source_free(hooks->child_ended);
     loop_source_free(hooks->impatience);
     mailbox_free(hooks->mailbox);
-    free(hooks->program);
+    free(hooks->on_event);
+    free(hooks->on_caller);
     free(hooks);
     return NULL;
 }
@@ -227,12 +282,26 @@ struct mailbox *hooks_mailbox(struct hooks *hooks)
     return hooks->mailbox;
 }
 
-int hooks_configure(struct hooks *hooks, const char *program)
+void hooks_set_decided(struct hooks *hooks,
+                       void (*decided)(void *userdata, int64_t caller_id, bool approved),
+                       void *userdata)
 {
-    char *copy = program ? strdup(program) : NULL;
-    if (program && !copy)
-        return -ENOMEM;
-    free(hooks->program);
-    hooks->program = copy;
+    hooks->decided = decided;
+    hooks->userdata = userdata;
+}
+
+int hooks_configure(struct hooks *hooks, const struct hook_programs *programs)
+{
+    CLEANUP(cleanup_string) char *on_event = NULL;
+    CLEANUP(cleanup_string) char *on_caller = NULL;
+    int r = text_copy(programs->on_event, &on_event);
+    if (r == 0)
+        r = text_copy(programs->on_caller, &on_caller);
+    if (r != 0)
+        return r;
+    free(hooks->on_event);
+    free(hooks->on_caller);
+    hooks->on_event = steal(on_event);
+    hooks->on_caller = steal(on_caller);
     return 0;
 }

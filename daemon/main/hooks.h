@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * The program that is called for events (`on_event`): it gets one JSON object on its standard input
- * and an environment of PATH alone. It is never waited for, and ended, with all that it started in
- * its process group, when it runs too long.
+ * The programs that are called for events: `on_event`, and for callers that nobody has approved
+ * `on_caller`, whose exit code 0 approves. They get one JSON object on their standard input and an
+ * environment of PATH alone. They are never waited for, and ended, with all that they started in
+ * their process group, when they run too long.
  */
 
 #include "base/mailbox.h"
@@ -17,8 +18,19 @@ enum {
 
 struct hooks;
 
-/* program NULL: events are dropped. SIGCHLD has to be blocked. Returns 0 or -errno. */
-int hooks_new(struct loop *loop, const char *program, struct hooks **ret);
+/* Which programs; NULL: none. */
+struct hook_programs {
+    const char *on_event;
+    const char *on_caller; /* without it on_event hears of callers too */
+};
+
+/* Events without a program are dropped. SIGCHLD has to be blocked. Returns 0 or -errno. */
+int hooks_new(struct loop *loop, const struct hook_programs *programs, struct hooks **ret);
+
+/* What on_caller says of a caller is told there from now on. */
+void hooks_set_decided(struct hooks *hooks,
+                       void (*decided)(void *userdata, int64_t caller_id, bool approved),
+                       void *userdata);
 
 /* Ends what still runs. NULL is fine; returns NULL. */
 struct hooks *hooks_free(struct hooks *hooks);
@@ -26,5 +38,5 @@ struct hooks *hooks_free(struct hooks *hooks);
 /* Where EVENT letters go. Owned by hooks. */
 struct mailbox *hooks_mailbox(struct hooks *hooks);
 
-/* Another program from now on. Returns 0 or -ENOMEM. */
-int hooks_configure(struct hooks *hooks, const char *program);
+/* Other programs from now on. Returns 0 or -ENOMEM. */
+int hooks_configure(struct hooks *hooks, const struct hook_programs *programs);

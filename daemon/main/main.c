@@ -68,6 +68,24 @@ static int load_settings(const struct places *places, struct settings **ret_fron
     return 0;
 }
 
+static struct hook_programs programs_of(const struct settings *settings)
+{
+    return (struct hook_programs){ settings->on_event, settings->on_caller };
+}
+
+static int configure_hooks(struct hooks *hooks, const struct settings *settings)
+{
+    const struct hook_programs programs = programs_of(settings);
+    return hooks_configure(hooks, &programs);
+}
+
+static void caller_decided(void *userdata, int64_t caller_id, bool approved)
+{
+    const struct daemon *daemon = userdata;
+    if (threads_tell_decision(daemon->threads, caller_id, approved) != 0)
+        log_warning("caller %lld: what on_caller said was lost", (long long)caller_id);
+}
+
 static void reload(struct daemon *daemon)
 {
     struct complaint complaint = { "" };
@@ -79,7 +97,7 @@ static void reload(struct daemon *daemon)
     if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0 ||
         keys_read_next(&daemon->places, back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
-    else if (hooks_configure(daemon->hooks, front->on_event) != 0 ||
+    else if (configure_hooks(daemon->hooks, front) != 0 ||
              threads_reload(daemon->threads, steal(front), steal(back), steal(key_next),
                             steal(certificate)) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
@@ -191,13 +209,17 @@ static int serve(struct daemon *daemon)
         r = add_signals(daemon);
     if (r == 0)
         r = open_parts(daemon, &parts, &socket_is_ours, &complaint);
-    if (r == 0)
-        r = hooks_new(daemon->loop, parts.for_front->on_event, &daemon->hooks);
+    if (r == 0) {
+        const struct hook_programs programs = programs_of(parts.for_front);
+        r = hooks_new(daemon->loop, &programs, &daemon->hooks);
+    }
     if (r == 0) {
         parts.events = hooks_mailbox(daemon->hooks);
         parts.pulses = watchdog_pulses(daemon->watchdog);
         r = threads_start(&parts, thread_ended, daemon, &daemon->threads, &complaint);
     }
+    if (r == 0)
+        hooks_set_decided(daemon->hooks, caller_decided, daemon);
     int result = EXIT_FAILURE;
     if (r == 0)
         result = run(daemon);

@@ -182,6 +182,19 @@ int threads_reload(struct threads *threads, struct settings *for_front, struct s
     return 0;
 }
 
+int threads_tell_decision(struct threads *threads, int64_t caller_id, bool approved)
+{
+    struct message *letter = message_new(TELL_DECISION);
+    if (!letter)
+        return -ENOMEM;
+    letter->caller_id = caller_id;
+    letter->accept = approved;
+    if (mailbox_send(threads->to_back, letter) == 0)
+        return 0;
+    message_free(letter);
+    return -EAGAIN;
+}
+
 static bool send_pulse(struct mailbox *mailbox, uint64_t id)
 {
     struct message *pulse = message_new(PULSE);

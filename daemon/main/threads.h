@@ -41,6 +41,10 @@ int threads_start(struct thread_parts *parts, void (*ended)(void *userdata), voi
 int threads_reload(struct threads *threads, struct settings *for_front, struct settings *for_back,
                    struct seal_key *key_next, struct message *certificate);
 
+/* Tells the back what on_caller says of a caller. Returns 0, -ENOMEM, or -EAGAIN when its mailbox
+ * is full. */
+int threads_tell_decision(struct threads *threads, int64_t caller_id, bool approved);
+
 /* Asks the front for a sign of life: a PULSE letter with id 0 comes back through parts->pulses. The
  * back is not asked: a disk that hangs must not end a daemon that answers. */
 void threads_ask_pulse(struct threads *threads);

@@ -147,6 +147,8 @@ int settings_check(const struct settings_text *text, const struct settings *sett
 {
     size_t count = 0;
     int r = check_public_url(text, settings, complaint);
+    if (r == 0)
+        r = approve_check(text, settings, complaint);
     if (r != 0)
         return r;
     struct landing *landings = calloc(settings->provider_count + 1, sizeof(*landings));

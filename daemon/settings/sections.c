@@ -10,6 +10,7 @@ static const struct key broker_keys[] = {
     { .name = "key", .secret = true, .take = take_key_source, AT(settings, key) },
     { .name = "key_next", .secret = true, .take = take_key_source, AT(settings, key_next) },
     { .name = "on_event", .take = take_path, AT(settings, on_event) },
+    { .name = "on_caller", .take = take_path, AT(settings, on_caller) },
 };
 
 static const struct key callback_keys[] = {
@@ -22,6 +23,7 @@ static const struct key access_keys[] = {
     { .name = "accounts", .list = true, .take = take_globs },
     { .name = "who", .list = true, .take = take_who },
     { .name = "may", .list = true, .take = take_may },
+    { .name = "approve", .take = take_flag, .words = flag_words, AT(access_rule, approve) },
 };
 
 static const struct key consumer_keys[] = {

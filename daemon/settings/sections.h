@@ -91,9 +91,18 @@ int client_key_check_next(const struct provider *provider, const struct section 
  * Returns 0 or SETTINGS_INVALID. */
 int command_output(char *const argv[], struct buffer *out, const char **ret_problem);
 
+/* Checks that rules with approve can be told apart, and that somebody may approve. Returns 0 or
+ * SETTINGS_INVALID. */
+int approve_check(const struct settings_text *text, const struct settings *settings,
+                  struct complaint *complaint);
+
 /* What only shows when all sections are there. Returns 0 or SETTINGS_INVALID. */
 int settings_check(const struct settings_text *text, const struct settings *settings,
                    struct complaint *complaint);
+
+/* The first section of a kind with that title; NULL when there is none. */
+const struct section *text_titled(const struct settings_text *text, const struct section_kind *kind,
+                                  const char *title);
 
 /* The section of a provider; NULL when there is none. */
 const struct section *text_provider(const struct settings_text *text, const char *name);

@@ -35,15 +35,21 @@ static int each_section(const struct parse *parse, const struct section_kind *ki
     return r;
 }
 
-const struct section *text_provider(const struct settings_text *text, const char *name)
+const struct section *text_titled(const struct settings_text *text, const struct section_kind *kind,
+                                  const char *title)
 {
     for (size_t i = 0; i < text->file_count; i++)
         for (size_t j = 0; j < text->files[i]->count; j++) {
             const struct section *section = text->files[i]->sections[j];
-            if (section->kind == &provider_section && strcmp(section->title, name) == 0)
+            if (section->kind == kind && strcmp(section->title, title) == 0)
                 return section;
         }
     return NULL;
+}
+
+const struct section *text_provider(const struct settings_text *text, const char *name)
+{
+    return text_titled(text, &provider_section, name);
 }
 
 const struct section *text_single(const struct settings_text *text, const struct section_kind *kind)
@@ -121,6 +127,7 @@ static int add_rule(const struct parse *parse, const struct section *section)
     int r = access_rule_build(section, rule, parse->complaint);
     for (size_t i = 0; r == 0 && i < rule->who_count; i++)
         settings->units_named |= rule->who[i].unit != NULL;
+    settings->approves |= rule->approve;
     return r;
 }
 
@@ -302,6 +309,7 @@ struct settings *settings_free(struct settings *settings)
     free(settings->key);
     free(settings->key_next);
     free(settings->on_event);
+    free(settings->on_caller);
     free(settings->certificate);
     free(settings->certificate_key);
     free(settings->public_url);

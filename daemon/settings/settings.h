@@ -49,7 +49,10 @@ struct access_rule {
     struct access_who *who;
     size_t who_count;
     unsigned may; /* bits of enum may */
+    bool approve; /* it holds for approved callers alone */
 };
+
+enum { RULE_NAME_MAX = 64 }; /* of one with approve */
 
 /* An address the callback or a consumer is listened for on, as configured. */
 struct callback_listener {
@@ -71,9 +74,10 @@ struct consumer {
 };
 
 struct settings {
-    char *key;      /* "auto", "file:…", "credential:…", "command:…"; always set */
-    char *key_next; /* what the store is to be sealed with next; NULL: not given */
-    char *on_event; /* NULL: none */
+    char *key;       /* "auto", "file:…", "credential:…", "command:…"; always set */
+    char *key_next;  /* what the store is to be sealed with next; NULL: not given */
+    char *on_event;  /* NULL: none */
+    char *on_caller; /* the program that approves callers; NULL: none */
 
     struct callback_listener *listeners;
     size_t listener_count;
@@ -88,6 +92,7 @@ struct settings {
     struct access_rule *rules;
     size_t rule_count;
     bool units_named; /* by a rule's `who` */
+    bool approves;    /* a rule wants its callers approved */
 
     struct consumer *consumers;
     size_t consumer_count;

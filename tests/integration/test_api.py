@@ -24,7 +24,7 @@ def test_paths_that_are_none(shared, path):
 
 def test_other_methods_are_refused(shared, schema):
     """Every route, every method that it has not: 405 with Allow."""
-    samples = {"{provider}": "plain", "{label}": "acme", "{login_id}": "A" * 43}
+    samples = {"{provider}": "plain", "{label}": "acme", "{login_id}": "A" * 43, "{caller_id}": "1"}
     document = schema.documented()
     for path in sorted({path for _, path, _ in document}):
         known = {method.upper() for method, of, _ in document if of == path}

@@ -45,6 +45,9 @@ NEEDS = {
     ("get", "/metrics"): {"monitor"},
     ("get", "/v1/events"): {"list", "monitor"},
     ("get", "/v1/audit"): set(),
+    ("get", "/v1/callers"): set(),
+    ("post", "/v1/callers/{caller_id}"): set(),
+    ("delete", "/v1/callers/{caller_id}"): set(),
     ("get", "/v1/health"): ANY,
     ("get", "/v1/authority"): ANY,
 }
@@ -64,7 +67,8 @@ for method, target in json.loads(sys.argv[2]):
 
 def ask_all(socket, uid, login_id):
     """The status of every request of NEEDS, by that user."""
-    places = {"{provider}/{label}": ACCOUNT, "{provider}": "plain", "{login_id}": login_id}
+    places = {"{provider}/{label}": ACCOUNT, "{provider}": "plain", "{login_id}": login_id,
+              "{caller_id}": "1"}
     requests = []
     for method, path in NEEDS:
         for name, value in places.items():

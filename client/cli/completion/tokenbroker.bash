@@ -2,7 +2,7 @@
 
 _tokenbroker_commands='login token exec list status refresh reject import link held
     accept discard rename forecast logout retry resume rekey watch doctor trust
-    health audit help version'
+    health callers approve audit help version'
 
 # The options of a command.
 _tokenbroker_options()
@@ -16,8 +16,9 @@ _tokenbroker_options()
     link) echo --expires --expect --scope --param --csv --list --revoke --json ;;
     logout) echo --yes --json ;;
     trust) echo --system --yes --fingerprint --json ;;
+    callers) echo --forget --json ;;
     audit) echo --limit --json ;;
-    held | accept | discard | rename | forecast | list | status | refresh | retry | resume | rekey | watch | doctor | health) echo --json ;;
+    held | approve | accept | discard | rename | forecast | list | status | refresh | retry | resume | rekey | watch | doctor | health) echo --json ;;
     esac
     echo --socket --help
 }
@@ -48,14 +49,14 @@ _tokenbroker()
     case $before in
     --socket | --jsonl | --csv) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'plain json header curl env' -- "$word") && return ;;
-    --min-ttl | --wait | --scope | --param | --fingerprint | --limit | --expires | --expect) return ;;
+    --min-ttl | --wait | --scope | --param | --fingerprint | --limit | --forget | --expires | --expect) return ;;
     esac
     case $command:$word in
     :-*) mapfile -t COMPREPLY < <(compgen -W '--socket --help --version' -- "$word") ;;
     : | :*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_options "$command")" -- "$word") ;;
-    list:* | held:* | forecast:* | resume:* | rekey:* | doctor:* | health:* | version:*) ;;
+    list:* | held:* | callers:* | approve:* | forecast:* | resume:* | rekey:* | doctor:* | health:* | version:*) ;;
     trust:*) mapfile -t COMPREPLY < <(compgen -W 'install remove status export' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_accounts)" -- "$word") ;;
     esac

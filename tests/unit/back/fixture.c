@@ -147,6 +147,7 @@ static struct settings *copy_settings(const struct settings *from)
     assert_non_null(copy);
     copy->key = strdup("auto");
     copy->public_url = from->public_url ? strdup(from->public_url) : NULL;
+    copy->on_caller = from->on_caller ? strdup(from->on_caller) : NULL;
     copy->provider_count = from->provider_count;
     copy->providers = calloc(from->provider_count + 1, sizeof copy->providers[0]);
     copy->credentials = calloc(from->provider_count + 1, sizeof copy->credentials[0]);
@@ -195,7 +196,8 @@ void start(struct stage *stage)
                                           .key = make_key(),
                                           .settings = copy_settings(stage->settings),
                                           .inbox = stage->inbox,
-                                          .front = stage->front };
+                                          .front = stage->front,
+                                          .main = stage->main };
     if (back_new(&options, &stage->back, &complaint) != 0)
         fail_msg("%s", complaint.text);
     assert_int_equal(pthread_create(&stage->thread, NULL, run, stage->back), 0);

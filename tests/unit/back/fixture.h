@@ -27,6 +27,7 @@ struct stage {
     struct server *server;
     struct settings *settings; /* as the next start or reload takes them */
     struct mailbox *inbox, *front;
+    struct mailbox *main; /* the test's; NULL: nobody hears of events */
     struct back *back;
     pthread_t thread;
     bool runs, stopping;

@@ -238,6 +238,84 @@ static void test_when_units_are_asked_for(void **state)
     assert_true(access_asks_for_units(&named, &user));
     assert_true(access_asks_for_units(&none, &system));
     assert_false(access_asks_for_units(&none, &user));
+    assert_true(access_asks_for_units(&(struct settings){ .approves = true }, &user));
+}
+
+/* --- rules that want their callers approved --- */
+
+struct approve_row {
+    uid_t uid;
+    const char *unit; /* NULL: none is known */
+    bool proven;
+    enum may may;
+    enum access access;
+};
+
+static const struct approve_row approve_rows[] = {
+    { 7, NULL, false, MAY_TOKEN, ACCESS_ALLOWED },
+    { 7, "session-3.scope", true, MAY_TOKEN, ACCESS_ALLOWED },
+    { 7, "user@7.service", true, MAY_TOKEN, ACCESS_ALLOWED },
+    { 7, "sync.service", false, MAY_TOKEN, ACCESS_ALLOWED }, /* the kernel does not say so */
+    { 7, "sync.service", true, MAY_TOKEN, ACCESS_AWAITS },
+    { 8, "sync.service", true, MAY_TOKEN, ACCESS_ALLOWED },
+    { 8, "sync2.service", true, MAY_TOKEN, ACCESS_AWAITS },
+    { 8, NULL, false, MAY_TOKEN, ACCESS_AWAITS },
+    { 9, NULL, false, MAY_TOKEN, ACCESS_AWAITS },
+    { 9, NULL, false, MAY_LIST, ACCESS_ALLOWED }, /* by the rule without approve */
+    { 9, NULL, false, MAY_LOGOUT, ACCESS_DENIED },
+    { 10, NULL, false, MAY_TOKEN, ACCESS_DENIED },
+};
+
+static struct caller_row approved_row(const char *rule, uid_t uid, const char *unit)
+{
+    struct caller_row row = { .uid = uid };
+    (void)snprintf(row.rule, sizeof row.rule, "%s", rule);
+    (void)snprintf(row.unit, sizeof row.unit, "%s", unit);
+    return row;
+}
+
+static void test_approved_callers(void **state)
+{
+    static char all[] = "*/*", sync[] = "sync", lists[] = "lists";
+    char *accounts[] = { all, NULL };
+    struct access_who who[] = { { .has_user = true, .user = 7 },
+                                { .has_user = true, .user = 8 },
+                                { .has_user = true, .user = 9 } };
+    struct access_rule rules_given[] = {
+        { .name = sync,
+          .accounts = accounts,
+          .who = who,
+          .who_count = 3,
+          .may = MAY_TOKEN | MAY_LIST,
+          .approve = true },
+        { .name = lists, .accounts = accounts, .who = who, .who_count = 3, .may = MAY_LIST },
+    };
+    const struct settings settings = { .rules = rules_given, .rule_count = 2, .approves = true };
+    struct access_default otherwise = { .own_uid = 1 };
+    struct caller_row *known = calloc(4, sizeof *known);
+
+    known[0] = approved_row("sync", 8, "sync.service");
+    known[1] = approved_row("other", 9, "");
+    known[2] = approved_row("sync", 7, "");
+    known[3] = approved_row("lists", 8, "");
+    approvals_set(&otherwise.approved, known, 4);
+    for (size_t i = 0; i < sizeof approve_rows / sizeof approve_rows[0]; i++) {
+        const struct approve_row *row = &approve_rows[i];
+        struct asker asker = { .peer = { .uid = row->uid, .unit_proven = row->proven } };
+        const struct access_rule *rule = NULL;
+        struct account_name account;
+        assert_true(account_name_make("zenegy", "a", &account));
+        (void)snprintf(asker.peer.unit, sizeof asker.peer.unit, "%s", row->unit ? row->unit : "");
+        if (access_judge(&settings, &otherwise, &asker, row->may, &account, &rule) != row->access)
+            fail_msg("row %zu", i);
+        assert_ptr_equal(rule, row->access == ACCESS_AWAITS ? &rules_given[0] : NULL);
+        assert_int_equal(access_allowed(&settings, &otherwise, &asker, row->may, &account),
+                         row->access == ACCESS_ALLOWED);
+    }
+    approvals_set(&otherwise.approved, NULL, 0);
+    const struct asker seven = { .peer.uid = 7 };
+    assert_int_equal(access_judge(&settings, &otherwise, &seven, MAY_TOKEN, NULL, NULL),
+                     ACCESS_AWAITS);
 }
 
 /* --- consumers --- */
@@ -330,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_advice),
         cmocka_unit_test(test_advice_for_a_unit),
         cmocka_unit_test(test_when_units_are_asked_for),
+        cmocka_unit_test(test_approved_callers),
         cmocka_unit_test(test_consumers),
         cmocka_unit_test(test_advice_for_a_consumer),
         cmocka_unit_test(test_askers_by_name),

@@ -20,6 +20,18 @@ static const char no_who[] =
 
 static const struct rule_row rows[] = {
     { "access a { " ALL WHO MAY "}", NULL },
+    { "access a { " ALL WHO MAY "approve = no }", NULL },
+    { "access r { " ALL WHO "may = admin }\naccess a { " ALL WHO MAY "approve = yes }", NULL },
+    { "broker { on_caller = '/bin/x' }\naccess a { " ALL WHO MAY "approve = yes }", NULL },
+    { "access a { " ALL WHO MAY "approve = yes }",
+      "1: access \"a\" has approve, but nobody may: add a rule without it that has accounts = "
+      "{\"*/*\"} and may = {\"admin\"}, or broker { on_caller = \"/PROGRAM\" }" },
+    { "access r { accounts = 'a/*' " WHO "may = admin }\naccess a { " ALL WHO MAY "approve = yes }",
+      "2: access \"a\" has approve, but nobody may: add a rule without it that has accounts = "
+      "{\"*/*\"} and may = {\"admin\"}, or broker { on_caller = \"/PROGRAM\" }" },
+    { "broker { on_caller = '/bin/x' }\naccess 'a/b' { " ALL WHO MAY "approve = yes }",
+      "2: access \"a/b\" has approve, and wants a name of 1 to 64 letters, digits and \"-_.@\"" },
+    { "broker { on_caller = 'x' }", "1: on_caller must be an absolute path" },
     { "access a { accounts = {'zenegy/dk-*', 'p/a@b.c_d+e', 'p?/x'} " WHO MAY "}", NULL },
     { "access a { " ALL WHO "may = {'token', 'admin'} }", NULL },
     { "access a { " ALL MAY "who = {'user:0+group:root+unit:a@*.service', 'unit:x.scope'} }",
