@@ -1,7 +1,8 @@
 """What a disk may hold after a loss of power: what was synced is there, of the rest anything.
 
 A sector holds what it held at the last sync, or what any write since then put there; a file has any
-of the sizes that it had since then; a name that was made, changed or removed in a folder that was
+of the sizes that it had since then, but is made shorter at once or not at all, and before what is
+written after that: file systems keep sizes in their own journals, and SQLite relies on it; a name that was made, changed or removed in a folder that was
 not synced is so, or as before. power.c writes down what a program does."""
 
 import os
@@ -11,7 +12,6 @@ from collections import Counter
 
 SECTOR = 512
 _RECORD = struct.Struct("=IIQQ")  # as in power.c
-_JUNK = 4  # once in so many cuts, room that was given to a file and never written holds anything
 
 
 class Unseen(AssertionError):
@@ -31,7 +31,7 @@ def _change(content, change):
 
 def _sectors(change, length):
     """The sectors that a change touches in a file of that length."""
-    begin, end = (change, length) if isinstance(change, int) else (
+    begin, end = (length, change) if isinstance(change, int) else (
         change[0], change[0] + len(change[1]))
     return range(begin // SECTOR, -(-end // SECTOR))
 
@@ -43,13 +43,20 @@ def _sector(content, number):
 class File:
     """`sure` is on the disk, `now` is what programs see, `changes` lead from one to the other."""
 
-    def __init__(self, mode, content=b""):
-        self.mode = mode
+    def __init__(self, mode, content=b"", left=b""):
+        """left: what the file of this name held before, which may be found in its place again."""
+        self.mode, self._left = mode, left
         self.sure, self.now, self.changes = bytearray(content), bytearray(content), []
 
     def change(self, change):
+        if isinstance(change, int):
+            self._left = self.remains()
         _change(self.now, change)
         self.changes.append(change)
+
+    def remains(self):
+        """What lies on the disk when the file is gone or shorter."""
+        return bytes(self.now) + self._left[len(self.now):]
 
     def sync(self):
         self._keep(len(self.changes))
@@ -74,7 +81,11 @@ class File:
 
     def _torn(self, chance, found):
         image, sizes, versions = bytearray(self.sure), [len(self.sure)], {}
-        for change in self.changes:
+        for change in self._before_a_shrinking(chance):
+            if isinstance(change, int) and change < len(image):
+                del self.sure[change:]
+                sizes, versions = [], {number: contents for number, contents in versions.items()
+                                       if number * SECTOR < change}
             touched = _sectors(change, len(image))
             _change(image, change)
             sizes.append(len(image))
@@ -82,11 +93,22 @@ class File:
                 versions.setdefault(number, []).append(_sector(image, number))
         return self._choose(chance, chance.choice(sizes), versions, found)
 
+    def _before_a_shrinking(self, chance):
+        """The changes up to one that made the file shorter and that did not come to be, or all."""
+        length, places = len(self.sure), [len(self.changes)]
+        for place, change in enumerate(self.changes):
+            if isinstance(change, int):
+                if change < length:
+                    places.append(place)
+                length = change
+            else:
+                length = max(length, change[0] + len(change[1]))
+        return self.changes[:chance.choice(places)]
+
     def _choose(self, chance, size, versions, found):
         """A version for each sector; the last number is for what was there before."""
         out = bytearray(self.sure[:size])
-        room = size - len(out)
-        out.extend(chance.randbytes(room) if chance.randrange(_JUNK) == 0 else bytes(room))
+        out.extend(self._unwritten(chance, len(out), size))
         for number, contents in versions.items():
             which = chance.randrange(len(contents) + 1)
             if which == len(contents):
@@ -94,6 +116,13 @@ class File:
             elif number * SECTOR < size:
                 out[number * SECTOR:(number + 1) * SECTOR] = contents[which]
         return out[:size]
+
+
+    def _unwritten(self, chance, begin, end):
+        """What is read where nothing was written: nothing, anything, or what was there once."""
+        room = end - begin
+        return chance.choice((bytes(room), bytes(room), chance.randbytes(room),
+                              self._left[begin:end].ljust(room, b"\0")))
 
 
 class Folder:
@@ -137,7 +166,7 @@ class Disk:
         root.mkdir()
         journal.touch()
         self._top = Folder(0o700)
-        self._inodes = {}
+        self._inodes, self._left = {}, {}
         self._write_out()
 
     def put(self, folder, files):
@@ -161,6 +190,12 @@ class Disk:
         self._cut(self._top, chance, found)
         self._write_out()
         return found
+
+    def unsynced(self):
+        """The names of files of which something is not certain."""
+        self._follow()
+        return {name for folder in self._top.now.values() for name, node in folder.now.items()
+                if node.changes}
 
     def go_on(self):
         """A program has ended and the power is still there: what it was about to do when it was
@@ -200,7 +235,8 @@ class Disk:
         folder.change([(name, node)])
 
     def _created(self, inode, mode, path):
-        self._make(File(mode), inode, path)
+        name = os.path.basename(os.fsdecode(path))
+        self._make(File(mode, left=self._left.get(name, b"")), inode, path)
 
     def _made(self, inode, mode, path):
         self._make(Folder(mode), inode, path)
@@ -222,6 +258,9 @@ class Disk:
 
     def _unlinked(self, _inode, _number, path):
         folder, name = self._find(path)
+        gone = folder.now.get(name)
+        if isinstance(gone, File):
+            self._left[name] = gone.remains()
         folder.change([(name, None)])
 
     def _mapped(self, inode, *_):

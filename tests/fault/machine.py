@@ -83,6 +83,7 @@ class Machine(Place):
         if self.daemon.process.returncode not in (0, -signal.SIGKILL):
             raise Lost(f"ended with {self.daemon.process.returncode}\n{self.daemon.log()}")
         self.arm(0)
+        self.found["cut in a checkpoint"] += "store.sqlite" in self.disk.unsynced()
         self.found += self.disk.cut(self._chance, exactly)
         self.cuts += 1
 

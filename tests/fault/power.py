@@ -15,9 +15,9 @@ from .place import user_of
 from .witness import Witness
 
 OPERATIONS_MAX = 60  # of a life: within so many the fuse blows
-ENDING_MAX = 40  # of a clean end
-ENDING_S = 0.03
-SOFT, STOPPED = 0.15, 0.2  # shares of lives that end without a cut, or with one in their own end
+ENDING_MAX = 50  # of a clean end
+ENDING_S = 1
+SOFT, STOPPED = 0.15, 0.35  # shares of lives that end without a cut, or with one in their own end
 IMPORTED, LOGGED_IN = 12, 6  # so many accounts come and go
 REFRESHED = 4  # by hand, in each life
 OBSERVED = ("revoke-on-first-use", "grace")  # the provider tells a token that was lost
@@ -59,7 +59,7 @@ class Serving:
         self._errands = []
         with contextlib.suppress(OSError, http.client.HTTPException):  # it may die in the midst
             self._import()
-            if self._chance.random() < 0.3:
+            if self._chance.random() < 0.5:
                 self._forget()
             if self._chance.random() < 0.2:
                 self._ask("POST", "/v1/rekey")
@@ -112,6 +112,7 @@ class Serving:
     def _learn(self):
         for errand, then in self._errands:
             if errand.done():
+                self._place.found["acknowledged changes"] += 1
                 then()
         contents = self._place.look()
         self._place.found["cut in a rekey"] += bool(contents.facts.get("rekey"))

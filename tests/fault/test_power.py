@@ -48,11 +48,18 @@ def test_the_later_write_may_come_first():
 
 
 def test_a_new_size_is_as_little_certain():
-    sizes = {len(one) for one in contents(lambda file: file.change(0))}
-    assert sizes == {0, len(OLD)}
+    assert contents(lambda file: file.change(SECTOR)) == {OLD, OLD[:SECTOR]}
     longer = contents(lambda file: file.change((len(OLD), NEW)))
     assert OLD in longer and OLD + NEW in longer and OLD + bytes(len(NEW)) in longer
     assert any(one[len(OLD):].strip(b"b\0") for one in longer)  # what others had left there
+
+
+def test_what_a_file_held_once_may_be_found_in_its_place():
+    def prepare(file):
+        file.change(0)
+        file.sync()
+        file.change((2 * SECTOR, NEW[:SECTOR]))
+    assert OLD[:2 * SECTOR] + NEW[:SECTOR] in contents(prepare)
 
 
 def names(prepare):
