@@ -20,7 +20,7 @@ IDLE_S = 14 * DAY
 KEPT_S = IDLE_S // 2 + SURE_S
 ALWAYS, SELDOM = 6, 3  # accounts that are kept fresh; that only their idle limit keeps alive
 WRONGS = (0, HOUR, -HOUR, 30 * DAY, -30 * DAY)
-NAPS = (1, LIFETIME_S // 3, LIFETIME_S, HOUR, DAY, 6 * DAY)
+NAPS = (1, LIFETIME_S // 3, LIFETIME_S * 6 // 10, LIFETIME_S * 6 // 10, LIFETIME_S, HOUR, DAY, 6 * DAY)
 OFF, OFF_UNNOTICED = (20, 300, DAY, 6 * DAY), (20, 300)  # what broker time cannot know is short
 SOON_S = 20  # what is due is done by then
 SLACK_S = 2.0  # what is shown are whole seconds, and a start takes a moment
@@ -194,7 +194,7 @@ class Trial:
         shown = token["expires_at"] - self.world.wrong - ends
         if boot == self.world.boots and abs(shown) > SLACK_S:
             raise Lost(f"{account}: expires_at is wrong by {shown:.1f} s: {self.world}")
-        if not self.outage and self.chance.random() < 0.1:
+        if self.chance.random() < 0.15:
             self._reject(account, token["access_token"])
 
     def _reject(self, account, token):
@@ -202,6 +202,8 @@ class Trial:
         self._allowed[user_of(account)] += 1
         self.place.api.reject(account, access_token=token).ok()
         self.facts["rejected"] += 1
+        if self.outage and self.place.api.token(account, wait=0).status == 200:
+            raise Lost(f"{account}: a rejected token was handed out again: {self.world}")
 
     def _recover(self):
         self.place.provider.clear_faults()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import canaries, churn, clock, crowd, drops, expiries, kill9, order, power, syscalls
+from . import canaries, churn, clock, crowd, drops, expiries, kill9, order, power, soak, syscalls
 
 
 @dataclass(frozen=True)
@@ -60,4 +60,7 @@ KINDS = {kind.name: kind for kind in (
     Kind("clock", "step of the wall clock, suspend, restart or reboot",
          "no ended or rejected token served, what is due refreshed soon and once, no grant lost",
          clock.run, 60, 24, 1000),
+    Kind("soak", "fault of any kind, among all the others",
+         "no grant lost, nobody asked to consent again, the store sound, descriptors and memory bounded",
+         soak.run, 120, 24, 2000),
 )}

@@ -23,8 +23,9 @@ class Clocks:
             self._map = mmap.mmap(file.fileno(), FORM.size)
         self._boot_id = daemon.folder / "clocks.boot_id"
         self._wall_s = self._boot_s = 0
+        loaded = daemon.environment.get("LD_PRELOAD")
         daemon.environment |= {
-            "LD_PRELOAD": str(LIBRARY), "MOVED_CLOCKS": str(path),
+            "LD_PRELOAD": ":".join(filter(None, (str(LIBRARY), loaded))), "MOVED_CLOCKS": str(path),
             "ASAN_OPTIONS": "detect_leaks=1:verify_asan_link_order=0"}
 
     def wall(self):
