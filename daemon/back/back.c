@@ -130,7 +130,10 @@ static void keep_clock(void *userdata)
 static int build_rooms(struct back *back, const struct back_options *options)
 {
     struct keeper *keeper = &back->keeper;
-    int r = commits_new(keeper->loop, keeper->store, &keeper->commits);
+    keeper->spare_answer = message_new(ANSWER);
+    int r = keeper->spare_answer ? 0 : -ENOMEM;
+    if (r == 0)
+        r = commits_new(keeper->loop, keeper->store, &keeper->commits);
     if (r == 0)
         r = restored_new(keeper, options->machine, &keeper->restored);
     if (r == 0)
@@ -198,6 +201,7 @@ static void tear_down(struct back *back)
     commits_free(keeper->commits);
     callers_free(keeper->callers);
     restored_free(keeper->restored);
+    message_free(keeper->spare_answer);
     loop_free(keeper->loop);
 }
 

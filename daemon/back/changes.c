@@ -220,11 +220,7 @@ static void retry_providers(struct keeper *keeper, const struct message *questio
     for (size_t i = 0; lane; lane = lanes_at(keeper->lanes, ++i))
         if (!only[0] || strcmp(lane_setup(lane)->provider->name, only) == 0)
             lane_retry(lane);
-    struct message *answer = message_new(ANSWER);
-    if (answer)
-        keeper_answer(keeper, question->id, answer);
-    else
-        mailbox_unreserve(keeper->front);
+    keeper_answer(keeper, question->id, message_new(ANSWER));
 }
 
 void change_retry(struct keeper *keeper, struct message *question)

@@ -287,8 +287,8 @@ void flight_start(struct flight *flight, bool canary)
     outcome_release(outcome);
     int r = outcome_begin(outcome, flight->keeper, lane_choose_setup(flight->lane, &flight->name),
                           &flight->name);
-    if (r == OUTCOME_UNREADABLE) {
-        flight_set_aside(flight);
+    if (r == OUTCOME_UNREADABLE || r == OUTCOME_NOT_READ) {
+        flight_set_aside(flight, r);
         return;
     }
     if (r == 0 && nobody_wants(flight))

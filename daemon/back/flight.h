@@ -15,7 +15,10 @@
 struct lane;
 struct flight;
 
-enum { FLIGHT_SET_ASIDE_MS = 60 * 60 * 1000 }; /* an account whose row is damaged */
+enum {
+    FLIGHT_SET_ASIDE_MS = 60 * 60 * 1000, /* an account whose row is damaged */
+    FLIGHT_READ_AGAIN_MS = 5 * 1000,      /* one that could not be read just now */
+};
 
 enum flight_stage {
     FLIGHT_QUEUED, /* waits for its turn in the lane */

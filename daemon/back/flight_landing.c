@@ -138,25 +138,30 @@ static void tell_failed(struct flight *flight)
     flight_land_with_failure(flight, &failure);
 }
 
-void flight_set_aside(struct flight *flight)
+void flight_set_aside(struct flight *flight, int why)
 {
     char name[ACCOUNT_TEXT_SIZE];
+    const bool damaged = why == OUTCOME_UNREADABLE;
+    account_text(&flight->name, name);
     const struct failure failure =
-        failure_make(WIRE_INTERNAL, 0,
-                     "the row of %s in the store is damaged: restore a backup, or log it out "
-                     "and in again",
-                     account_text(&flight->name, name));
+        damaged ? failure_make(WIRE_INTERNAL, 0,
+                               "the row of %s in the store is damaged: restore a backup, or log "
+                               "it out and in again",
+                               name)
+                : failure_make(WIRE_BUSY, FLIGHT_READ_AGAIN_MS / 1000,
+                               "%s cannot be read from the store now (%s): it is tried again", name,
+                               store_message(flight->keeper->store));
     log_error("%s", failure.description);
     flight_refuse(flight, &failure);
     flight->set_aside = true;
-    lane_wait_again(flight->lane, flight, FLIGHT_SET_ASIDE_MS);
+    lane_wait_again(flight->lane, flight, damaged ? FLIGHT_SET_ASIDE_MS : FLIGHT_READ_AGAIN_MS);
 }
 
 void flight_durable(void *userdata, int result)
 {
     struct flight *flight = userdata;
     if (result == OUTCOME_UNREADABLE) {
-        flight_set_aside(flight);
+        flight_set_aside(flight, result);
         return;
     }
     if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {

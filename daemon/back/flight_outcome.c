@@ -28,8 +28,10 @@ int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *
     outcome->unreadable = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
     outcome->row.name = *name; /* also when nothing else can be read */
     int r = store_read(keeper->store, name, &outcome->row);
+    if (r == STORE_FOREIGN || r == -EBADMSG)
+        return OUTCOME_UNREADABLE;
     if (r != 0)
-        return r == STORE_NOT_FOUND || r == -ENOMEM ? r : OUTCOME_UNREADABLE;
+        return r < 0 ? OUTCOME_NOT_READ : r;
     outcome->generation = outcome->row.generation;
     outcome->created_at = outcome->row.created_at;
     r = vault_open(keeper->key, &outcome->row, &outcome->grant);

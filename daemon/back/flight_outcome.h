@@ -6,7 +6,7 @@
 #include "back/keeper.h"
 #include "back/vault.h"
 
-enum { OUTCOME_GONE = 1, OUTCOME_OVERTAKEN, OUTCOME_UNREADABLE };
+enum { OUTCOME_GONE = 1, OUTCOME_OVERTAKEN, OUTCOME_UNREADABLE, OUTCOME_NOT_READ };
 
 struct outcome {
     struct setup *setup; /* a reference */
@@ -26,8 +26,8 @@ struct outcome {
 };
 
 /* Reads the account and picks the token to send, if any is needed. Returns 0, STORE_NOT_FOUND,
- * OUTCOME_UNREADABLE (its row is damaged), VAULT_BROKEN, -ENOKEY (it has no refresh token) or
- * -errno. */
+ * OUTCOME_UNREADABLE (its row is damaged), OUTCOME_NOT_READ (the store cannot be read now),
+ * VAULT_BROKEN, -ENOKEY (it has no refresh token) or -errno. */
 int outcome_begin(struct outcome *outcome, struct keeper *keeper, struct setup *setup,
                   const struct account_name *name);
 

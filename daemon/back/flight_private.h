@@ -26,8 +26,9 @@ struct flight {
 /* What was to be written of this try is on disk, or (result) could not be. */
 void flight_durable(void *userdata, int result);
 
-/* Its row cannot be read: it stays out of the way for a while, so that it is not due at once. */
-void flight_set_aside(struct flight *flight);
+/* Its row cannot be read, for why: OUTCOME_UNREADABLE, or OUTCOME_NOT_READ. It stays out of the way
+ * for a while, so that it is not due at once. */
+void flight_set_aside(struct flight *flight, int why);
 
 /* It is over; who waits gets the failure. */
 void flight_land_with_failure(struct flight *flight, const struct failure *failure);

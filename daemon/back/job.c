@@ -113,11 +113,7 @@ int job_find_other_owner(struct job *job, struct store *store, const struct acco
 
 void job_answer_empty(struct job *job)
 {
-    struct message *answer = message_new(ANSWER);
-    if (answer)
-        keeper_answer(job->keeper, job->question->id, answer);
-    else
-        mailbox_unreserve(job->keeper->front);
+    keeper_answer(job->keeper, job->question->id, message_new(ANSWER));
 }
 
 void job_answer_row(struct job *job)
@@ -126,7 +122,7 @@ void job_answer_row(struct job *job)
     struct account_row *rows = calloc(1, sizeof *rows);
     if (!answer || !rows) {
         free(rows);
-        mailbox_unreserve(job->keeper->front);
+        keeper_answer(job->keeper, job->question->id, NULL);
         return;
     }
     links_attach(job->keeper, &job->row);

@@ -95,13 +95,29 @@ void keeper_notify_refreshed(struct keeper *keeper, const struct account_name *n
 
 void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer)
 {
+    if (!answer) {
+        const struct failure failure = failure_make(WIRE_INTERNAL, 0, "memory is short");
+        keeper_refuse(keeper, id, &failure);
+        return;
+    }
     answer->id = id;
     mailbox_send_reserved(keeper->front, answer);
 }
 
-void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure)
+/* The one that lies ready where memory is short; else that one is made good again. */
+static struct message *new_refusal(struct keeper *keeper)
 {
     struct message *answer = message_new(ANSWER);
+    if (!answer)
+        return steal(keeper->spare_answer);
+    if (!keeper->spare_answer)
+        keeper->spare_answer = message_new(ANSWER);
+    return answer;
+}
+
+void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure)
+{
+    struct message *answer = new_refusal(keeper);
     if (!answer) {
         /* The asker's own deadline answers it; only its slot has to come back. */
         mailbox_unreserve(keeper->front);

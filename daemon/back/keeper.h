@@ -31,7 +31,8 @@ struct keeper {
     struct http_client *http;
     struct commits *commits;
     struct mailbox *front;
-    struct mailbox *main; /* NULL: nobody hears of events */
+    struct message *spare_answer; /* to refuse with where memory is short; NULL: it is used up */
+    struct mailbox *main;         /* NULL: nobody hears of events */
     struct lanes *lanes;
     struct exchanges *exchanges;
     struct device_starts *device_starts;
@@ -74,7 +75,7 @@ void keeper_notify_refreshed(struct keeper *keeper, const struct account_name *n
                              uint64_t generation, struct issued_token *token);
 
 /* Sends the answer to a question with that id (the front has reserved the slot); takes answer
- * over. */
+ * over. NULL: memory was short for it, which is what the asker is told. */
 void keeper_answer(struct keeper *keeper, uint64_t id, struct message *answer);
 void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *failure);
 

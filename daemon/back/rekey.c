@@ -254,13 +254,10 @@ static int write_begin(void *userdata, struct store *store)
 static void answer(struct rekey *rekey, const struct message *question)
 {
     struct message *answer = message_new(ANSWER);
-    if (!answer) {
-        mailbox_unreserve(rekey->keeper->front);
-        return;
-    }
-    answer->rekey = (struct rekey_progress){ .running = rekey->stage != STAGE_IDLE,
-                                             .resealed = rekey->resealed,
-                                             .unreadable = rekey->unreadable };
+    if (answer)
+        answer->rekey = (struct rekey_progress){ .running = rekey->stage != STAGE_IDLE,
+                                                 .resealed = rekey->resealed,
+                                                 .unreadable = rekey->unreadable };
     keeper_answer(rekey->keeper, question->id, answer);
 }
 

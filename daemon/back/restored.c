@@ -75,11 +75,8 @@ static int write_resume(void *userdata, struct store *store)
 static void answer(struct restored *restored, const struct message *question, bool resumed)
 {
     struct message *answer = message_new(ANSWER);
-    if (!answer) {
-        mailbox_unreserve(restored->keeper->front);
-        return;
-    }
-    answer->accept = resumed;
+    if (answer)
+        answer->accept = resumed;
     keeper_answer(restored->keeper, question->id, answer);
 }
 

@@ -6,8 +6,9 @@
  * happen between store_begin() and store_commit(), and none is durable before that returned 0.
  *
  * Every call returns 0, a value of enum store_problem, or -errno when the store itself failed
- * (-ENOSPC: the disk is full; -EIO: anything else); after a negative return inside a transaction
- * call store_rollback(). store_message() says what the backend said.
+ * (-ENOSPC: the disk is full; -ENOMEM; -EBADMSG: it is damaged; -EIO: anything else); after a
+ * negative return inside a transaction call store_rollback(). store_message() says what the backend
+ * said.
  */
 
 #include <stdbool.h>

@@ -15,6 +15,10 @@ static int code_to_errno(struct store *store, int rc)
         return -ENOSPC;
     if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
         return -ENOSPC;
+    if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_NOMEM)
+        return -ENOMEM;
+    if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_CORRUPT)
+        return -EBADMSG;
     return -EIO;
 }
 

@@ -82,7 +82,9 @@ int store_read(struct store *store, const struct account_name *name, struct acco
         return r;
 
     r = store_read_row(store, statement, account_fields, ACCOUNT_FIELDS, &borrowed);
-    return r < 0 ? STORE_FOREIGN : account_row_copy(&borrowed, ret);
+    if (r < 0)
+        return r == -EIO ? STORE_FOREIGN : r;
+    return account_row_copy(&borrowed, ret);
 }
 
 static int put_account(struct store *store, enum store_statement which, size_t fields,

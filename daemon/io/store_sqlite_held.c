@@ -61,7 +61,9 @@ int store_read_held(struct store *store, const struct account_name *name, struct
         return r;
 
     r = store_read_row(store, statement, held_fields, HELD_FIELDS, &borrowed);
-    return r < 0 ? STORE_FOREIGN : copy_row(&borrowed, ret);
+    if (r < 0)
+        return r == -EIO ? STORE_FOREIGN : r;
+    return copy_row(&borrowed, ret);
 }
 
 int store_drop_held(struct store *store, const struct account_name *name)

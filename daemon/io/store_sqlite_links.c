@@ -1,5 +1,7 @@
 /* Links by which people elsewhere consent. */
 
+#include <errno.h>
+
 #include "io/store_sqlite_private.h"
 
 enum { LINK_ENDINGS = LINK_WITHDRAWN + 1 };
@@ -31,7 +33,9 @@ static int take_row(struct store *store, sqlite3_stmt *statement, struct link_ro
     struct link_row borrowed = { 0 };
     int r = store_read_row(store, statement, link_fields, LINK_FIELDS, &borrowed);
 
-    return r < 0 ? STORE_FOREIGN : link_row_copy(&borrowed, ret);
+    if (r < 0)
+        return r == -EIO ? STORE_FOREIGN : r;
+    return link_row_copy(&borrowed, ret);
 }
 
 static int trim(struct store *store)

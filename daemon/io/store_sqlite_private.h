@@ -165,7 +165,8 @@ int store_bind_row(struct store *store, sqlite3_stmt *statement, int first,
                    const struct field *fields, size_t count, const void *row);
 
 /* Reads the statement's columns into a row's members. Texts and bytes belong to the statement and
- * live until its next step. Returns 0, or -EIO when the file holds what the store never wrote. */
+ * live until its next step. Returns 0, -EIO when the file holds what the store never wrote, or
+ * -ENOMEM. */
 int store_read_row(struct store *store, sqlite3_stmt *statement, const struct field *fields,
                    size_t count, void *row);
 

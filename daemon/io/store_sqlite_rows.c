@@ -180,6 +180,8 @@ int store_read_row(struct store *store, sqlite3_stmt *statement, const struct fi
 {
     for (size_t i = 0; i < count; i++) {
         if (!read_field(statement, (int)i, &fields[i], row)) {
+            if (sqlite3_errcode(store->db) == SQLITE_NOMEM)
+                return store_failed(store, SQLITE_NOMEM);
             /* Nothing was written: a transaction may go on without this row. */
             (void)snprintf(store->message, sizeof store->message,
                            "a row holds what was never written");

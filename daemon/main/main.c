@@ -17,6 +17,7 @@
 #include "main/harden.h"
 #include "main/hooks.h"
 #include "main/keys.h"
+#include "main/notify.h"
 #include "main/opening.h"
 #include "main/threads.h"
 #include "main/unsupported.h"
@@ -93,7 +94,7 @@ static void reload(struct daemon *daemon)
     CLEANUP(cleanup_settings) struct settings *back = NULL;
     CLEANUP(cleanup_message) struct message *certificate = NULL;
     CLEANUP(cleanup_seal_key) struct seal_key *key_next = NULL;
-    (void)sd_notify(0, "RELOADING=1");
+    notify_manager("RELOADING=1");
     if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0 ||
         keys_read_next(&daemon->places, back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
@@ -115,7 +116,7 @@ static void got_signal(void *userdata, int signal)
         return;
     }
     log_info("stopping");
-    (void)sd_notify(0, "STOPPING=1");
+    notify_manager("STOPPING=1");
     loop_exit(daemon->loop, 0);
 }
 
@@ -185,9 +186,11 @@ static void close_parts(struct thread_parts *parts)
 static int run(struct daemon *daemon)
 {
     log_info("tokenbrokerd " TOKENBROKER_VERSION " answers on %s", daemon->places.socket);
-    (void)sd_notify(0, "READY=1\nSTATUS=Answering.");
+    notify_manager("READY=1\nSTATUS=Answering.");
     watchdog_start(daemon->watchdog, daemon->threads);
     int r = loop_run(daemon->loop);
+    if (r < 0)
+        log_error("the main loop ended with: %s", strerror(-r));
     const int ended = threads_stop(daemon->threads);
     if (ended != 0)
         log_error("a thread ended with: %s", strerror(-ended));

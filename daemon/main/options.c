@@ -55,6 +55,8 @@ static int set_path(char **slot, const char *value)
     }
     free(*slot);
     *slot = strdup(value);
+    if (!*slot)
+        (void)fputs("tokenbrokerd: memory is short\n", stderr);
     return *slot ? 0 : OPTIONS_WRONG;
 }
 

@@ -13,6 +13,8 @@
 struct threads {
     struct mailbox *to_front;
     struct mailbox *to_back;
+    struct message *front_stop; /* until it is sent */
+    struct message *back_stop;
     struct front *front;
     struct back *back;
     pthread_t front_thread;
@@ -43,15 +45,13 @@ static void *run_back(void *userdata)
     return NULL;
 }
 
-/* A STOP must arrive, however full the mailbox is: its slot is reserved at the start. */
-static void send_stop(struct mailbox *mailbox, bool runs, pthread_t thread)
+/* A STOP must arrive, however full the mailbox is and however short memory: its slot is reserved,
+ * and the letter written, at the start. */
+static void send_stop(struct mailbox *mailbox, struct message **stop, bool runs, pthread_t thread)
 {
-    struct message *stop = runs ? message_new(STOP) : NULL;
     if (!runs)
         return;
-    if (!stop)
-        abort(); /* no memory for a dozen words at the end: nothing better is left */
-    mailbox_send_reserved(mailbox, stop);
+    mailbox_send_reserved(mailbox, steal(*stop));
     (void)pthread_join(thread, NULL);
 }
 
@@ -67,7 +67,9 @@ static int make_mailboxes(struct threads *threads)
         r = mailbox_reserve(threads->to_front);
     if (r == 0)
         r = mailbox_reserve(threads->to_back);
-    return r;
+    threads->front_stop = message_new(STOP);
+    threads->back_stop = message_new(STOP);
+    return r == 0 && !(threads->front_stop && threads->back_stop) ? -ENOMEM : r;
 }
 
 /* What a room took over is not the caller's any more, even if the next room fails. */
@@ -219,13 +221,15 @@ int threads_ask_both(struct threads *threads, uint64_t id)
 
 int threads_stop(struct threads *threads)
 {
-    send_stop(threads->to_front, threads->front_runs, threads->front_thread);
-    send_stop(threads->to_back, threads->back_runs, threads->back_thread);
+    send_stop(threads->to_front, &threads->front_stop, threads->front_runs, threads->front_thread);
+    send_stop(threads->to_back, &threads->back_stop, threads->back_runs, threads->back_thread);
     const int result = threads->front_result != 0 ? threads->front_result : threads->back_result;
     front_free(threads->front);
     back_free(threads->back);
     mailbox_free(threads->to_front);
     mailbox_free(threads->to_back);
+    message_free(threads->front_stop);
+    message_free(threads->back_stop);
     free(threads);
     return result;
 }

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
+#include "main/notify.h"
 #include "messages.h"
 
 enum { ASKS_IN_AN_INTERVAL = 3, PULSES_WAITING_MAX = 16 };
@@ -33,9 +34,9 @@ static void pulse_came(void *userdata, int fd, uint32_t events)
     for (struct message *letter = mailbox_take(watchdog->pulses); letter;
          letter = mailbox_take(watchdog->pulses)) {
         if (letter->id == 0)
-            (void)sd_notify(0, "WATCHDOG=1");
+            notify_manager("WATCHDOG=1");
         else if (letter->id == watchdog->reload && --watchdog->unsettled == 0)
-            (void)sd_notify(0, "READY=1");
+            notify_manager("READY=1");
         message_free(letter);
     }
 }
@@ -45,7 +46,7 @@ void watchdog_ready_when_settled(struct watchdog *watchdog)
     watchdog->reload++;
     watchdog->unsettled = threads_ask_both(watchdog->threads, watchdog->reload);
     if (watchdog->unsettled == 0)
-        (void)sd_notify(0, "READY=1");
+        notify_manager("READY=1");
 }
 
 int watchdog_new(struct loop *loop, struct watchdog **ret)

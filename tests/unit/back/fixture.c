@@ -66,6 +66,7 @@ int __wrap_store_commit(struct store *store)
 }
 
 static const char *_Atomic damaged_label;
+static _Atomic int damage;
 
 int __real_store_read(struct store *store, const struct account_name *name,
                       struct account_row *ret);
@@ -75,12 +76,18 @@ int __wrap_store_read(struct store *store, const struct account_name *name, stru
 {
     const char *label = damaged_label;
     if (label && strcmp(label, name->label) == 0)
-        return STORE_FOREIGN;
+        return damage;
     return __real_store_read(store, name, ret);
 }
 
 void damage_reads(const char *label)
 {
+    fail_reads(label, STORE_FOREIGN);
+}
+
+void fail_reads(const char *label, int result)
+{
+    damage = result;
     damaged_label = label;
 }
 

@@ -49,6 +49,8 @@ void set_speed(int64_t speed);
 void refuse_commits(unsigned count);
 /* The row with this label cannot be read; NULL: all can. The label must live on. */
 void damage_reads(const char *label);
+/* The same with another result. */
+void fail_reads(const char *label, int result);
 /* The back's clock. */
 int64_t broker_now(void);
 

@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define RT(label) "refresh_token=rt-secret-" label
@@ -414,6 +415,21 @@ static void a_mended_row_is_refreshed_when_asked_for(void **state)
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
 }
 
+/* The disk hung, say: nobody has to ask, and it does not take the hour of a damaged row. */
+static void what_cannot_be_read_now_is_read_again_soon(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(100);
+    fail_reads("a", -EIO);
+    start(stage);
+    rest(100);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    fail_reads(NULL, 0);
+    await_generation(stage, "a", 2);
+}
+
 /* The row itself holds what was never written. */
 static void a_damaged_row_is_one_accounts_trouble(void **state)
 {
@@ -462,6 +478,7 @@ int main(void)
         TEST(tokens_that_cannot_be_unsealed_are_one_accounts_trouble),
         TEST(a_damaged_row_does_not_stop_the_schedule),
         TEST(a_mended_row_is_refreshed_when_asked_for),
+        TEST(what_cannot_be_read_now_is_read_again_soon),
         TEST(a_damaged_row_is_one_accounts_trouble),
     };
     return RUN(tests);
