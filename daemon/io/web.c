@@ -5,8 +5,15 @@
 
 #include "io/web_private.h"
 
+/* From now on, whatever the library does next is news. */
+static void stir(struct web_server *server)
+{
+    server->stirred = true;
+}
+
 void web_run_soon(struct web_server *server)
 {
+    stir(server);
     /* There is none while the server is being freed. Setting it fails only for want of memory, and
      * then the next event makes up for it. */
     if (server->run_again)
@@ -21,22 +28,35 @@ const struct web_server *web_running(void)
     return running;
 }
 
+/* The library wants to be run again "now" also while a handshake waits for its client, which would
+ * never end: after a run that brought nothing it has to wait a little. */
+static void run_again(struct web_server *server, bool stirred)
+{
+    if (stirred || !server->options.tls)
+        (void)loop_idle_set(server->run_again);
+    else
+        (void)loop_timer_set(server->rest, WEB_REST_MS);
+}
+
 static void run(struct web_server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
+    const bool stirred = server->stirred;
 
     running = server;
     server->turn++;
+    server->stirred = false;
     (void)MHD_run(server->daemon);
     running = NULL;
     web_shares_settle(server);
     /* The library has no time-outs of its own here: the answer is "now" or "none". */
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
-        web_run_soon(server);
+        run_again(server, stirred || server->stirred);
 }
 
 static void on_readiness(void *userdata, int fd, uint32_t events)
 {
+    stir(userdata);
     run(userdata);
 }
 
@@ -154,6 +174,7 @@ static enum MHD_Result on_call(void *userdata, struct MHD_Connection *mhd, const
 {
     struct web_request *request = *context;
 
+    stir(userdata);
     if (!request)
         return MHD_NO;
     switch (request->stage) {
@@ -294,6 +315,8 @@ static int start(struct web_server *server)
     if (r == 0)
         r = loop_add_idle(server->loop, on_run_again, server, &server->run_again);
     if (r == 0)
+        r = loop_add_timer(server->loop, on_run_again, server, &server->rest);
+    if (r == 0)
         r = start_daemon(server);
     return r;
 }
@@ -337,6 +360,7 @@ struct web_server *web_server_free(struct web_server *server)
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     loop_source_free(server->timer);
+    loop_source_free(server->rest);
     free(server->shares);
     free(server);
     return NULL;

@@ -21,6 +21,7 @@ enum {
     /* Of a chunked body that is too large, read in order to answer 413 and not just hang up. */
     WEB_SWALLOW_MAX = 256 * 1024,
     WEB_TLS_OPTIONS = 3,
+    WEB_REST_MS = 5, /* until the library is run again where there was nothing to do for it */
     /* Accepted above the cap until the end of the turn, when some give way: more than the library
      * takes in one. */
     WEB_AHEAD_MAX = 16,
@@ -118,6 +119,8 @@ struct web_server {
     struct MHD_Daemon *daemon;
     struct loop_source *readiness; /* of the library's epoll */
     struct loop_source *run_again;
+    struct loop_source *rest; /* a timer: the library is run again after it */
+    bool stirred; /* something came since the library was last run, or came of that run */
     struct web_options options;
     web_handler handler;
     void *userdata;

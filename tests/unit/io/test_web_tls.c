@@ -310,32 +310,6 @@ static void test_plain_bytes(void **state)
     run(state, plain_bytes);
 }
 
-/* Says nothing, or so slowly that it would take for ever. */
-static int dawdle(struct harness *h)
-{
-    static const unsigned char hello[] = { 22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3 };
-    CLEANUP(cleanup_fd) int silent = client_connect(h);
-    CLEANUP(cleanup_fd) int slow = client_connect(h);
-    int64_t begun = client_now_ms();
-
-    CHECK(silent >= 0 && slow >= 0);
-    for (size_t i = 0; client_now_ms() - begun < 1500; i++) {
-        (void)client_send(slow, i < sizeof hello ? &hello[i] : hello, 1);
-        client_sleep_ms(100);
-    }
-    CHECK(client_at_end(silent) && client_at_end(slow));
-    CHECK(client_now_ms() - begun < 6000);
-    return 0;
-}
-
-static void test_dawdlers(void **state)
-{
-    struct harness *h = *state;
-
-    h->options.request_deadline_s = 1;
-    run(state, dawdle);
-}
-
 /* A handshake that was made in time does not give the request more time. */
 static int dawdle_later(struct harness *h)
 {
@@ -485,10 +459,12 @@ static void test_free_while_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_requests),    TEST(test_versions),           TEST(test_renewal),
-        TEST(test_plain_bytes), TEST(test_dawdlers),           TEST(test_half_a_request),
-        TEST(test_full),        TEST(test_head_too_large),     TEST(test_without_certificate),
-        TEST(test_hang_up),     TEST(test_free_while_waiting),
+        TEST(test_requests),       TEST(test_versions),
+        TEST(test_renewal),        TEST(test_plain_bytes),
+
+        TEST(test_half_a_request), TEST(test_full),
+        TEST(test_head_too_large), TEST(test_without_certificate),
+        TEST(test_hang_up),        TEST(test_free_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
