@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import canaries, churn, clock, crowd, drops, expiries, kill9, order, power, soak, syscalls
+from . import (canaries, churn, clock, crowd, drops, expiries, kill9, order, power, soak, syscalls,
+               walks)
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class Kind:
 ALL = 1_000_000  # more than there are: one broker goes through all of them, once
 HOUR_S = 3600
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
+
+_FAILS = {  # a walk of walks.py: in words, and so many calls of it in a quick run
+    "start": ("a start", 8), "stop": ("a stop", 6), "refresh": ("a refresh", 20),
+    "exchange": ("a login", 20), "import": ("an import", 20), "rekey": ("a rekey", 6),
+    "reload": ("a reload", 12), "requests": ("lists, health, metrics, audit", 20),
+    "hook": ("a revoked grant and its hook", 20), "command": ("`tokenbroker token`", 12),
+}
 
 KINDS = {kind.name: kind for kind in (
     Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40,
@@ -63,4 +71,8 @@ KINDS = {kind.name: kind for kind in (
     Kind("soak", "fault of any kind, among all the others",
          "no grant lost, nobody asked to consent again, the store sound, descriptors and memory bounded",
          soak.run, 120, 24, 2000),
+    *(Kind(f"fail-{name}", f"{what}, with one allocation or one call of the system failing",
+           "goes on or ends in order: no crash, hang or leak, no grant lost",
+           partial(walks.run, name), ALL, quick)
+      for name, (what, quick) in _FAILS.items()),
 )}

@@ -1,0 +1,264 @@
+"""Every allocation and every I/O call of one thing that the broker does fails once."""
+
+import contextlib
+import http.client
+import signal
+import subprocess
+import time
+
+from harness.binaries import command
+from harness.person import Person
+
+from .failing import Failing
+from .place import Lost, Place
+from .trial import ACCOUNT, ANSWER_S, Hang, Trial
+
+MANNERS = 12  # a multiple of how many errors may befall any call
+OVER = 3  # so many times in a row it was over before the turn of the wanted one: that was all
+
+
+class Walk:
+    """begin() once; then, for each point, prepare(), act() while it fails, and judge()."""
+
+    refusals = False  # whether the provider refuses on purpose
+
+    def __init__(self, trial):
+        self.trial = trial
+        self.failing = trial.failing  # who is made to fail: the broker
+        self._number = 0
+        self.account = ACCOUNT
+        self.said = None
+
+    def begin(self):
+        """What the thing needs once."""
+
+    def prepare(self):
+        """What it needs each time."""
+
+    def act(self):
+        raise NotImplementedError
+
+    def judge(self):
+        """The broker goes on, or a new one does; the account answers, no grant was lost."""
+        self.trial.go_on()
+        self.trial.assert_answers()
+        if not self.refusals:
+            self.trial.assert_nothing_refused()
+
+    def new_account(self):
+        self._number += 1
+        self.account = f"plain/n{self._number}"
+
+
+class Start(Walk):
+    """From the first instruction until it is ready."""
+
+    def begin(self):
+        self.trial.stop()
+
+    def act(self):
+        self.trial.daemon.notices.drain()
+        self.trial.daemon.spawn()
+        self.trial.await_ready()
+
+    def judge(self):
+        super().judge()
+        self.trial.stop()
+
+
+class Stop(Walk):
+    """From SIGTERM to the end."""
+
+    def act(self):
+        self.trial.stop()
+
+    def judge(self):
+        self.trial.place.start()
+        super().judge()
+
+
+class Refresh(Walk):
+    """A token that has to be fetched, and the same token again."""
+
+    def prepare(self):
+        self.new_account()
+        self.trial.import_grant(self.account).ok()
+
+    def act(self):
+        self.trial.hasty.token(self.account, wait=1)
+        self.trial.hasty.token(self.account, wait=1)
+
+    def judge(self):
+        super().judge()
+        self.trial.assert_answers(self.account)
+
+
+class Import(Walk):
+    """A refresh token from elsewhere: it is there when that was said."""
+
+    def prepare(self):
+        self.new_account()
+
+    def act(self):
+        self.said = self.trial.import_grant(self.account)
+        self.trial.hasty.account(self.account)
+
+    def judge(self):
+        super().judge()
+        if self.said and self.said.status == 200:
+            self.trial.assert_answers(self.account)
+
+
+class Exchange(Walk):
+    """A login, from the command to the page that says that it is done."""
+
+    def prepare(self):
+        self.new_account()
+
+    def act(self):
+        self.said = None
+        reply = self.trial.hasty.login(self.account)
+        if not reply or reply.status != 200:
+            return
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            Person().consent(reply.json["start_url"])
+        self.said = self.trial.hasty.follow(reply.json["login_id"])
+
+    def judge(self):
+        super().judge()
+        if self.said and self.said.status == 200 and self.said.json["status"] == "done":
+            self.trial.assert_answers(self.account)
+
+
+class Rekey(Walk):
+    """Everything is sealed anew; where it was cut off, again, and then it comes to its end."""
+
+    def act(self):
+        self.trial.hasty.rekey()
+        self._await_end()
+
+    def _await_end(self):
+        deadline = time.monotonic() + ANSWER_S
+        while time.monotonic() < deadline:
+            found = self.trial.hasty.rekey_progress()
+            if not found or found.status != 200 or not found.json["running"]:
+                return
+            time.sleep(0.01)
+        raise Hang("the rekey does not end")
+
+    def judge(self):
+        super().judge()
+        reply = self.trial.hasty.rekey()
+        if not reply or reply.status != 200:
+            raise Lost(f"no rekey any more: {reply and reply.text}")
+        self._await_end()
+        self.trial.stop()
+        self.trial.place.start()
+        self.trial.assert_answers()
+
+
+class Reload(Walk):
+    """The configuration is read anew."""
+
+    def act(self):
+        self.trial.daemon.notices.drain()
+        self.trial.daemon.process.send_signal(signal.SIGHUP)
+        self.trial.await_ready()
+
+
+class Requests(Walk):
+    """What else is asked."""
+
+    PATHS = ("/v1/accounts", "/v1/health", "/metrics", "/v1/audit", "/v1/held", "/v1/authority",
+             "/v1/links", f"/v1/accounts/{ACCOUNT}")
+
+    def act(self):
+        for path in self.PATHS:
+            self.trial.hasty.request("GET", path)
+
+
+class Hook(Walk):
+    """A grant that the provider has revoked, and the program that is called for it."""
+
+    refusals = True
+
+    def begin(self):
+        folder = self.trial.place.folder
+        hook = folder / "hook"
+        hook.write_text(f"#!/bin/sh\ncat >>{folder}/events\n", encoding="utf-8")
+        hook.chmod(0o700)
+        self.trial.daemon.config.broker["on_event"] = str(hook)
+        self.trial.daemon.reload()
+
+    def prepare(self):
+        self.new_account()
+        self.trial.import_grant(self.account).ok()
+        self.trial.hasty.token(self.account)
+        self.trial.provider.revoke(self.account.partition("/")[2])
+
+    def act(self):
+        self.trial.hasty.refresh(self.account)
+        self.trial.hasty.account(self.account)
+
+
+class Command(Walk):
+    """The command `token`: it says the token, or says why not."""
+
+    def begin(self):
+        self.failing = Failing(self.trial.place.folder, "failing-command")
+        self._line = [command(), "--socket", self.trial.daemon.socket, "token", ACCOUNT]
+
+    def act(self):
+        try:
+            self.said = subprocess.run(self._line, capture_output=True, text=True, timeout=ANSWER_S,
+                                       env=self.failing.environment(), check=False)
+        except subprocess.TimeoutExpired as error:
+            raise Hang("the command does not end") from error
+
+    def judge(self):
+        super().judge()
+        token = self.trial.hasty.token(ACCOUNT).ok()["access_token"]
+        status, out = self.said.returncode, self.said.stdout.strip()
+        if status < 0 or (status == 0) != (out == token) or (status != 0 and not self.said.stderr):
+            raise Lost(f"the command ended with {status}: {self.said.stderr}")
+
+
+WALKS = {"start": Start, "stop": Stop, "refresh": Refresh, "import": Import, "exchange": Exchange,
+         "rekey": Rekey, "reload": Reload, "requests": Requests, "hook": Hook, "command": Command}
+
+
+def try_one(walk, wanted, manner, kinds=3):
+    """The wanted call fails; returns the Point."""
+    walk.prepare()
+    walk.failing.arm(wanted, manner, kinds)
+    try:
+        walk.act()
+        point = walk.failing.disarm()
+        walk.judge()
+    except Exception as error:
+        raise Lost(f"{type(error).__name__}: {error}\ncall {wanted}, manner {manner}: "
+                   f"{walk.failing.disarm()}") from error
+    return point
+
+
+def run(name, count, chance, progress):
+    """Each call in turn, or, where there are more than `count`, so many of them, evenly."""
+    with Place(1, rotation="revoke-on-first-use") as place:
+        trial = Trial(place)
+        trial.begin()
+        walk = WALKS[name](trial)
+        walk.begin()
+        total = sorted(try_one(walk, 0, 0).seen for _ in range(OVER))[OVER // 2]
+        step = max(1, -(-total // count))
+        wanted, over, kinds = 1 + chance.randrange(step), 0, set()
+        while over < OVER:
+            point = try_one(walk, wanted, chance.randrange(MANNERS))
+            over = 0 if point.what else over + 1
+            kinds.add(point.what)
+            progress(int(point.what is not None))
+            wanted += step
+        if trial.daemon.process.poll() is not None:
+            place.start()
+        trial.assert_all_kept()
+        return {"longest count in one": total, "different calls": len(kinds - {None}),
+                "lives ended by a library's fault": trial.broken}
