@@ -15,6 +15,7 @@ from .place import user_of
 from .witness import Witness
 
 OPERATIONS_MAX = 60  # of a life: within so many the fuse blows
+SOON_MAX = 20  # of what was just asked
 ENDING_MAX = 50  # of a clean end
 ENDING_S = 1
 SOFT, STOPPED = 0.15, 0.35  # shares of lives that end without a cut, or with one in their own end
@@ -53,6 +54,11 @@ class Serving:
         """Every other life ends at an operation, the others at a moment."""
         self._place.arm(self._chance.randrange(1, most) if self._chance.random() < 0.5 else 0)
 
+    def _arm_soon(self):
+        """So that the power is cut in the midst of what is asked now."""
+        if self._chance.random() < 0.5:
+            self._place.arm(self._chance.randrange(1, SOON_MAX))
+
     # What is done in a life
 
     def _do(self):
@@ -62,6 +68,7 @@ class Serving:
             if self._chance.random() < 0.5:
                 self._forget()
             if self._chance.random() < 0.2:
+                self._arm_soon()
                 self._ask("POST", "/v1/rekey")
             if self._chance.random() < 0.2:
                 self._log_in()
@@ -84,6 +91,7 @@ class Serving:
         if label == f"i{self._number % IMPORTED}":
             return  # it is being imported
         self._witness.forget(label)
+        self._arm_soon()
         self._ask("DELETE", f"/v1/accounts/plain/{label}",
                   then=lambda: self._witness.forget(label, True))
 
@@ -92,6 +100,7 @@ class Serving:
         label = f"e{self._chance.randrange(LOGGED_IN)}"
         login = self._place.api.login(f"plain/{label}").ok()
         address = Person().decide(login["start_url"])
+        self._arm_soon()
         self._ask("POST", f"/v1/logins/{login['login_id']}", json.dumps({"redirect": address}),
                   then=lambda: self._witness.expect(label))
 
