@@ -38,10 +38,9 @@ static int apply_reject(void *userdata, struct store *store)
         return JOB_NOT_CURRENT;
     if (row.rejected)
         return JOB_REJECTED_BEFORE; /* saying it again does not hurry the refresh */
-    row.rejected = true;
-    if (!account_needs_consent(&row, provider_of(job)))
-        row.refresh_at = clock_now();
-    r = store_put_facts(store, &row);
+    r = judge_rejected(&row, provider_of(job), clock_now());
+    if (r == 0)
+        r = store_put_facts(store, &row);
     if (r == 0)
         job_set_row(job, &row);
     return r;

@@ -127,14 +127,16 @@ static void report_to_lane(struct flight *flight)
         break;
     case VERDICT_PROVIDER_REFUSED:
         if (outcome_blames_provider(outcome) && lane_setup(flight->lane) == outcome->setup)
-            lane_credentials_refused(flight->lane, outcome->reply.error);
+            lane_credentials_refused(flight->lane, &flight->name, outcome->reply.error);
+        break;
+    case VERDICT_ACCOUNT_SUSPECT:
+        lane_refused(flight->lane, &flight->name, suspicion_is_its_own(&outcome->row, c));
         break;
     case VERDICT_NOT_SENT:
     case VERDICT_NO_ANSWER:
         lane_unanswered(flight->lane, c->retry_after_ms);
         break;
     case VERDICT_GRANTED:
-    case VERDICT_ACCOUNT_SUSPECT:
         break;
     }
 }

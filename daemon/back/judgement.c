@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "oauth/lifetime.h"
 
+#define REJECTED_ERROR "token_rejected"
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -161,6 +163,29 @@ static bool others_succeeded_since(int64_t since, const struct circumstances *c)
     return since > 0 && c->others_succeeded_at > since;
 }
 
+/* True when the token came in place of a rejected one, a moment ago. */
+static bool came_for_a_rejected(const struct account_row *row, int64_t now)
+{
+    return row->last_error && strcmp(row->last_error, REJECTED_ERROR) == 0 &&
+           row->refreshed_at >= row->last_error_at && now - row->refreshed_at < REJECTED_YOUNG_MS;
+}
+
+int judge_rejected(struct account_row *row, const struct provider *provider, int64_t now)
+{
+    const bool again = came_for_a_rejected(row, now);
+    row->rejected = true;
+    if (!account_needs_consent(row, provider))
+        row->refresh_at = again ? now + REJECTED_AGAIN_MS : now;
+    if (again && row->state == ACCOUNT_ACTIVE) {
+        row->state = ACCOUNT_SUSPECT;
+        note_failure(row);
+    }
+    return judge_note_error(row, REJECTED_ERROR,
+                            again ? "an API rejected the access token, and the next one too"
+                                  : "an API rejected the access token",
+                            now);
+}
+
 int judge_rejected_again(struct account_row *row, int64_t now)
 {
     row->rejected = true;
@@ -197,12 +222,19 @@ void judge_suspect(struct account_row *row, const struct circumstances *c)
     }
     if (row->state != ACCOUNT_CONSENT_REQUIRED)
         row->state = ACCOUNT_SUSPECT;
-    plan_retry(row, c, backoff_suspect_ms(row->failures, c->random));
+    const int64_t rest_ms = backoff_suspect_ms(row->failures, c->random);
+    /* One try is made when the time is up, so that the verdict falls then and not hours later. */
+    plan_retry(row, c, c->now < given_up_at ? earlier(rest_ms, given_up_at - c->now) : rest_ms);
 }
 
 bool refusal_is_its_own(const struct account_row *row, const struct circumstances *c)
 {
     return others_succeeded_since(row->refused_at, c);
+}
+
+bool suspicion_is_its_own(const struct account_row *row, const struct circumstances *c)
+{
+    return others_succeeded_since(row->suspect_since, c);
 }
 
 static void send_no_more(struct account_row *row)
@@ -256,8 +288,9 @@ static bool refused_like_this_before(const struct account_row *row)
 
 bool judge_provider_refused(struct account_row *row, const struct circumstances *c)
 {
-    if (row->failures > 0 && refused_like_this_before(row) &&
-        others_succeeded_since(row->last_error_at, c)) {
+    /* What was found to be its own matter stays so, whatever else happens at the provider. */
+    const int64_t since = row->suspect_since > 0 ? row->suspect_since : row->last_error_at;
+    if (row->failures > 0 && refused_like_this_before(row) && others_succeeded_since(since, c)) {
         judge_suspect(row, c);
         return false;
     }

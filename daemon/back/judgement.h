@@ -21,7 +21,9 @@ enum {
     FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
     SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
     SUSPECT_PROBE_MS = 24 * 60 * 60 * 1000,
-    ASKED_GRAIN_MS = 60 * 1000, /* how exactly it is noted when a token was last asked for */
+    REJECTED_YOUNG_MS = 60 * 1000, /* a token that is rejected sooner did not help */
+    REJECTED_AGAIN_MS = 60 * 1000, /* then the next one is asked for after so long */
+    ASKED_GRAIN_MS = 60 * 1000,    /* how exactly it is noted when a token was last asked for */
 };
 
 struct circumstances {
@@ -52,6 +54,12 @@ bool account_needs_consent(const struct account_row *row, const struct provider 
  * nothing over from grant but copies. Returns 0 or -ENOMEM. */
 int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
                   const struct circumstances *c);
+
+/* A client says that an API refuses the current access token. The next one is due at once, but not
+ * where that came in place of a rejected one itself: what clients say spends one refresh a minute
+ * at most, and makes nobody consent again. provider NULL: it is not configured any more. Returns 0
+ * or -ENOMEM. */
+int judge_rejected(struct account_row *row, const struct provider *provider, int64_t now);
 
 /* After judge_granted(): the new token is the old one, which an API rejected, so it is not served;
  * the next wish for a token is not answered by sending at once. Returns 0 or -ENOMEM. */
@@ -89,6 +97,9 @@ void judge_pardoned(struct account_row *row, const struct circumstances *c);
 /* True when this account's refusal says nothing about the provider: another account has succeeded
  * since it was first refused. */
 bool refusal_is_its_own(const struct account_row *row, const struct circumstances *c);
+
+/* The same of an odd refusal: since it is suspect. */
+bool suspicion_is_its_own(const struct account_row *row, const struct circumstances *c);
 
 /* Records the words of a reply in the row; after it was judged, which looks at the words before.
  * Returns 0 or -ENOMEM (the row keeps the old ones). */

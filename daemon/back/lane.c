@@ -120,7 +120,7 @@ void lane_resume(struct lane *lane)
     struct account_name canary;
     const struct provider *provider = lane->setup->provider;
     if (!lane->removed && provider->grant != GRANT_CLIENT_CREDENTIALS &&
-        store_canary(lane->keeper->store, provider->name, &canary) == 0)
+        store_canary(lane->keeper->store, provider->name, "", "", &canary) == 0)
         pause_until_one_succeeds(&lane->pause, lane->keeper, WIRE_REASON_COPIED);
     lane_pump_soon(lane);
 }
@@ -212,14 +212,15 @@ void lane_unanswered(struct lane *lane, int64_t retry_after_ms)
 void lane_refused(struct lane *lane, const struct account_name *name, bool its_own)
 {
     lane->window = 1;
+    pause_account_refused(&lane->pause, name);
     if (!its_own)
         (void)pause_add_refusal(&lane->pause, lane->keeper, name);
 }
 
-void lane_credentials_refused(struct lane *lane, const char *error)
+void lane_credentials_refused(struct lane *lane, const struct account_name *name, const char *error)
 {
     lane->window = 1;
-    pause_credentials_refused(&lane->pause, lane->keeper, error);
+    pause_credentials_refused(&lane->pause, lane->keeper, name, error);
     credentials_needed(&lane->credentials);
     if (credentials_wants_trial(&lane->credentials, NULL))
         pause_probe_now(&lane->pause, lane->keeper);
@@ -306,7 +307,8 @@ int lane_configure(struct lane *lane, const struct provider *provider,
     lane->removed = false;
     lane->rests_until = 0;
     resolve_anew(lane);
-    pause_setup_changed(&lane->pause, lane->keeper, lane->setup);
+    if (pause_setup_changed(&lane->pause, lane->keeper, lane->setup))
+        lane->window = 1; /* it may be wrong: one account goes first */
     if (credentials_wants_trial(&lane->credentials, NULL))
         pause_probe_now(&lane->pause, lane->keeper);
     lane_pump_soon(lane);

@@ -21,6 +21,7 @@ enum {
     LANE_STORE_CHECK_MS = 1000,      /* while the store refuses writes */
     LANE_RECHECK_MS = 1000,          /* accounts that are due and have a flight already */
     LANE_REST_WAITED_MS = 10 * 1000, /* who asks while the provider rests longer is refused */
+    LANE_LULL_MS = 60 * 1000,        /* without a success; then one flight goes first again */
     LANE_QUEUE_MAX = 4096,
     LANE_DAMAGED_MAX = 64, /* rows of the store that may be damaged before others have to wait */
 };
@@ -120,7 +121,9 @@ void lane_count_attempt(struct lane *lane, enum verdict verdict);
 void lane_succeeded(struct lane *lane, const struct account_name *name);
 void lane_unanswered(struct lane *lane, int64_t retry_after_ms);
 void lane_refused(struct lane *lane, const struct account_name *name, bool its_own);
-void lane_credentials_refused(struct lane *lane, const char *error);
+/* name NULL: no refresh token was sent with them. */
+void lane_credentials_refused(struct lane *lane, const struct account_name *name,
+                              const char *error);
 void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms);
 void lane_ready(struct lane *lane, struct flight *flight);
 void lane_landed(struct lane *lane, struct flight *flight);

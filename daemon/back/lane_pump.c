@@ -62,17 +62,48 @@ static bool take_name(void *userdata, const struct account_row *row)
 }
 
 /* Without refresh tokens any account will do: all stand on the same credentials. */
-static int find_canary(const struct lane *lane, struct account_name *ret)
+static int find_any(const struct lane *lane, struct account_name *ret)
 {
     const struct provider *provider = lane->setup->provider;
     struct account_name first = { "", "" };
-    if (provider->grant != GRANT_CLIENT_CREDENTIALS)
-        return store_canary(lane->keeper->store, provider->name, ret);
     memcpy(first.provider, provider->name, sizeof first.provider);
     int r = store_list(lane->keeper->store, &first, 1, take_name, ret);
     if (r == 0 && strcmp(ret->provider, provider->name) != 0)
         r = STORE_NOT_FOUND;
     return r;
+}
+
+/* The account that last succeeded, none of the first `count` whose tokens may be lost already. */
+static int find_last_succeeded(const struct lane *lane, size_t count, struct account_name *ret)
+{
+    const struct account_name *risked = lane->pause.risked;
+    return store_canary(lane->keeper->store, lane->setup->provider->name,
+                        count > 0 ? risked[0].label : "", count > 1 ? risked[1].label : "", ret);
+}
+
+/* Whether such an account can still probe. */
+static bool may_probe(const struct lane *lane, const struct account_name *name)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    return store_read(lane->keeper->store, name, &row) == 0 &&
+           !account_needs_consent(&row, lane->setup->provider);
+}
+
+/* Every other probe is another account's: the one that succeeded last may be the broken one. */
+static int find_canary(struct lane *lane, struct account_name *ret)
+{
+    const struct pause *pause = &lane->pause;
+    const size_t turn = pause->row.probes % 2 == 1 ? 0 : 1;
+    if (lane->setup->provider->grant == GRANT_CLIENT_CREDENTIALS)
+        return find_any(lane, ret);
+    if (pause->moves_on && find_last_succeeded(lane, pause->risked_count, ret) == 0)
+        return 0;
+    if (turn < pause->risked_count && may_probe(lane, &pause->risked[turn])) {
+        *ret = pause->risked[turn];
+        return 0;
+    }
+    int r = find_last_succeeded(lane, pause->risked_count > 0 ? 1 : 0, ret);
+    return r == STORE_NOT_FOUND ? find_last_succeeded(lane, 0, ret) : r;
 }
 
 /* The one account that may try client_secret_next, when it is to be tried and can be. */
@@ -98,8 +129,7 @@ static struct flight *canary(struct lane *lane)
     struct flight *flight = NULL;
     if (trial_canary(lane, &name))
         return lane_add_flight(lane, &name, &flight) == 0 ? flight : NULL;
-    /* Every other probe is another account's: the one that succeeded last may be the broken one. */
-    if (lane->pause.row.probes % 2 == 1) {
+    if (lane->pause.row.probes % 2 == 1 && lane->pause.risked_count == 0) {
         flight = next_due(lane);
         if (flight)
             return flight;
@@ -108,6 +138,7 @@ static struct flight *canary(struct lane *lane)
         return NULL;
     if (lane_find_flight(lane, &name))
         return NULL;
+    lane->pause.moves_on = false;
     return lane_add_flight(lane, &name, &flight) == 0 ? flight : NULL;
 }
 
@@ -166,8 +197,17 @@ static bool is_full(const struct lane *lane)
            (lane->visits_first && !lane->flights_turn);
 }
 
+/* After a lull what worked before says little: one goes first, so that few meet a provider that has
+ * gone wrong meanwhile. */
+static void start_slowly(struct lane *lane)
+{
+    if (lane->in_air == 0 && clock_now() - lane->latest.at > LANE_LULL_MS)
+        lane->window = 1;
+}
+
 static void pump_open(struct lane *lane)
 {
+    start_slowly(lane);
     while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= lane->paced_until) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)

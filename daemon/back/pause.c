@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "back/judgement.h"
 #include "base/clock.h"
@@ -43,7 +44,7 @@ int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *s
     if (r == STORE_NOT_FOUND)
         setup_fingerprint(setup, pause->row.credentials);
     else
-        pause_setup_changed(pause, keeper, setup);
+        (void)pause_setup_changed(pause, keeper, setup);
     return 0;
 }
 
@@ -118,10 +119,37 @@ bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct 
     return true;
 }
 
-void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const char *error)
+static bool is_risked(const struct pause *pause, const struct account_name *name)
 {
+    for (size_t i = 0; i < pause->risked_count; i++)
+        if (account_name_equal(&pause->risked[i], name))
+            return true;
+    return false;
+}
+
+static void add_risked(struct pause *pause, const struct account_name *name)
+{
+    if (pause->risked_count < PAUSE_RISKED_MAX && !is_risked(pause, name))
+        pause->risked[pause->risked_count++] = *name;
+}
+
+void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
+                               const struct account_name *name, const char *error)
+{
+    if (name && strcasecmp(error, "invalid_client") == 0)
+        add_risked(pause, name);
     if (!pause_holds(pause))
         begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
+}
+
+void pause_account_refused(struct pause *pause, const struct account_name *name)
+{
+    const int64_t now = clock_now();
+    if (!pause_holds(pause) || !is_risked(pause, name) ||
+        (pause->moved_on_at != 0 && now - pause->moved_on_at < PAUSE_MOVE_ON_MS))
+        return;
+    pause->moved_on_at = now;
+    pause->moves_on = true;
 }
 
 void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason)
@@ -134,6 +162,10 @@ void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const 
 
 void pause_probe_failed(struct pause *pause, struct keeper *keeper)
 {
+    if (pause->moves_on) {
+        pause->row.probe_at = clock_now();
+        return;
+    }
     pause->row.probes++;
     pause->row.probe_at = clock_now() + backoff_canary_ms(pause->row.probes, random_below(1000));
     save(pause, keeper);
@@ -149,6 +181,9 @@ bool pause_succeeded(struct pause *pause, struct keeper *keeper)
     pause->row.paused_since = 0;
     pause->row.probe_at = 0;
     pause->row.probes = 0;
+    pause->risked_count = 0;
+    pause->moved_on_at = 0;
+    pause->moves_on = false;
     save(pause, keeper);
     return true;
 }
@@ -158,15 +193,17 @@ void pause_probe_now(struct pause *pause, struct keeper *keeper)
     if (!pause_holds(pause))
         return;
     pause->row.probe_at = clock_now();
+    pause->moved_on_at = 0;
     save(pause, keeper);
 }
 
-void pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup)
+bool pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup)
 {
     char fingerprint[FINGERPRINT_SIZE];
     setup_fingerprint(setup, fingerprint);
     if (strcmp(pause->row.credentials, fingerprint) == 0)
-        return;
+        return false;
     memcpy(pause->row.credentials, fingerprint, sizeof fingerprint);
     pause_probe_now(pause, keeper);
+    return true;
 }

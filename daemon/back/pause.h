@@ -10,12 +10,21 @@
 enum {
     PAUSE_AFTER_REFUSALS = 3,         /* different accounts in a row */
     PAUSE_FIRST_PROBE_MS = 60 * 1000, /* after such refusals; refused credentials wait an hour */
+    PAUSE_RISKED_MAX = 2,
+    PAUSE_MOVE_ON_MS = 24 * 60 * 60 * 1000, /* between two such accounts */
 };
 
 struct pause {
     struct pause_row row;
     struct account_name refused[PAUSE_AFTER_REFUSALS]; /* in a row, since the last success */
     size_t refused_count;
+    /* Whose refresh tokens were sent with a wrong client secret, which may have cost them: these
+     * probe, and nobody else's token is put to that. The second shows whether it is all accounts.
+     */
+    struct account_name risked[PAUSE_RISKED_MAX];
+    size_t risked_count;
+    int64_t moved_on_at; /* when somebody else was last let probe; 0: never */
+    bool moves_on;       /* that is wanted now */
 };
 
 /* Reads what was stored; a set-up other than the stored one is probed now. Returns 0 or -errno. */
@@ -26,7 +35,13 @@ bool pause_holds(const struct pause *pause);
 
 /* Returns true when this refusal makes the provider pause. */
 bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name);
-void pause_credentials_refused(struct pause *pause, struct keeper *keeper, const char *error);
+/* name NULL: no account's refresh token was sent with them. */
+void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
+                               const struct account_name *name, const char *error);
+
+/* An account was refused. Where it probes the client secret, that is taken again: as its own token
+ * may be lost, somebody else probes now; that happens once a day, or after a change, at most. */
+void pause_account_refused(struct pause *pause, const struct account_name *name);
 
 /* As if it had been refused, but one account probes now. */
 void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason);
@@ -40,5 +55,5 @@ bool pause_succeeded(struct pause *pause, struct keeper *keeper);
 /* Someone asked for a probe now. */
 void pause_probe_now(struct pause *pause, struct keeper *keeper);
 
-/* Another set-up than the one that was refused is configured: probe now. */
-void pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup);
+/* Another set-up than the one that was refused is configured: probe now. False: it is the same. */
+bool pause_setup_changed(struct pause *pause, struct keeper *keeper, const struct setup *setup);

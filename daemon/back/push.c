@@ -97,7 +97,7 @@ static void refuse_by_reply(struct push *push, const struct push_reply *reply, i
         const struct failure failure =
             client_refusal(push->setup, reply->error, reply->description);
         if (client_proof_is_refused(reply->error) && lane_setup(push->lane) == push->setup)
-            lane_credentials_refused(push->lane, reply->error);
+            lane_credentials_refused(push->lane, NULL, reply->error);
         refuse(push, &failure);
         return;
     }

@@ -98,7 +98,7 @@ void settle_refuse_by_reply(struct settle *settle)
     const struct failure failure = why_refused(settle);
     struct lane *lane = lanes_find(settle->keeper->lanes, settle->question->account.provider);
     if (client_proof_is_refused(write->reply.error) && lane && lane_setup(lane) == write->setup)
-        lane_credentials_refused(lane, write->reply.error);
+        lane_credentials_refused(lane, NULL, write->reply.error);
     settle_refuse(settle, &failure);
 }
 

@@ -279,9 +279,11 @@ int store_due(struct store *store, const char *provider, int64_t now, size_t lim
 /* The earliest refresh_at of a provider's accounts; 0 when there is none. */
 int store_next_due(struct store *store, const char *provider, int64_t *ret);
 
-/* The provider's account that last succeeded (for a canary): STORE_NOT_FOUND when it has none with
- * a refresh token and a state other than ACCOUNT_CONSENT_REQUIRED. */
-int store_canary(struct store *store, const char *provider, struct account_name *ret);
+/* The provider's account that last succeeded (for a canary), of another label than these two ("":
+ * of any): STORE_NOT_FOUND when it has no such one with a refresh token and a state other than
+ * ACCOUNT_CONSENT_REQUIRED. */
+int store_canary(struct store *store, const char *provider, const char *not_this,
+                 const char *nor_this, struct account_name *ret);
 
 /* STORE_NOT_FOUND for a provider that was never paused. */
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);

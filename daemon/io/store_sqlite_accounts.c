@@ -220,13 +220,18 @@ static int read_name(struct store *store, sqlite3_stmt *statement, struct accoun
     return 0;
 }
 
-int store_canary(struct store *store, const char *provider, struct account_name *ret)
+int store_canary(struct store *store, const char *provider, const char *not_this,
+                 const char *nor_this, struct account_name *ret)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
     int r = store_reading(store, STATEMENT_CANARY, &statement);
     if (r == 0)
         r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_text(store, statement, 2, not_this);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, nor_this);
     return r < 0 ? r : read_name(store, statement, ret);
 }
 

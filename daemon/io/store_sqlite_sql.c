@@ -94,7 +94,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                            " ORDER BY refresh_at LIMIT 1",
     [STATEMENT_CANARY] = "SELECT provider, label FROM accounts"
                          " WHERE provider = ?1 AND has_refresh_token <> 0 AND state <> 2"
-                         " ORDER BY refreshed_at DESC LIMIT 1",
+                         " AND label NOT IN (?2, ?3) ORDER BY refreshed_at DESC LIMIT 1",
     [STATEMENT_COUNT_ACCOUNTS] = "SELECT state, accounts FROM account_counts",
 
     [STATEMENT_PUT_OWNER] = "INSERT INTO token_owners (provider, label, fingerprint)"

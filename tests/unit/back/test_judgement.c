@@ -313,6 +313,7 @@ static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
         assert_true(row.refresh_at > c.now);
         c.now = row.refresh_at;
     }
+    assert_int_equal(c.now, row.expires_at + SUSPECT_GIVEN_UP_MS); /* not at the next slow try */
     judge_suspect(&row, &c);
     assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
     assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
@@ -321,6 +322,62 @@ static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
     judge_unanswered(&row, &c);
     assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
     assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
+}
+
+static void suspicions_are_its_own_once_others_succeed(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(start);
+    (void)state;
+    c.others_succeeded_at = start - MINUTE;
+    assert_false(suspicion_is_its_own(&row, &c));
+    judge_suspect(&row, &c);
+    assert_false(suspicion_is_its_own(&row, &c));
+    c.others_succeeded_at = start + MINUTE;
+    assert_true(suspicion_is_its_own(&row, &c));
+    assert_false(refusal_is_its_own(&row, &c)); /* it was not refused yet */
+}
+
+/* One that is rejected at once did not help: the one after it comes a minute later. */
+static void what_was_minted_for_a_rejected_token_is_rejected_too(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    struct circumstances c = at(start + 2 * SECOND);
+    (void)state;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_true(row.rejected);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.refresh_at, c.now);
+    assert_string_equal(row.last_error, "token_rejected");
+    c.now += SECOND;
+    assert_int_equal(judge_granted(&row, &grant, c.now, &c), 0);
+    c.now += SECOND;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_int_equal(row.failures, 1);
+    assert_int_equal(row.refresh_at, c.now + REJECTED_AGAIN_MS);
+    /* The next one has served for a while before somebody complains: that is another story. */
+    c.now = row.refresh_at;
+    assert_int_equal(judge_granted(&row, &grant, c.now, &c), 0);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    c.now += REJECTED_YOUNG_MS;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.refresh_at, c.now);
+}
+
+static void a_rejection_wakes_no_account_that_waits_for_a_person(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    (void)state;
+    row.state = ACCOUNT_CONSENT_REQUIRED;
+    row.refresh_at = 0;
+    assert_int_equal(judge_rejected(&row, &provider, start), 0);
+    assert_int_equal(judge_rejected(&row, NULL, start), 0);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(row.refresh_at, 0);
+    assert_true(row.rejected);
 }
 
 static void refused_credentials_are_the_providers_matter_first(void **state)
@@ -335,6 +392,11 @@ static void refused_credentials_are_the_providers_matter_first(void **state)
     c.others_succeeded_at = c.now - MINUTE;
     assert_false(judge_provider_refused(&row, &c));
     assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    /* From now on it is its own matter, also where no other was refreshed since the last try. */
+    c.others_succeeded_at = c.now + MINUTE;
+    c.now += HOUR;
+    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
+    assert_false(judge_provider_refused(&row, &c));
 }
 
 int main(void)
@@ -357,6 +419,9 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(failing_alone_becomes_suspect),
         cmocka_unit_test(a_suspect_is_given_up_six_hours_past_the_end),
+        cmocka_unit_test(suspicions_are_its_own_once_others_succeed),
+        cmocka_unit_test(what_was_minted_for_a_rejected_token_is_rejected_too),
+        cmocka_unit_test(a_rejection_wakes_no_account_that_waits_for_a_person),
         cmocka_unit_test(refused_credentials_are_the_providers_matter_first),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);

@@ -99,6 +99,33 @@ static void wrong_credentials_are_tried_on_one_account(void **state)
     await_generation(stage, "a19", 2);
 }
 
+/* Some servers spend the refresh token of a request whose client secret is wrong. */
+static void a_wrong_secret_is_probed_with_two_accounts_at_most(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 20, 1);
+    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
+    set_speed(1000 * 1000); /* an hour is 4 ms */
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 10));
+    const unsigned sent = accounts_sent(stage);
+    assert_int_equal(sent, 2);
+
+    /* Then the secret is taken again, but the two have lost their tokens: somebody else shows it.
+     */
+    char lost[2][32];
+    for (unsigned i = 0, found = 0; i < MANY && found < 2; i++) {
+        (void)snprintf(lost[found], sizeof lost[found], "rt-secret-%02u", i);
+        found += server_count(stage->server, lost[found]) > 0;
+    }
+    server_forget_script(stage->server);
+    for (unsigned i = 0; i < 2; i++)
+        server_script(stage->server,
+                      (struct canned){ .match = lost[i], .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    await_paused(stage, false);
+}
+
 /* The words of an incident that is long over do not make the next one an account's own. */
 static void a_second_incident_is_met_like_the_first(void **state)
 {
@@ -223,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(refusals_for_everyone_reach_few_and_no_verdict_falls),
         TEST(wrong_credentials_are_tried_on_one_account),
+        TEST(a_wrong_secret_is_probed_with_two_accounts_at_most),
         TEST(a_second_incident_is_met_like_the_first),
         TEST(a_pause_survives_a_restart),
         TEST(after_a_pause_the_current_token_goes_first),

@@ -246,10 +246,12 @@ static void test_canary_is_the_last_that_succeeded(void **state)
     struct account_name canary = name_of("un", "touched");
 
     put_few(f);
-    assert_int_equal(store_canary(f->store, "zenegy", &canary), 0);
+    assert_int_equal(store_canary(f->store, "zenegy", "", "", &canary), 0);
     assert_string_equal(canary.label, "a");
-    assert_int_equal(store_canary(f->store, "zenegy-two", &canary), STORE_NOT_FOUND);
+    assert_int_equal(store_canary(f->store, "zenegy-two", "", "", &canary), STORE_NOT_FOUND);
     assert_string_equal(canary.label, "a");
+    assert_int_equal(store_canary(f->store, "zenegy", "", "a", &canary), 0);
+    assert_string_not_equal(canary.label, "a");
 }
 
 static void test_counts_follow(void **state)
@@ -343,7 +345,7 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_next_due(f->store, "zenegy", &next), 0);
     assert_int_equal(store_list(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
-    assert_int_equal(store_canary(f->store, "zenegy", &found), 0);
+    assert_int_equal(store_canary(f->store, "zenegy", "", "", &found), 0);
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
     assert_int_equal(store_count(f->store, counts), 0);
     assert_int_equal(counts[ACCOUNT_SUSPECT], MANY_ACCOUNTS);
