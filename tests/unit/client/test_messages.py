@@ -1,0 +1,255 @@
+"""What the command says, about everything that a broker may answer: words, facts, exit codes."""
+
+import json
+import os
+import stat
+import unittest
+
+from fake_broker import FakeBroker, account
+
+USAGE, FAILED, UNKNOWN, NO_BROKER = 2, 1, 5, 7
+A = "zenegy/acme"
+HEALTH = {"status": "ok", "version": "0.0.1", "store": {"ok": True}, "providers": [],
+          "accounts": {"active": 1, "suspect": 0, "consent_required": 0}, "callback": []}
+FINGERPRINT = "ab" * 32
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.broker = FakeBroker()
+        self.addCleanup(self.broker.close)
+
+    def run_command(self, *arguments, **more):
+        return self.broker.run(*arguments, **more)
+
+    def assert_says(self, arguments, code, *words, **more):
+        """On stderr, and nothing on stdout."""
+        done = self.run_command(*arguments, **more)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+class Usage(Case):
+    """Nothing is asked of the broker."""
+
+    def tearDown(self):
+        self.assertEqual(self.broker.seen, [])
+
+    def test_an_account_that_is_none(self):
+        for command in (["audit"], ["exec"], ["accept"], ["discard"], ["import"], ["link"],
+                        ["login"], ["logout"], ["refresh"], ["reject"], ["status"], ["token"]):
+            rest = ["--", "true"] if command == ["exec"] else []
+            for name in ("BAD", "a/b/c", "a/", "/b", "a b"):
+                with self.subTest(f"{command} {name}"):
+                    self.assert_says([*command, name, *rest], USAGE, f"'{name}' is no account",
+                                     "PROVIDER/LABEL")
+        self.assert_says(["rename", "BAD", A], USAGE, "'BAD' is no account")
+        self.assert_says(["rename", A, "BAD"], USAGE, "'BAD' is no account")
+        self.assert_says(["retry", "BAD"], USAGE, "'BAD' is neither a provider nor an account")
+
+    def test_too_many_and_too_few(self):
+        for command in ("exec", "accept", "discard", "link", "login", "logout", "rename", "token",
+                        "trust"):
+            self.assert_says([command], USAGE, "an argument is missing",
+                             f"tokenbroker {command} --help")
+        for command in ("list", "resume", "rekey", "health", "doctor", "held", "forecast"):
+            self.assert_says([command, "x"], USAGE, "too many arguments")
+
+    def test_options(self):
+        for arguments, words in [
+                (["token", A, "--min-tll", "5"], "did you mean --min-ttl?"),
+                (["token", A, "--min-ttl"], "--min-ttl needs"),
+                (["token", A, "--min-ttl", "soon"], "takes a duration"),
+                (["token", A, "--json=yes"], "--json takes no value"),
+                (["audit", "--limit", "0"], "--limit takes a number"),
+                (["login", A, "--param", "=x"], "--param takes NAME=VALUE"),
+                (["login", A, *["--param", "a=b"] * 100], "more than"),
+                (["login", A, "--=x"], "unknown option"),
+                (["trust", "nonsense"], "install, remove, status or export, not 'nonsense'"),
+                (["trust", "remove", "--fingerprint", "AB"], "64 hex digits in lower case"),
+                (["watch", "x" * 3000], "too long"),
+                (["watch", "a", "b"], "too many arguments"),
+        ]:
+            with self.subTest(words):
+                self.assert_says(arguments, USAGE, words)
+
+    def test_a_command_that_is_none(self):
+        self.assert_says(["tokn"], USAGE, "unknown command 'tokn'", "token")
+        self.assert_says(["help", "tokn"], USAGE, "unknown command 'tokn'")
+
+
+class Json(Case):
+    """--json prints the broker's facts, and they alone."""
+
+    def test_what_the_broker_said(self):
+        for request, arguments, answer in [
+                (f"DELETE /v1/accounts/{A}", ["logout", A], {"account": A, "forgotten": True}),
+                (f"POST /v1/reject/{A}", ["reject", A], {"account": A, "rejected": True}),
+                ("POST /v1/retry", ["retry"], {"retried": True}),
+                ("POST /v1/retry/zenegy", ["retry", "zenegy"], {"retried": True}),
+                ("POST /v1/resume", ["resume"], {"resumed": True}),
+                ("POST /v1/rekey", ["rekey"], {"running": False, "resealed": 3, "unreadable": 0}),
+                (f"POST /v1/refresh/{A}", ["refresh", A], account()),
+                (f"POST /v1/links/{A}", ["link", A], {"account": A, "url": "http://x/link/a"}),
+                ("GET /v1/health", ["health"], HEALTH),
+        ]:
+            with self.subTest(request):
+                self.broker.answers[request] = answer
+                done = self.run_command(*arguments, "--json", text_in="a-token\n")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual(json.loads(done.stdout), answer)
+
+    def test_what_the_broker_refused(self):
+        """The exit code and the broker's words, whatever was asked."""
+        refusal = 403, {"error": "forbidden", "error_description": "no rule for you"}
+        for request, arguments in [
+                ("GET /v1/audit", ["audit"]), ("GET /v1/accounts", ["list"]),
+                ("GET /v1/accounts", ["forecast"]), ("GET /v1/health", ["health"]),
+                ("GET /v1/health", ["status"]), ("GET /v1/held", ["held"]),
+                (f"GET /v1/accounts/{A}", ["status", A]), (f"GET /v1/token/{A}", ["token", A]),
+                (f"GET /v1/token/{A}", ["exec", A, "--", "true"]),
+                (f"POST /v1/held/{A}", ["accept", A]), (f"POST /v1/refresh/{A}", ["refresh", A]),
+                (f"POST /v1/reject/{A}", ["reject", A]), ("POST /v1/retry", ["retry"]),
+                ("POST /v1/resume", ["resume"]), ("POST /v1/rekey", ["rekey"]),
+                (f"POST /v1/rename/{A}", ["rename", A, "zenegy/b"]),
+                (f"DELETE /v1/accounts/{A}", ["logout", A]), (f"POST /v1/links/{A}", ["link", A]),
+                ("GET /v1/links", ["link", "--list"]), (f"PUT /v1/accounts/{A}", ["import", A]),
+                ("GET /v1/authority", ["trust", "export"]), ("GET /v1/events", ["watch"]),
+        ]:
+            with self.subTest(request):
+                self.broker.answers[request] = refusal
+                self.assert_says(arguments, 4, "no rule for you", text_in="a-token\n")
+
+
+class Status(Case):
+    def status(self, **members):
+        self.broker.answers[f"GET /v1/accounts/{A}"] = account(**members)
+        done = self.run_command("status", A)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {" ".join(line.split())for line in done.stdout.splitlines()}
+
+    def test_what_is_unusual(self):
+        lines = self.status(state="consent_required", rejected=True, has_refresh_token=False,
+                            last_error={"error": "invalid_grant", "description": "gone", "at": 5})
+        self.assertIn("access token refused by the API", lines)
+        self.assertIn("refresh token none", lines)
+        self.assertIn(f"to do tokenbroker login {A}", lines)
+
+    def test_health(self):
+        self.broker.answers["GET /v1/health"] = {
+            **HEALTH, "status": "degraded",
+            "store": {"ok": False, "problem": "the disk is full", "copied": "another machine"},
+            "providers": [{"name": "a", "paused": True, "reason": "invalid_client", "probe_at": 1},
+                          {"name": "b", "paused": False, "client_secret_next": "refused"},
+                          {"name": "c", "paused": False, "client_secret_next": "untried"}]}
+        done = self.run_command("health")
+        self.assertEqual(done.returncode, FAILED)
+        for words in ("broken: the disk is full", "a copy", "a PAUSED: invalid_client",
+                      "client_secret_next is refused", "not tried yet"):
+            self.assertIn(words, done.stdout)
+
+    def test_rows_that_no_key_opens(self):
+        self.broker.answers["POST /v1/rekey"] = {"running": False, "resealed": 3, "unreadable": 2}
+        self.assert_says(["rekey"], 0, "3 rows were sealed anew", "2 rows could be opened by neither")
+
+
+class Doctor(Case):
+    """The machine is made up too: folders, and programs in a folder of our own."""
+
+    def look(self, *arguments, code=FAILED, **environment):
+        done = self.run_command(*arguments, "doctor", "--json",
+                                PATH=self.programs, **environment)
+        self.assertEqual(done.returncode, code, done.stderr)
+        found = {}
+        for finding in json.loads(done.stdout)["findings"]:
+            found.setdefault(finding["about"], []).append(finding)
+        return found
+
+    def setUp(self):
+        super().setUp()
+        self.programs = os.path.join(self.broker.folder, "bin")
+        os.mkdir(self.programs)
+
+    def program(self, name, code):
+        path = os.path.join(self.programs, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\nexit {code}\n")
+        os.chmod(path, stat.S_IRWXU)
+
+    def assert_found(self, found, about, verdict, text, advice=""):
+        self.assertTrue(any((one["verdict"], text in one["text"], advice in one.get("advice", ""))
+                            == (verdict, True, True) for one in found[about]), found[about])
+
+    def test_a_broker_that_is_not_well(self):
+        self.broker.answers["GET /v1/health"] = {
+            **HEALTH, "store": {"ok": False, "problem": "the disk is full", "copied": "a clone"},
+            "providers": [{"name": "a", "paused": True, "reason": "the store is a copy"},
+                          {"name": "b", "paused": True, "reason": "invalid_client", "probe_at": 1}],
+            "callback": [{"listen": "http://127.0.0.1:1", "problem": "held by uid 7"}],
+            "consumers": [{"listen": "http://127.0.0.1:2", "problem": "held by uid 8"},
+                          {"listen": "http://127.0.0.1:3"}]}
+        self.broker.answers["GET /v1/accounts"] = {"accounts": [
+            account(f"x/a{number}", state="consent_required",
+                    forecast={"warning": "none"}) for number in range(30)]}
+        found = self.look()
+        self.assert_found(found, "broker", "warn", "0.0.1 answers", "restart the service")
+        self.assert_found(found, "store", "fail", "the disk is full", "free space")
+        self.assert_found(found, "store", "fail", "a clone", "tokenbroker resume")
+        self.assert_found(found, "provider", "fail", "b is paused", "client_secret")
+        self.assert_found(found, "callback", "fail", "held by uid 7", "callback.listen")
+        self.assert_found(found, "consumers", "fail", "held by uid 8", "consumer's listen")
+        self.assert_found(found, "consumers", "ok", "http://127.0.0.1:3 is held")
+        self.assert_found(found, "account", "fail", "x/a0", "tokenbroker login x/a0")
+        self.assert_found(found, "account", "warn", "more may need", "tokenbroker forecast")
+        self.assertEqual(len(found["account"]), 21)
+
+    def test_a_broker_that_does_not_serve_us(self):
+        self.broker.answers["GET /v1/health"] = (
+            403, {"error": "forbidden", "error_description": "no rule for you"})
+        self.assert_found(self.look(), "broker", "fail", "does not serve us: ")
+
+    def test_programs_of_the_machine(self):
+        self.broker.answers["GET /v1/health"] = HEALTH
+        self.broker.answers["GET /v1/accounts"] = {"accounts": []}
+        found = self.look(code=0)
+        self.assert_found(found, "configuration", "warn", "tokenbrokerd is not found", "PATH")
+        self.assert_found(found, "service", "ok", "no systemctl")
+        self.program("tokenbrokerd", 1)
+        self.program("systemctl", 0)
+        found = self.look()
+        self.assert_found(found, "configuration", "fail", "not sound", "--check-config")
+        self.assert_found(found, "service", "fail", "has failed", "journalctl")
+        self.program("tokenbrokerd", 0)
+        self.program("systemctl", 1)
+        found = self.look(code=0)
+        self.assert_found(found, "configuration", "ok", "is sound")
+        self.assert_found(found, "service", "ok", "has not failed")
+
+    def test_a_socket_that_is_none(self):
+        path = os.path.join(self.broker.folder, "file")
+        with open(path, "w", encoding="ascii"):
+            pass
+        found = self.look("--socket", path)
+        self.assert_found(found, "socket", "fail", f"{path} is no socket", "restart the broker")
+
+
+class Watch(Case):
+    def test_an_answer_that_is_none(self):
+        self.broker.answers["GET /v1/events"] = 500, "nonsense"
+        done = self.run_command("watch")
+        self.assertEqual((done.returncode, done.stdout), (FAILED, ""))
+        self.assertTrue(done.stderr)
+
+
+class Trust(Case):
+    def test_an_answer_that_is_not_understood(self):
+        for answer in ({}, {"certificate": "x", "fingerprint": "short"},
+                       {"certificate": "", "fingerprint": FINGERPRINT}):
+            with self.subTest(answer):
+                self.broker.answers["GET /v1/authority"] = answer
+                self.assert_says(["trust", "export"], FAILED, "not understood")
+
+
+if __name__ == "__main__":
+    unittest.main()
