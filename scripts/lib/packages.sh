@@ -5,6 +5,7 @@ packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicro
   libcurl4-openssl-dev libsqlite3-dev libsodium-dev libconfuse-dev libgnutls28-dev"
 packages_demo="$packages_build curl"
 packages_fuzz="clang libclang-rt-dev llvm libcmocka-dev"
+packages_coverage="llvm"
 packages_test="$packages_build $packages_fuzz curl python3-pytest python3-pytest-xdist python3-jsonschema
   python3-yaml chromium chromium-driver fonts-dejavu-core clang-format valgrind strace openssl
   libnss3-tools ca-certificates nginx-light firefox-esr zbar-tools libqrencode4

@@ -29,6 +29,7 @@ NOT_RUN = {
     "scripts/test --quick": "it is what runs this",
     "scripts/torture --count 1000": "tests/fault runs every kind of it",
     "scripts/fuzz --cpu-minutes 30 token_reply json": "scripts/test runs it for a minute each",
+    "scripts/coverage": "it runs all tests, this one too",
     "scripts/check-house": "scripts/test runs it",
     "scripts/check-format": "scripts/test runs it",
     "sudo apt install gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev "
