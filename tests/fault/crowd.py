@@ -1,4 +1,7 @@
-"""A thousand connections that drip, on each server, while honest clients and browsers go on."""
+"""A thousand connections that drip, on each server, while honest clients and browsers go on.
+
+Those of another user keep nothing out. Those of the same user leave the socket and the callback by http
+to it; of the callback by https it may have 12 connections, and there its own can crowd a browser out."""
 
 import os
 import subprocess
@@ -25,11 +28,6 @@ LOGIN_MAX_S = 5
 # its addresses; the rest is room for the daemon's own.
 DESCRIPTORS_MAX = 1300
 RSS_MAX_KIB = 128 * 1024
-
-
-def missing():
-    """Why it cannot be done here, or ""."""
-    return "" if os.getuid() == 0 else "needs root, to be another user too"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Callable
 
 from . import (canaries, churn, clock, crowd, drops, expiries, kill9, order, power, soak, syscalls,
                walks)
+from .place import needs_root
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ KINDS = {kind.name: kind for kind in (
     Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20, 10_000),
     Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20, 10_000),
     Kind("calls-refresh", "kill before and after every system call of a refresh",
-         "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 6),
+         "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 6,
+         missing=needs_root),
     Kind("calls-exchange", "kill before and after every system call of a code's exchange",
          "what was told to be done is there, no grant lost, the store sound",
-         partial(syscalls.run, "exchange"), ALL, 8),
+         partial(syscalls.run, "exchange"), ALL, 8, missing=needs_root),
     Kind("power", "power cuts: what was not synced is lost, torn or out of order",
          "no acknowledged commit lost, the store sound", power.run, 60, 30, 1000),
     Kind("drops", "reply lost, cut, reset or late after the provider has spent the token",
@@ -52,16 +54,16 @@ KINDS = {kind.name: kind for kind in (
          expiries.missing),
     Kind("order", "traced grant, by refresh or code",
          "on the disk before the first byte of it is sent to anybody", order.run, 250, 12, 1000,
-         missing=order.missing),
+         missing=needs_root),
     Kind("churn", "request of a uid that may not, its process's number taken over by one that may",
          "no token", churn.run, 25_000, 500, 100_000, churn.missing),
     Kind("crowd", "second with 1,000 connections of another user dripping on each server",
          "honest clients' p99 under 10 ms, logins go through, descriptors and memory bounded",
-         partial(crowd.run, crowd.STRANGER, ("plain", "secure")), HOUR_S, 6, 600,
-         crowd.missing),
+         partial(crowd.run, crowd.STRANGER, ("plain", "secure")), HOUR_S, 5, 600,
+         needs_root),
     Kind("crowd-own", "second with 1,000 connections of the same user dripping on each server",
          "honest clients' p99 under 10 ms, logins by http go through, all bounded",
-         partial(crowd.run, None, ("plain",)), HOUR_S, 6, 600),
+         partial(crowd.run, None, ("plain",)), HOUR_S, 5, 600),
     Kind("canaries", "life of a broker, after which all its secrets are looked for: log at debug "
          "level, store, write-ahead log, backups, /proc of it and of what it starts",
          "none is found, encoded neither", canaries.run, 25, 2, 100),

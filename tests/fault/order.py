@@ -1,7 +1,6 @@
 """What a provider grants is on the disk before a client sees any of it: every refresh is traced."""
 
 import contextlib
-import os
 import re
 import shutil
 import sqlite3
@@ -25,11 +24,6 @@ WAIT_S = 30
 _TOKEN = re.compile(rb'"access_token": ?"([^"]+)"')
 _SHOWN = re.compile(rb'"account":"([^"]+)"[^{}]*"generation":(\d+)')
 _EVENT = re.compile(rb'"refreshed".*"account":"([^"]+)"|"account":"([^"]+)".*"refreshed"')
-
-
-def missing():
-    """Why it cannot be done here, or ""."""
-    return "" if os.getuid() == 0 else "needs root, to trace what is not dumpable"
 
 
 class Watch:

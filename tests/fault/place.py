@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import select
 import shutil
 import socket
@@ -17,6 +18,11 @@ from provider.ledger import fingerprint
 
 GRANT_WAIT_S = 60
 ANSWER_MAX = 16 * 1024
+
+
+def needs_root():
+    """Why a kind that traces, or is another user too, cannot be done here, or ""."""
+    return "" if os.getuid() == 0 else "needs root"
 
 
 class Unchecked:
