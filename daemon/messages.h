@@ -113,6 +113,7 @@ struct failure {
     int64_t retry_after_s;      /* 0: not said */
     int64_t max_min_ttl_s;      /* 0: not said */
     char link[LINK_TOKEN_SIZE]; /* WIRE_CONSENT_REQUIRED: the account's; "": none */
+    struct account_name other;  /* whom it is about too: for who may list it; "": none */
 };
 
 struct exchange_request {

@@ -13,6 +13,13 @@ static void free_job(struct job *job)
     free(job);
 }
 
+/* Its name is not for everybody who may change this one. */
+static struct failure about_other(const struct account_name *other, struct failure failure)
+{
+    failure.other = *other;
+    return failure;
+}
+
 /* What the rules of a change refused; nothing is wrong with the store. */
 static struct failure refusal(const struct job *job, int result, const char *name)
 {
@@ -21,8 +28,8 @@ static struct failure refusal(const struct job *job, int result, const char *nam
     case JOB_NOT_FOUND:
         return failure_make(WIRE_UNKNOWN_ACCOUNT, 0, "there is no account %s", name);
     case JOB_OWNED:
-        return failure_make(WIRE_BAD_REQUEST, 0, "account %s/%s holds this refresh token already",
-                            other->provider, other->label);
+        return about_other(other, failure_make(WIRE_BAD_REQUEST, 0,
+                                               "another account holds this refresh token already"));
     case JOB_EXISTS:
         return failure_make(WIRE_BAD_REQUEST, 0, "there is an account %s/%s already",
                             other->provider, other->label);

@@ -102,18 +102,18 @@ void settle_refuse_by_reply(struct settle *settle)
     settle_refuse(settle, &failure);
 }
 
-/* Who came by a link reads it on a page, and is not to learn of other accounts. */
+/* Whoever may log this account in need not know of others: the log does. */
 static struct failure why_owned(const struct settle *settle)
 {
     const struct account_name *owner = &settle->write.owner;
     char name[ACCOUNT_TEXT_SIZE];
-    if (!settle->question->exchange->link[0])
-        return failure_make(WIRE_PROVIDER_REJECTED, 0,
-                            "the provider gave the refresh token that account %s/%s holds: log in "
-                            "as the other company, or log %s/%s out first",
-                            owner->provider, owner->label, owner->provider, owner->label);
-    log_warning("%s: what came by its link is the grant of %s/%s",
+    log_warning("%s: the consent that came is the grant of %s/%s",
                 account_text(&settle->question->account, name), owner->provider, owner->label);
+    if (!settle->question->exchange->link[0])
+        return failure_make(
+            WIRE_PROVIDER_REJECTED, 0,
+            "the provider gave the refresh token of another account (the broker's "
+            "log names it): log in as the other company, or log that one out first");
     return failure_make(WIRE_PROVIDER_REJECTED, 0,
                         "this company is connected here already: choose the other one");
 }

@@ -1,5 +1,6 @@
 #include "front/access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Where a glob goes on after its last star, when what follows the star did not fit. */
@@ -141,6 +142,40 @@ bool access_allowed(const struct settings *settings, const struct access_default
                     const struct asker *asker, enum may may, const struct account_name *account)
 {
     return access_judge(settings, otherwise, asker, may, account, NULL) == ACCESS_ALLOWED;
+}
+
+static bool covers_some(const struct access_rule *rule, const char *provider)
+{
+    char part[ACCOUNT_TEXT_SIZE];
+
+    for (char **glob = rule->accounts; glob && *glob; glob++) {
+        (void)snprintf(part, sizeof(part), "%.*s", (int)strcspn(*glob, "/"), *glob);
+        if (access_glob_matches(part, provider))
+            return true;
+    }
+    return false;
+}
+
+bool access_allowed_some(const struct settings *settings, const struct access_default *otherwise,
+                         const struct asker *asker, enum may may, const char *provider)
+{
+    if (settings->rule_count == 0 || asker->kind == ASKER_CONSUMER)
+        return access_allowed(settings, otherwise, asker, may, NULL);
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct access_rule *rule = &settings->rules[i];
+        if (names(rule, &asker->peer) && rule_lets(rule, may, NULL) &&
+            covers_some(rule, provider) && holds(rule, otherwise, &asker->peer))
+            return true;
+    }
+    return false;
+}
+
+bool access_allowed_all(const struct settings *settings, const struct access_default *otherwise,
+                        const struct asker *asker, enum may may)
+{
+    /* A name that no account has and that only a star covers. */
+    static const struct account_name whole = { .provider = "*", .label = "*" };
+    return access_allowed(settings, otherwise, asker, may, &whole);
 }
 
 bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise)

@@ -40,6 +40,14 @@ const char *access_caller_unit(const struct peer *peer);
 bool access_allowed(const struct settings *settings, const struct access_default *otherwise,
                     const struct asker *asker, enum may may, const struct account_name *account);
 
+/* True when a rule lets who asks do `may` with some account that the provider could have. */
+bool access_allowed_some(const struct settings *settings, const struct access_default *otherwise,
+                         const struct asker *asker, enum may may, const char *provider);
+
+/* True when a rule lets who asks do `may` with every account there could be. */
+bool access_allowed_all(const struct settings *settings, const struct access_default *otherwise,
+                        const struct asker *asker, enum may may);
+
 /* True when it matters which unit asks (peer_find_unit() costs some system calls): a rule names
  * one, or wants its callers approved, or everybody on the machine may ask. */
 bool access_asks_for_units(const struct settings *settings, const struct access_default *otherwise);

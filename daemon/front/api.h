@@ -60,6 +60,9 @@ bool api_allowed(const struct api_request *request, enum may may);
  * cover them all. */
 bool api_allowed_whole(const struct api_request *request, const char *provider, enum may may);
 
+/* Takes the providers out that the peer may not monitor. */
+void api_drop_unseen(const struct api_request *request, struct health *health);
+
 /* Counts in the audit that the peer got this done: with the request's account, or with another. */
 void api_count(const struct api_request *request, const char *verdict, uint64_t generation);
 void api_count_for(const struct api_request *request, const struct account_name *account,

@@ -1,5 +1,7 @@
 #include "front/api_ask.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 #include "front/account_json.h"
 #include "front/asks.h"
@@ -38,6 +40,20 @@ static const char *shown_link(const struct api_request *request, const struct ac
     return link_url(request->context, token, out);
 }
 
+/* The failure with the other account's name, for who may know it. */
+static struct failure with_other(const struct api_request *request, const struct failure *failure)
+{
+    const struct context *context = request->context;
+    struct failure told = *failure;
+    char other[ACCOUNT_TEXT_SIZE];
+
+    if (*failure->other.provider && access_allowed(context->settings, &context->access,
+                                                   &request->asker, MAY_LIST, &failure->other))
+        (void)snprintf(told.description, sizeof(told.description), "%.120s: %s",
+                       failure->description, account_text(&failure->other, other));
+    return told;
+}
+
 /* There is no answer: the reason is the failure. */
 static void fail(const struct api_request *request, const struct api_follow_up *then,
                  const struct failure *failure)
@@ -50,7 +66,8 @@ static void fail(const struct api_request *request, const struct api_follow_up *
         return;
     }
     release_state(then);
-    api_fail(request->web, failure,
+    const struct failure told = with_other(request, failure);
+    api_fail(request->web, &told,
              request->has_account ? account_text(&request->account, account) : NULL,
              shown_link(request, &request->account, failure->link, &url));
 }

@@ -12,6 +12,24 @@ static bool may_monitor(const struct api_request *request)
     return access_allowed(context->settings, &context->access, &request->asker, MAY_MONITOR, NULL);
 }
 
+static bool may_monitor_all(const struct api_request *request)
+{
+    const struct context *context = request->context;
+    return access_allowed_all(context->settings, &context->access, &request->asker, MAY_MONITOR);
+}
+
+void api_drop_unseen(const struct api_request *request, struct health *health)
+{
+    const struct context *context = request->context;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < health->provider_count; i++)
+        if (access_allowed_some(context->settings, &context->access, &request->asker, MAY_MONITOR,
+                                health->providers[i].provider))
+            health->providers[kept++] = health->providers[i];
+    health->provider_count = kept;
+}
+
 static void put_store(struct json_writer *writer, const char *problem, const char *copied)
 {
     struct json_writer store = json_put_nested(writer, "store", '{');
@@ -92,7 +110,7 @@ static void health_answered(const struct api_request *request, struct message *a
 {
     CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(WIRE_ANSWER_MAX);
     struct json_writer writer = json_writer_begin(&body, '{');
-    const struct health *health = answer && !answer->failed ? answer->health : NULL;
+    struct health *health = answer && !answer->failed ? answer->health : NULL;
     const char *problem = store_problem(answer);
     const char *copied = health && *health->copied ? health->copied : NULL;
     bool degraded = problem || copied || (health && any_paused(health));
@@ -100,8 +118,10 @@ static void health_answered(const struct api_request *request, struct message *a
     json_put_string(&writer, "status", degraded ? "degraded" : "ok");
     json_put_string(&writer, "version", TOKENBROKER_VERSION);
     put_store(&writer, problem, copied);
-    if (health && may_monitor(request)) {
+    if (health && may_monitor_all(request))
         put_accounts(&writer, health);
+    if (health && may_monitor(request)) {
+        api_drop_unseen(request, health);
         put_providers(&writer, health);
     }
     callback_put_health(request->context->callback, &writer);

@@ -314,6 +314,7 @@ static void health_answered(const struct api_request *request, struct message *a
         return;
     }
     gathering->health->health = steal(answer->health);
+    api_drop_unseen(request, gathering->health->health);
     ask_page(request, gathering);
 }
 

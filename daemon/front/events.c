@@ -89,11 +89,14 @@ struct events *events_free(struct events *events)
 static bool may_see(const struct follower *follower, const struct account_name *about)
 {
     const struct context *context = follower->events->context;
-    const bool of_account = *about->label != '\0';
 
-    return access_allowed(context->settings, &context->access, &follower->asker,
-                          of_account ? (enum may)(MAY_LIST | MAY_MONITOR) : MAY_MONITOR,
-                          of_account ? about : NULL);
+    if (*about->label)
+        return access_allowed(context->settings, &context->access, &follower->asker,
+                              (enum may)(MAY_LIST | MAY_MONITOR), about);
+    if (*about->provider)
+        return access_allowed_some(context->settings, &context->access, &follower->asker,
+                                   MAY_MONITOR, about->provider);
+    return access_allowed(context->settings, &context->access, &follower->asker, MAY_MONITOR, NULL);
 }
 
 static bool wants(const struct follower *follower, const struct account_name *about)

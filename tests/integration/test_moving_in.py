@@ -62,7 +62,7 @@ def test_refused_lines_do_not_stop_the_others(broker, plain, api, cli):
     assert report[0] == f"{first}: imported" and report[-1] == f"{second}: imported"
     refused = [line.split(":")[0] for line in report[1:-1]]
     assert refused == [f"line {number}" for number in (2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)]
-    assert f"account {first} holds this refresh token already" in done.stdout
+    assert f"another account holds this refresh token already: {first}" in done.stdout
     assert "imported 2, refused 12" in done.stderr
     assert "secret" not in done.stdout + done.stderr
     assert [one["account"] for one in api.accounts().ok()["accounts"]] == [first, second]
