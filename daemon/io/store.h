@@ -88,6 +88,9 @@ struct account_row {
 
     /* Of the link that is open for it; never in the store, not copied: filled by back/links. */
     struct link_row *link;
+    /* When the whole store was moved, in seconds of the wall clock, 0: it was not; filled by the
+     * back for who asks, like the link. */
+    int64_t moved_at;
 };
 
 /* Frees what a row owns; a copy is deep and returns 0 or -ENOMEM. */
@@ -247,6 +250,30 @@ void store_rollback(struct store *store);
  * outside a transaction, when the old bytes must not linger. Nothing is lost when it fails. */
 int store_checkpoint(struct store *store);
 
+/*
+ * A copy of the store as it is when its last step is done; what is written meanwhile is in it. It
+ * lies in a file without a name in the store's folder, gone with store_copy_free() or the process.
+ * Opened as a store, it knows that it is a copy (the fact `restored`).
+ */
+struct store_copy;
+enum { STORE_COPY_MORE = 1 };
+
+/* Returns 0, -ENOMEM, -ENOSPC (it would leave too little room on the disk) or -EIO. */
+int store_copy_begin(struct store *store, struct store_copy **ret);
+/* Copies a few pages, outside a transaction. Returns STORE_COPY_MORE, 0 when it is whole, -ENOSPC
+ * or -EIO; after another value than STORE_COPY_MORE it must not be called again. */
+int store_copy_step(struct store_copy *copy);
+/* Of a whole copy: its bytes; and those from offset on, *ret of them, fewer only at its end.
+ * -EINVAL: an offset beyond its end. */
+uint64_t store_copy_size(const struct store_copy *copy);
+int store_copy_read(const struct store_copy *copy, uint64_t offset, void *out, size_t length,
+                    size_t *ret);
+/* Before store_close(). NULL is fine; returns NULL. */
+struct store_copy *store_copy_free(struct store_copy *copy);
+
+/* Reads all of it: 0, or STORE_FOREIGN with a complaint when anything is damaged. It takes long. */
+int store_check(struct store *store, struct complaint *complaint);
+
 /* Small facts by name: the uuid, the clock's record, the key's proof. *ret is freed by the caller.
  */
 int store_get_fact(struct store *store, const char *name, char **ret);
@@ -385,6 +412,7 @@ int store_forget_callers(struct store *store, int64_t before);
 int store_count(struct store *store, uint64_t ret[static 3]);
 
 DEFINE_CLEANUP(struct store *, store, store_close)
+DEFINE_CLEANUP(struct store_copy *, store_copy, store_copy_free)
 
 static inline void cleanup_account_row(struct account_row *row)
 {

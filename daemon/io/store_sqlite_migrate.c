@@ -83,7 +83,9 @@ static int check_identity(const struct identity *identity, const char *path,
 {
     bool new = identity->application == 0 && identity->version == 0 && identity->tables == 0;
 
-    if (!new && (identity->application != STORE_APPLICATION_ID || identity->version < 1)) {
+    if (!new && ((identity->application != STORE_APPLICATION_ID &&
+                  identity->application != STORE_COPY_ID) ||
+                 identity->version < 1)) {
         complain(
             complaint,
             "%s is an SQLite file, but not a store of tokenbroker: move it away; nothing in it "
@@ -102,13 +104,21 @@ static int check_identity(const struct identity *identity, const char *path,
     return 0;
 }
 
-static int run_migrations(struct store *store, int version)
+/* It starts paused, since the store may have gone on; a fence was for the store that it was copied
+ * from. */
+static const char note_copy[] = "INSERT OR REPLACE INTO facts (name, value)"
+                                " VALUES ('restored', 'it was restored from a backup');"
+                                "DELETE FROM facts WHERE name = 'moved'";
+
+static int run_migrations(struct store *store, const struct identity *identity)
 {
     char mark[96];
     int rc = SQLITE_OK;
 
-    for (int v = version; v < store_schema_version && rc == SQLITE_OK; v++)
+    for (int v = (int)identity->version; v < store_schema_version && rc == SQLITE_OK; v++)
         rc = sqlite3_exec(store->db, store_migrations[v], NULL, NULL, NULL);
+    if (rc == SQLITE_OK && identity->application == STORE_COPY_ID)
+        rc = sqlite3_exec(store->db, note_copy, NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return rc;
 
@@ -118,14 +128,14 @@ static int run_migrations(struct store *store, int version)
 }
 
 /* All steps or none. */
-static int migrate_from(struct store *store, int version)
+static int migrate_from(struct store *store, const struct identity *identity)
 {
-    if (version == store_schema_version)
+    if (identity->version == store_schema_version && identity->application == STORE_APPLICATION_ID)
         return SQLITE_OK;
 
     int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = run_migrations(store, version);
+        rc = run_migrations(store, identity);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK && sqlite3_get_autocommit(store->db) == 0)
@@ -153,6 +163,6 @@ int store_migrate(struct store *store, const char *path, struct complaint *compl
 
     rc = sqlite3_exec(store->db, file_settings, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = migrate_from(store, (int)identity.version);
+        rc = migrate_from(store, &identity);
     return rc == SQLITE_OK ? 0 : store_open_problem(store, rc, path, complaint);
 }

@@ -13,6 +13,7 @@
 
 enum {
     STORE_APPLICATION_ID = 0x746f6b62, /* "tokb", in the file's header */
+    STORE_COPY_ID = 0x746f6b63,        /* "tokc": a copy that was not opened as a store yet */
     STORE_PAGE_BYTES = 8192,
     STORE_WAL_PAGES_MAX = 256, /* 2 MiB; beyond it the WAL is emptied, old sealed bytes with it */
     STORE_MESSAGE_MAX = 256,
