@@ -131,6 +131,7 @@ struct message *message_free(struct message *message)
     provider_free(message->provider);
     consent_free(message->consent);
     health_free(message->health);
+    free(message->piece);
     free(message->audit);
     free(message->callers);
     certified_free(message->certified);

@@ -58,7 +58,10 @@ enum message_kind {
     ASK_UNAPPROVE, /* caller_id → callers (one), which is forgotten */
     ASK_HEALTH,    /* → health */
     ASK_REKEY,     /* accept: begin unless it runs → rekey */
-    ASK_RESUME,    /* → accept: it was paused as a copy, and goes on now */
+    ASK_RESUME, /* accept: also where it was moved → accept: it was held back, and goes on now */
+    ASK_BACKUP, /* backup_order → backup: a copy of the store begins */
+    ASK_BACKUP_PIECE, /* backup_order (its id and offset) → backup, piece */
+    ASK_BACKUP_END,   /* backup_order (its id) → nothing: the copy is deleted */
 
     /* front to back, not answered */
     TELL_AUDIT,  /* audit rows, with counts */
@@ -195,6 +198,7 @@ struct health {
     bool store_ok; /* false: writes fail at the moment */
     char store_problem[160];
     char copied[160];         /* why the store is held for a copy; "": it is not */
+    int64_t moved_at;         /* when it was moved, in seconds of the wall clock; 0: it was not */
     uint64_t commit_groups;   /* that were written since the start */
     uint64_t commit_failures; /* tries that the store refused */
     uint64_t accounts[3];     /* by enum account_state */
@@ -209,6 +213,22 @@ struct rekey_progress {
     uint64_t unreadable; /* rows that no key opens */
 };
 
+enum { BACKUP_ID_SIZE = 22 + 1, BACKUP_KEY_SIZE = 200 };
+
+struct backup_order {
+    char id[BACKUP_ID_SIZE];
+    int64_t offset; /* -1: no piece is wanted */
+    bool key_kept;  /* the asker keeps a copy of the key that the broker made for itself */
+    bool moves;     /* the store is another broker's from then on */
+};
+
+struct backup_facts {
+    char id[BACKUP_ID_SIZE];
+    bool whole;
+    uint64_t bytes;            /* once it is whole */
+    char key[BACKUP_KEY_SIZE]; /* where the key that opens it comes from */
+};
+
 /* Something that happened. */
 struct event {
     char name[32]; /* one of WIRE_EVENTS */
@@ -221,8 +241,8 @@ struct message {
     struct account_name account;
     int64_t min_ttl_ms; /* ASK_TOKEN; -1: the default */
     size_t limit;       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
-    bool accept;        /* ASK_DECIDE; false: discard. ASK_REKEY,
-                           and the answer to ASK_RESUME; TELL_DECISION */
+    bool accept;        /* ASK_DECIDE; false: discard. ASK_REKEY, ASK_RESUME
+                           and the answer to it; TELL_DECISION */
     int64_t caller_id;
     uint32_t uid; /* ASK_APPROVE */
     struct caller_row *callers;
@@ -238,6 +258,7 @@ struct message {
     struct link_order *link_order;
     char link_digest[LINK_DIGEST_SIZE]; /* ASK_LINK_LOOK, ASK_LINK_CLICK */
     struct audit_query audit_query;
+    struct backup_order backup_order;
     struct settings *settings; /* NEW_SETTINGS */
     struct seal_key *key_next; /* NEW_SETTINGS, to the back; NULL: none is configured */
 
@@ -254,6 +275,9 @@ struct message {
     int64_t request_uri_lifetime_ms;
     struct health *health;
     struct rekey_progress rekey;
+    struct backup_facts backup;
+    void *piece; /* sealed as it lies in the store */
+    size_t piece_length;
     struct audit_row *audit;
     size_t audit_count;
     struct event event;                       /* EVENT, NOTICE */

@@ -18,6 +18,7 @@
 #define WIRE_PATH_RENAME "/v1/rename/"    /* + provider/label */
 #define WIRE_PATH_REKEY "/v1/rekey"
 #define WIRE_PATH_RESUME "/v1/resume"
+#define WIRE_PATH_BACKUPS "/v1/backups" /* alone, or + /backup_id */
 #define WIRE_PATH_AUDIT "/v1/audit"
 #define WIRE_PATH_CALLERS "/v1/callers" /* alone, or + /id */
 #define WIRE_PATH_EVENTS "/v1/events"
@@ -34,6 +35,7 @@ enum {
     WIRE_WAIT_MAX_S = 60,
     WIRE_BODY_MAX = 64 * 1024,
     WIRE_ANSWER_MAX = 1024 * 1024,
+    WIRE_BACKUP_PIECE_MAX = 256 * 1024, /* bytes, before base64 */
     WIRE_LIST_LIMIT_DEFAULT = 100,
     WIRE_LIST_LIMIT_MAX = 500,
 };
@@ -52,6 +54,7 @@ enum {
     X("broker_paused", "the store is a copy: nothing is refreshed before a resume")                \
     X("broker_resumed", "the copy of the store is in use: each provider tries one account first")  \
     X("caller_waits", "somebody asks for the first time under a rule with approve: approve it")    \
+    X("broker_moved", "the store was moved: nothing is refreshed here any more")                   \
     X("refreshed", "a refresh brought a new token")                                                \
     X("refresh_failed", "a refresh failed; it is tried again where that can help")                 \
     X("login_started", "someone began a login")                                                    \

@@ -192,6 +192,7 @@ int account_print(const struct tb_value *account)
     put_text(&sheet, account, "scope", "scope");
     put_access_token(&sheet, account);
     put_moment(&sheet, account, "next refresh", "next_refresh_at");
+    put_moment(&sheet, account, "moved", "moved_at");
     put_keeping(&sheet, account);
     put_refresh_token(&sheet, account);
     put_forecast(&sheet, tb_value_member(account, "forecast"));

@@ -21,6 +21,8 @@ extern const struct command command_logout;
 extern const struct command command_retry;
 extern const struct command command_resume;
 extern const struct command command_rekey;
+extern const struct command command_backup;
+extern const struct command command_move;
 extern const struct command command_watch;
 extern const struct command command_doctor;
 extern const struct command command_trust;

@@ -29,6 +29,7 @@ static void look_at_version(struct doctor *doctor)
 static void look_at_store(struct doctor *doctor)
 {
     const struct tb_value *store = tb_value_member(doctor->health, "store");
+    char words[WORDS_SIZE];
 
     if (tb_value_true(tb_value_member(store, "ok")))
         doctor_find(doctor, VERDICT_OK, "store", NULL, "takes writes");
@@ -40,6 +41,13 @@ static void look_at_store(struct doctor *doctor)
         doctor_find(doctor, VERDICT_FAIL, "store",
                     "make sure that no other broker uses its grants, then: tokenbroker resume",
                     "it is a copy, and nothing is refreshed: %s", text_of(store, "copied"));
+    int64_t moved_at = tb_value_integer(tb_value_member(store, "moved_at"), TB_DEFAULT);
+    if (moved_at >= 0)
+        doctor_find(doctor, VERDICT_FAIL, "store",
+                    "ask the broker that has it now; where none has: tokenbroker resume "
+                    "--moved-back",
+                    "it was moved %s, and nothing is refreshed here",
+                    words_moment(moved_at, words_now(), words));
 }
 
 /* What helps against a pause. */

@@ -27,6 +27,7 @@ static int64_t count_of(const struct tb_value *accounts, const char *state)
 static void put_store(struct sheet *sheet, const struct tb_value *store)
 {
     bool well = tb_value_true(tb_value_member(store, "ok"));
+    char words[WORDS_SIZE];
 
     if (well)
         sheet_put_tinted(sheet, "store", "ok", TINT_GOOD);
@@ -35,6 +36,10 @@ static void put_store(struct sheet *sheet, const struct tb_value *store)
     if (*text_of(store, "copied"))
         sheet_put_tinted(sheet, "refreshing", "PAUSED: the store is a copy; see tokenbroker resume",
                          TINT_BAD);
+    int64_t moved_at = tb_value_integer(tb_value_member(store, "moved_at"), TB_DEFAULT);
+    if (moved_at >= 0)
+        sheet_put(sheet, "refreshing", "MOVED %s to another broker; see tokenbroker move",
+                  words_moment(moved_at, words_now(), words));
 }
 
 static void put_accounts(struct sheet *sheet, const struct tb_value *accounts)

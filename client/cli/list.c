@@ -39,7 +39,10 @@ static bool add_row(const struct tb_value *account, void *userdata)
     table_add(table, tb_value_text(tb_value_member(account, "account"), "?"), TINT_NONE);
     table_add(table, account_state_words(state), account_tint(state));
     add_moment(table, account, "expires_at");
-    add_moment(table, account, "next_refresh_at");
+    if (tb_value_member(account, "moved_at"))
+        table_add(table, "moved", TINT_BAD);
+    else
+        add_moment(table, account, "next_refresh_at");
     table_add(table, tb_value_text(tb_value_member(account, "identity"), ""), TINT_NONE);
     add_forecast(table, tb_value_member(account, "forecast"));
     return !table->failed;

@@ -7,19 +7,13 @@
 #include "client/cli/nearest.h"
 
 static const struct command *const commands[] = {
-    &command_login,   &command_token,
-    &command_exec,    &command_list,
-    &command_status,  &command_forecast,
-    &command_refresh, &command_reject,
-    &command_import,  &command_link,
-    &command_held,    &command_accept,
-    &command_discard, &command_rename,
-    &command_logout,  &command_retry,
-    &command_resume,  &command_rekey,
-    &command_watch,   &command_doctor,
-    &command_trust,   &command_health,
-    &command_callers, &command_approve,
-    &command_audit,   NULL,
+    &command_login,   &command_token,    &command_exec,    &command_list,
+    &command_status,  &command_forecast, &command_refresh, &command_reject,
+    &command_import,  &command_link,     &command_held,    &command_accept,
+    &command_discard, &command_rename,   &command_logout,  &command_retry,
+    &command_resume,  &command_rekey,    &command_backup,  &command_move,
+    &command_watch,   &command_doctor,   &command_trust,   &command_health,
+    &command_callers, &command_approve,  &command_audit,   NULL,
 };
 
 static int usage(const char *problem, const char *command)

@@ -37,6 +37,8 @@ struct arguments {
     bool verify;
     bool list;
     bool revoke;
+    bool key_kept;
+    bool moved_back;
 };
 
 enum option_kind {

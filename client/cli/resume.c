@@ -4,7 +4,8 @@
 static int run(struct cli *cli)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
-    int r = cli_call(cli, "POST", WIRE_PATH_RESUME, NULL, NULL, &reply);
+    int r = cli_call(cli, "POST", WIRE_PATH_RESUME,
+                     cli->arguments.moved_back ? "{\"moved_back\":true}" : NULL, NULL, &reply);
 
     if (r != TB_OK)
         return r;
@@ -20,6 +21,8 @@ static int run(struct cli *cli)
 }
 
 static const struct option_row options[] = {
+    OPTION_ROW("--moved-back", OPTION_FLAG, moved_back, NULL,
+               "also after tokenbroker move: no other broker has it"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print JSON"),
     OPTIONS_END,
 };

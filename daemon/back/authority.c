@@ -253,6 +253,24 @@ static int start(struct authority *authority, const struct settings *settings)
     return 0;
 }
 
+int authority_seal_again(const struct seal_key *key, struct store *store)
+{
+    CLEANUP(cleanup_string) char *fact = NULL;
+    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(FACT_MAX);
+    CLEANUP(cleanup_buffer) struct buffer anew = BUFFER_WITH_MAXIMUM(FACT_MAX);
+    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(FACT_MAX);
+    int r = store_get_fact(store, "authority", &fact);
+    if (r != 0)
+        return r == STORE_NOT_FOUND ? 0 : r;
+    if (!buffer_append_unbase64(&sealed, fact) || seal_is_by(key, sealed.data, sealed.length))
+        return 0;
+    r = seal_again(key, "authority", sealed.data, sealed.length, &anew);
+    if (r != 0)
+        return r == SEAL_BROKEN ? 0 : r; /* who reads it makes another */
+    buffer_append_base64(&text, anew.data, anew.length);
+    return text.failed ? -ENOMEM : store_put_fact(store, "authority", buffer_text(&text));
+}
+
 int authority_new(struct keeper *keeper, const struct settings *settings, struct authority **ret)
 {
     struct authority *authority = calloc(1, sizeof *authority);

@@ -24,3 +24,7 @@ void authority_configure(struct authority *authority, const struct settings *set
 
 /* After commits_finish(). NULL is fine; returns NULL. */
 struct authority *authority_free(struct authority *authority);
+
+/* In a transaction: what is stored of it is sealed by key, not by an older one. Returns 0 or
+ * -errno. */
+int authority_seal_again(const struct seal_key *key, struct store *store);

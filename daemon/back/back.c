@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "back/authority.h"
+#include "back/backup.h"
 #include "back/callers.h"
 #include "back/device.h"
 #include "back/device_poll.h"
@@ -158,6 +159,8 @@ static int build_rooms(struct back *back, const struct back_options *options)
         r = warn_new(keeper, &keeper->warn);
     if (r == 0)
         r = rekey_new(keeper, options->key_folder, &keeper->rekey);
+    if (r == 0)
+        r = backup_new(keeper, &keeper->backup);
     return r;
 }
 
@@ -188,6 +191,7 @@ static void tear_down(struct back *back)
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
+    backup_free(keeper->backup);
     rekey_free(keeper->rekey);
     warn_free(keeper->warn);
     authority_free(keeper->authority);

@@ -65,6 +65,11 @@ struct device_starts *device_starts_free(struct device_starts *starts)
     return NULL;
 }
 
+bool device_starts_busy(const struct device_starts *starts)
+{
+    return starts->first != NULL;
+}
+
 static struct failure why_not_begun(const struct device_start *start, int result,
                                     const struct complaint *why)
 {

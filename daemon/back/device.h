@@ -13,5 +13,8 @@ int device_starts_new(struct keeper *keeper, struct device_starts **ret);
 /* Ends what is on the wire. NULL is fine; returns NULL. */
 struct device_starts *device_starts_free(struct device_starts *starts);
 
+/* True while one is under way. */
+bool device_starts_busy(const struct device_starts *starts);
+
 /* Takes an ASK_DEVICE over and answers it, later. */
 void device_begin(struct keeper *keeper, struct message *question);

@@ -78,6 +78,17 @@ bool device_polls_busy(const struct device_polls *polls)
     return false;
 }
 
+bool device_polls_refuse(struct device_polls *polls, const struct failure *failure)
+{
+    struct device_poll *next = NULL;
+    for (struct device_poll *poll = polls->first; poll; poll = next) {
+        next = poll->next;
+        if (!poll->transfer && !poll->storing && poll->settle.write.setup)
+            settle_refuse(&poll->settle, failure); /* which ends it */
+    }
+    return !polls->first;
+}
+
 /* Polls again after wait_ms; the codes' end comes first. */
 static void wait_again(struct device_poll *poll, int64_t wait_ms)
 {

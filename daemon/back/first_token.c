@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "back/lanes.h"
+#include "back/restored.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -97,9 +98,12 @@ static void durable(void *userdata, int result)
 
 void first_token_begin(struct keeper *keeper, const struct account_name *name, uint64_t id)
 {
-    struct first_token *first = malloc(sizeof *first);
+    const bool fenced = restored_fenced(keeper);
+    struct first_token *first = fenced ? NULL : malloc(sizeof *first);
     if (!first) {
-        const struct failure failure = failure_make(WIRE_BUSY, 1, "memory is short: ask again");
+        const struct failure failure =
+            fenced ? restored_failure(keeper)
+                   : failure_make(WIRE_BUSY, 1, "memory is short: ask again");
         keeper_refuse(keeper, id, &failure);
         return;
     }

@@ -23,6 +23,7 @@ struct warn;
 struct rekey;
 struct restored;
 struct callers;
+struct backup;
 
 struct keeper {
     struct loop *loop;
@@ -44,6 +45,7 @@ struct keeper {
     struct rekey *rekey;
     struct restored *restored;
     struct callers *callers;
+    struct backup *backup;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider */
 };

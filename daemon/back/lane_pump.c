@@ -256,8 +256,9 @@ static void pump_resting(struct lane *lane)
     wake_at(lane, lane->rests_until);
 }
 
-/* The store is a copy: its refresh tokens may have been spent since it was made. */
-static void pump_copied(struct lane *lane)
+/* The store is a copy, whose refresh tokens may have been spent since it was made; or its grants
+ * are another broker's. */
+static void pump_held(struct lane *lane)
 {
     const struct failure failure = restored_failure(lane->keeper);
     lane_refuse_queue(lane, &failure);
@@ -271,8 +272,8 @@ static void pump_flights(struct lane *lane)
         pump_removed(lane);
         return;
     }
-    if (restored_why(lane->keeper)) {
-        pump_copied(lane);
+    if (restored_holds(lane->keeper)) {
+        pump_held(lane);
         return;
     }
     if (commits_problem(lane->keeper->commits)) {

@@ -62,6 +62,11 @@ struct pushes *pushes_free(struct pushes *pushes)
     return NULL;
 }
 
+bool pushes_busy(const struct pushes *pushes)
+{
+    return pushes->first != NULL;
+}
+
 static void refuse(struct push *push, const struct failure *failure)
 {
     char name[ACCOUNT_TEXT_SIZE];

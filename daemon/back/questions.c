@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "back/asked.h"
+#include "back/backup.h"
 #include "back/callers.h"
 #include "back/device.h"
 #include "back/device_poll.h"
@@ -235,10 +236,10 @@ static bool collect_row(void *userdata, const struct account_row *row)
     return true;
 }
 
-static void attach_links(struct keeper *keeper, struct row_collector *collector)
+static void attach(struct keeper *keeper, struct account_row *row)
 {
-    for (size_t i = 0; i < collector->count; i++)
-        links_attach(keeper, &collector->rows[i]);
+    links_attach(keeper, row);
+    row->moved_at = restored_moved_at(keeper);
 }
 
 static void ask_accounts(struct keeper *keeper, struct message *question)
@@ -256,7 +257,8 @@ static void ask_accounts(struct keeper *keeper, struct message *question)
     const struct account_name *after = question->account.provider[0] ? &question->account : NULL;
     int r = (question->kind == ASK_HELD ? store_list_held : store_list)(keeper->store, after, limit,
                                                                         collect_row, &collector);
-    attach_links(keeper, &collector);
+    for (size_t i = 0; i < collector.count; i++)
+        attach(keeper, &collector.rows[i]);
     answer->rows = collector.rows;
     answer->row_count = collector.count;
     if (r != 0)
@@ -279,7 +281,7 @@ static void ask_account(struct keeper *keeper, struct message *question)
         question_refuse_memory(keeper, question->id);
         return;
     }
-    links_attach(keeper, &row);
+    attach(keeper, &row);
     rows[0] = row;
     answer->rows = rows;
     answer->row_count = 1;
@@ -365,80 +367,48 @@ static void ask_audit(struct keeper *keeper, struct message *question)
         keeper_answer(keeper, question->id, steal(answer));
 }
 
-static int fill_health(struct keeper *keeper, struct health *health)
-{
-    const char *problem = commits_problem(keeper->commits);
-    const char *why = restored_why(keeper);
-    (void)snprintf(health->copied, sizeof health->copied, "%s", why ? why : "");
-    health->store_ok = problem == NULL;
-    if (problem)
-        (void)snprintf(health->store_problem, sizeof health->store_problem, "%s", problem);
-    commits_count(keeper->commits, &health->commit_groups, &health->commit_failures);
-    size_t count = 0;
-    while (lanes_at(keeper->lanes, count))
-        count++;
-    health->providers = calloc(count + 1, sizeof *health->providers);
-    if (!health->providers)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        lane_health(lanes_at(keeper->lanes, i), &health->providers[i]);
-    health->provider_count = count;
-    return store_count(keeper->store, health->accounts);
-}
-
-static void ask_health(struct keeper *keeper, struct message *question)
-{
-    CLEANUP(cleanup_message) struct message *answer = message_new(ANSWER);
-    if (answer)
-        answer->health = calloc(1, sizeof *answer->health);
-    if (!answer || !answer->health) {
-        question_refuse_memory(keeper, question->id);
-        return;
-    }
-    if (fill_health(keeper, answer->health) == 0)
-        keeper_answer(keeper, question->id, steal(answer));
-    else
-        question_refuse_store(keeper, question->id);
-}
-
 /* Those that keep the message take it over; for the others it is freed here. */
 static const struct {
     question_handler handle;
     bool keeps;
+    bool changes; /* a store that was moved refuses it */
 } handlers[] = {
-    [ASK_TOKEN] = { ask_token, false },
-    [ASK_ACCOUNT] = { ask_account, false },
-    [ASK_ACCOUNTS] = { ask_accounts, false },
-    [ASK_REFRESH] = { ask_refresh, false },
-    [ASK_REJECT] = { change_reject, true },
-    [ASK_IMPORT] = { change_import, true },
-    [ASK_FORGET] = { change_forget, true },
-    [ASK_RETRY] = { change_retry, true },
-    [ASK_EXCHANGE] = { exchange_begin, true },
-    [ASK_PROVIDER] = { ask_provider, false },
-    [ASK_HELD] = { ask_accounts, false },
-    [ASK_DECIDE] = { change_decide, true },
-    [ASK_RENAME] = { change_rename, true },
-    [ASK_AUDIT] = { ask_audit, false },
-    [ASK_CALLER] = { ask_caller, true },
-    [ASK_CALLERS] = { ask_callers, false },
-    [ASK_APPROVE] = { change_approve, true },
-    [ASK_UNAPPROVE] = { change_unapprove, true },
-    [TELL_DECISION] = { callers_decision, true },
-    [ASK_LINK] = { change_link, true },
-    [ASK_LINKS] = { ask_links, false },
-    [ASK_LINK_OF] = { ask_link, false },
-    [ASK_UNLINK] = { change_unlink, true },
-    [ASK_LINK_LOOK] = { ask_link, false },
-    [ASK_LINK_CLICK] = { change_link_click, true },
-    [ASK_DEVICE] = { device_begin, true },
-    [ASK_POLL] = { device_poll_begin, true },
-    [TELL_CANCEL] = { device_poll_cancel, true },
-    [ASK_HEALTH] = { ask_health, false },
-    [ASK_PUSH] = { push_begin, true },
-    [TELL_AUDIT] = { change_audit, true },
-    [ASK_REKEY] = { rekey_ask, true },
-    [ASK_RESUME] = { restored_resume, true },
+    [ASK_TOKEN] = { ask_token, false, false },
+    [ASK_ACCOUNT] = { ask_account, false, false },
+    [ASK_ACCOUNTS] = { ask_accounts, false, false },
+    [ASK_REFRESH] = { ask_refresh, false, false },
+    [ASK_REJECT] = { change_reject, true, false },
+    [ASK_IMPORT] = { change_import, true, true },
+    [ASK_FORGET] = { change_forget, true, true },
+    [ASK_RETRY] = { change_retry, true, true },
+    [ASK_EXCHANGE] = { exchange_begin, true, true },
+    [ASK_PROVIDER] = { ask_provider, false, true },
+    [ASK_HELD] = { ask_accounts, false, false },
+    [ASK_DECIDE] = { change_decide, true, true },
+    [ASK_RENAME] = { change_rename, true, true },
+    [ASK_AUDIT] = { ask_audit, false, false },
+    [ASK_CALLER] = { ask_caller, true, false },
+    [ASK_CALLERS] = { ask_callers, false, false },
+    [ASK_APPROVE] = { change_approve, true, false },
+    [ASK_UNAPPROVE] = { change_unapprove, true, false },
+    [TELL_DECISION] = { callers_decision, true, false },
+    [ASK_LINK] = { change_link, true, true },
+    [ASK_LINKS] = { ask_links, false, false },
+    [ASK_LINK_OF] = { ask_link, false, false },
+    [ASK_UNLINK] = { change_unlink, true, true },
+    [ASK_LINK_LOOK] = { ask_link, false, false },
+    [ASK_LINK_CLICK] = { change_link_click, true, true },
+    [ASK_DEVICE] = { device_begin, true, true },
+    [ASK_POLL] = { device_poll_begin, true, true },
+    [TELL_CANCEL] = { device_poll_cancel, true, false },
+    [ASK_HEALTH] = { ask_health, false, false },
+    [ASK_PUSH] = { push_begin, true, true },
+    [TELL_AUDIT] = { change_audit, true, false },
+    [ASK_REKEY] = { rekey_ask, true, false },
+    [ASK_RESUME] = { restored_resume, true, false },
+    [ASK_BACKUP] = { backup_ask, true, false },
+    [ASK_BACKUP_PIECE] = { backup_look, false, false },
+    [ASK_BACKUP_END] = { backup_end, false, false },
 };
 
 void question_take(struct keeper *keeper, struct message *question)
@@ -446,6 +416,12 @@ void question_take(struct keeper *keeper, struct message *question)
     const size_t kind = (size_t)question->kind;
     if (kind >= sizeof handlers / sizeof handlers[0] || !handlers[kind].handle) {
         log_error("a letter of unknown kind %zu was dropped", kind);
+        message_free(question);
+        return;
+    }
+    if (handlers[kind].changes && restored_fenced(keeper)) {
+        const struct failure failure = restored_failure(keeper);
+        keeper_refuse(keeper, question->id, &failure);
         message_free(question);
         return;
     }

@@ -12,6 +12,8 @@ void question_refuse_memory(struct keeper *keeper, uint64_t id);
 /* Any ASK_ or TELL_ message. */
 void question_take(struct keeper *keeper, struct message *question);
 
+void ask_health(struct keeper *keeper, struct message *question); /* health.c */
+
 /* Links (link_questions.c). */
 void ask_link(struct keeper *keeper, struct message *question);
 void ask_links(struct keeper *keeper, struct message *question);

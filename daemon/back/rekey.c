@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "back/authority.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
-
-enum { FACT_MAX = 64 * 1024 };
 
 enum stage {
     STAGE_IDLE,
@@ -40,7 +39,8 @@ struct rekey {
     enum stage stage;
     enum sealed_kind kind; /* where the pass over all tables is */
     int64_t after;
-    bool clean; /* nothing had to be sealed anew in this pass */
+    bool took_next; /* `next` is the key in use */
+    bool clean;     /* nothing had to be sealed anew in this pass */
     uint64_t resealed;
     uint64_t unreadable; /* in this pass */
     struct step step;
@@ -134,30 +134,11 @@ static void step_written(void *userdata, int result)
 
 /* --- the end --- */
 
-static int seal_authority_anew(struct rekey *rekey, struct store *store)
-{
-    CLEANUP(cleanup_string) char *fact = NULL;
-    CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(FACT_MAX);
-    CLEANUP(cleanup_buffer) struct buffer anew = BUFFER_WITH_MAXIMUM(FACT_MAX);
-    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(FACT_MAX);
-    int r = store_get_fact(store, "authority", &fact);
-    if (r != 0)
-        return r == STORE_NOT_FOUND ? 0 : r;
-    if (!buffer_append_unbase64(&sealed, fact) ||
-        seal_is_by(rekey->keeper->key, sealed.data, sealed.length))
-        return 0;
-    r = seal_again(rekey->keeper->key, "authority", sealed.data, sealed.length, &anew);
-    if (r != 0)
-        return r == SEAL_BROKEN ? 0 : r; /* who reads it makes another */
-    buffer_append_base64(&text, anew.data, anew.length);
-    return text.failed ? -ENOMEM : store_put_fact(store, "authority", buffer_text(&text));
-}
-
 static int write_end(void *userdata, struct store *store)
 {
     struct rekey *rekey = userdata;
     CLEANUP(cleanup_string) char *proof = NULL;
-    int r = seal_authority_anew(rekey, store);
+    int r = authority_seal_again(rekey->keeper->key, store);
     if (r == 0)
         r = seal_key_prove(rekey->keeper->key, &proof);
     if (r == 0)
@@ -272,6 +253,7 @@ static void begin_written(void *userdata, int result)
             WIRE_BUSY, 1, "the broker's store refuses writes (%s): the key is as it was",
             store_message(keeper->store));
         rekey->stage = STAGE_IDLE;
+        rekey->took_next = false;
         rekey->target = seal_key_free(rekey->target);
         keeper_refuse(keeper, question->id, &failure);
         return;
@@ -299,6 +281,7 @@ static int choose_target(struct rekey *rekey, struct complaint *complaint)
     complain(complaint, "memory is short");
     if (rekey->next && !seal_key_equal(rekey->next, rekey->keeper->key)) {
         rekey->target = steal(rekey->next);
+        rekey->took_next = true;
         return 0;
     }
     if (rekey->folder && strcmp(source, "auto") == 0)
@@ -345,6 +328,28 @@ void rekey_ask(struct keeper *keeper, struct message *question)
     }
     answer(rekey, question);
     message_free(question);
+}
+
+/* --- what others may know --- */
+
+bool rekey_runs(const struct rekey *rekey)
+{
+    return rekey->stage != STAGE_IDLE;
+}
+
+char *rekey_own_file(const struct rekey *rekey)
+{
+    CLEANUP(cleanup_string) char *path = NULL;
+    if (!rekey->folder || asprintf(&path, "%s/key", rekey->folder) < 0)
+        return NULL;
+    return holds_key(rekey, path) ? steal(path) : NULL;
+}
+
+const char *rekey_source(const struct rekey *rekey)
+{
+    const struct keeper *keeper = rekey->keeper;
+    const bool next = rekey->took_next || (rekey->next && seal_key_equal(rekey->next, keeper->key));
+    return next ? keeper->settings->key_next : keeper->settings->key;
 }
 
 /* --- its life --- */
@@ -408,6 +413,7 @@ void rekey_configure(struct rekey *rekey, struct seal_key *next)
 {
     seal_key_free(rekey->next);
     rekey->next = next;
+    rekey->took_next = false;
 }
 
 struct rekey *rekey_free(struct rekey *rekey)

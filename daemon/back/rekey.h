@@ -27,5 +27,15 @@ void rekey_configure(struct rekey *rekey, struct seal_key *next);
 /* After commits_finish(). NULL is fine; returns NULL. */
 struct rekey *rekey_free(struct rekey *rekey);
 
+/* True until the last row is sealed anew and the older key is gone. */
+bool rekey_runs(const struct rekey *rekey);
+
+/* The file of key = "auto" that holds the key in use, the caller's; NULL: the key comes from
+ * outside, or memory is short. */
+char *rekey_own_file(const struct rekey *rekey);
+
+/* Where the configuration says that the key in use comes from; borrowed from the settings. */
+const char *rekey_source(const struct rekey *rekey);
+
 /* ASK_REKEY: answers how far it is; begins when question->accept says so. */
 void rekey_ask(struct keeper *keeper, struct message *question);

@@ -5,21 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "back/lanes.h"
 #include "back/revoke.h"
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { RETRY_AFTER_S = 60 };
+enum { RETRY_AFTER_S = 60, MOMENT_SIZE = 32 };
 
 struct restored {
     struct keeper *keeper;
     struct guard *guard;
     char *machine;
-    char *why; /* "": it is not */
+    char *why;        /* "": it is not */
+    int64_t moved_at; /* 0: it was not */
+    bool held;        /* it is being moved */
     uint64_t generation;
     char generation_text[24];
     struct message *question; /* that resumes */
+    int64_t fence_at;
+    commit_done fence_done;
+    void *fence_userdata;
 };
 
 /* --- how far the store has come --- */
@@ -49,8 +56,47 @@ const char *restored_why(const struct keeper *keeper)
     return restored && restored->why[0] ? restored->why : NULL;
 }
 
+int64_t restored_moved_at(const struct keeper *keeper)
+{
+    return keeper->restored ? keeper->restored->moved_at : 0;
+}
+
+bool restored_fenced(const struct keeper *keeper)
+{
+    return keeper->restored && (keeper->restored->held || keeper->restored->moved_at > 0);
+}
+
+bool restored_holds(const struct keeper *keeper)
+{
+    return restored_fenced(keeper) || restored_why(keeper);
+}
+
+/* UTC, to the minute. */
+static const char *moment(int64_t wall_s, char out[static MOMENT_SIZE])
+{
+    const time_t at = (time_t)wall_s;
+    struct tm parts;
+    if (!gmtime_r(&at, &parts) || strftime(out, MOMENT_SIZE, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+        (void)snprintf(out, MOMENT_SIZE, "an unknown time");
+    return out;
+}
+
+static struct failure fence_failure(const struct restored *restored)
+{
+    char at[MOMENT_SIZE];
+    if (restored->moved_at == 0)
+        return failure_make(WIRE_BUSY, 1, "the broker's store is being moved: ask again");
+    return failure_make(WIRE_PROVIDER_UNAVAILABLE, RETRY_AFTER_S,
+                        "the broker's store was moved at %s: ask the broker that has it now. If "
+                        "the move failed and none has, an admin runs `tokenbroker resume "
+                        "--moved-back`",
+                        moment(restored->moved_at, at));
+}
+
 struct failure restored_failure(const struct keeper *keeper)
 {
+    if (restored_fenced(keeper))
+        return fence_failure(keeper->restored);
     return failure_make(WIRE_PROVIDER_UNAVAILABLE, RETRY_AFTER_S,
                         "the broker's store is a copy (%.80s): nothing is refreshed until an admin "
                         "runs `tokenbroker resume`",
@@ -67,6 +113,8 @@ static int write_resume(void *userdata, struct store *store)
 {
     const struct restored *restored = userdata;
     int r = store_put_fact(store, "restored", "");
+    if (r == 0)
+        r = store_put_fact(store, "moved", "");
     if (r == 0)
         r = store_put_fact(store, "machine", restored->machine);
     return r;
@@ -93,6 +141,7 @@ static void resume_written(void *userdata, int result)
         return;
     }
     restored->why[0] = '\0';
+    restored->moved_at = 0;
     log_info("resumed: each provider tries one account first");
     tell(restored, "broker_resumed", "each provider tries one account first");
     lanes_resume(keeper->lanes);
@@ -100,10 +149,16 @@ static void resume_written(void *userdata, int result)
     answer(restored, question, true);
 }
 
-static bool may_resume(struct restored *restored, struct failure *ret)
+static bool may_resume(struct restored *restored, bool moved_back, struct failure *ret)
 {
-    if (restored->question)
-        *ret = failure_make(WIRE_BUSY, 1, "somebody else resumes just now");
+    char at[MOMENT_SIZE];
+    if (restored->question || restored->held)
+        *ret = failure_make(WIRE_BUSY, 1, "somebody else resumes or moves it just now");
+    else if (restored->moved_at > 0 && !moved_back)
+        *ret = failure_make(WIRE_BAD_REQUEST, 0,
+                            "the store was moved at %s: two brokers that refresh one grant end it. "
+                            "Where no other broker uses it, say `tokenbroker resume --moved-back`",
+                            moment(restored->moved_at, at));
     else if (restored->guard && !guard_take(restored->guard))
         *ret = failure_make(WIRE_BAD_REQUEST, 0,
                             "another broker on this machine uses a copy of this store: stop one "
@@ -118,11 +173,11 @@ void restored_resume(struct keeper *keeper, struct message *question)
     struct restored *restored = keeper->restored;
     CLEANUP(cleanup_message) struct message *owned = question;
     struct failure failure;
-    if (!restored_why(keeper)) {
+    if (!restored_holds(keeper)) {
         answer(restored, question, false);
         return;
     }
-    if (!may_resume(restored, &failure)) {
+    if (!may_resume(restored, question->accept, &failure)) {
         keeper_refuse(keeper, question->id, &failure);
         return;
     }
@@ -138,16 +193,60 @@ void restored_resume(struct keeper *keeper, struct message *question)
     keeper_refuse(keeper, question->id, &failure);
 }
 
+/* --- the fence --- */
+
+void restored_hold(struct keeper *keeper, bool hold)
+{
+    keeper->restored->held = hold;
+    if (hold)
+        return;
+    lanes_pump(keeper->lanes);
+    revocations_pump(keeper->revocations);
+}
+
+static int write_fence(void *userdata, struct store *store)
+{
+    const struct restored *restored = userdata;
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, restored->fence_at);
+    return store_put_fact(store, "moved", text);
+}
+
+static void fence_written(void *userdata, int result)
+{
+    struct restored *restored = userdata;
+    if (result == 0) {
+        restored->moved_at = restored->fence_at;
+        log_warning("the store was moved: nothing is refreshed here any more");
+        tell(restored, "broker_moved", "nothing is refreshed here any more");
+    }
+    restored->fence_done(restored->fence_userdata, result);
+}
+
+int restored_fence(struct keeper *keeper, commit_done done, void *userdata)
+{
+    struct restored *restored = keeper->restored;
+    restored->fence_at = clock_to_wall(clock_now()) / 1000;
+    restored->fence_done = done;
+    restored->fence_userdata = userdata;
+    return commits_add(keeper->commits, COMMIT_MAY, write_fence, fence_written, restored);
+}
+
 /* --- its life --- */
 
 static int read_facts(struct restored *restored)
 {
     CLEANUP(cleanup_string) char *generation = NULL;
+    CLEANUP(cleanup_string) char *moved = NULL;
     int r = store_get_fact(restored->keeper->store, "generation", &generation);
     if (r == 0)
         restored->generation = strtoull(generation, NULL, 10);
     if (r >= 0)
         r = store_get_fact(restored->keeper->store, "restored", &restored->why);
+    if (r >= 0)
+        r = store_get_fact(restored->keeper->store, "moved", &moved);
+    if (moved)
+        restored->moved_at = strtoll(moved, NULL, 10);
     if (r >= 0 && !restored->why)
         restored->why = strdup("");
     if (r < 0)
@@ -177,6 +276,8 @@ int restored_new(struct keeper *keeper, const char *machine, struct restored **r
         keeper->commits,
         &(struct commit_stamp){ .write = stamp, .written = stamped, .userdata = restored });
     *ret = restored;
+    if (restored->moved_at > 0)
+        log_warning("%s", fence_failure(restored).description);
     if (!restored->why[0])
         return 0;
     log_error(

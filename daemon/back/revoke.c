@@ -68,6 +68,11 @@ struct revocations *revocations_free(struct revocations *revocations)
     return NULL;
 }
 
+bool revocations_busy(const struct revocations *revocations)
+{
+    return revocations->under_way;
+}
+
 /* Also where only discovery will tell. */
 static bool may_revoke(struct lane *lane)
 {
@@ -242,7 +247,7 @@ void revocations_pump(struct revocations *revocations)
     struct keeper *keeper = revocations->keeper;
     if (revocations->under_way || keeper->stopping)
         return;
-    if (!commits_problem(keeper->commits) && !restored_why(keeper))
+    if (!commits_problem(keeper->commits) && !restored_holds(keeper))
         (void)store_each_kept(keeper->store, KEPT_REVOCATION, clock_now(), 1, take_row,
                               revocations);
     struct lane *lane = lanes_find(keeper->lanes, revocations->row.name.provider);

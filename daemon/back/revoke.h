@@ -19,5 +19,8 @@ struct revocations *revocations_free(struct revocations *revocations);
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
                      const struct grant *grant);
 
+/* True while one is under way. */
+bool revocations_busy(const struct revocations *revocations);
+
 /* Sends what is due now. */
 void revocations_pump(struct revocations *revocations);

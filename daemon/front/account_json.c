@@ -90,7 +90,10 @@ void account_json_append(struct buffer *out, const struct account_row *row,
     json_put_integer(&writer, "created_at", clock_to_wall(row->created_at) / MS_PER_S);
     put_time(&writer, "refreshed_at", row->refreshed_at);
     put_end(&writer, row->expires_at);
-    put_time(&writer, "next_refresh_at", row->refresh_at);
+    if (row->moved_at > 0)
+        json_put_integer(&writer, "moved_at", row->moved_at);
+    else
+        put_time(&writer, "next_refresh_at", row->refresh_at);
     put_time(&writer, "retry_grace_ends_at", lifetime_grace_ends_at(provider, row->lost_at));
     put_time(&writer, "asked_at", row->asked_at);
     if (lifetime_rests(provider, row->asked_at, clock_now()))

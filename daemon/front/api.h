@@ -78,6 +78,9 @@ void api_refresh(const struct api_request *request);
 void api_reject(const struct api_request *request);
 void api_retry(const struct api_request *request);
 void api_resume(const struct api_request *request);
+void api_backup(const struct api_request *request); /* api_backup.c: POST /v1/backups */
+void api_backup_look(const struct api_request *request);
+void api_backup_end(const struct api_request *request);
 void api_rekey(const struct api_request *request);
 void api_rekey_progress(const struct api_request *request);
 void api_audit(const struct api_request *request);

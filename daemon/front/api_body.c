@@ -49,6 +49,16 @@ struct json *api_body(const struct api_request *request, const char *const *know
     return body;
 }
 
+bool api_body_flag(const struct api_request *request, const struct json *body, const char *key,
+                   bool *ret)
+{
+    *ret = false;
+    if (!json_member(body, key) || json_boolean(json_member(body, key), ret))
+        return true;
+    api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "%s must be true or false", key);
+    return false;
+}
+
 static bool is_token(const char *text)
 {
     size_t length = strlen(text);

@@ -10,6 +10,11 @@
  * `bad_request`; else the caller frees it with json_free(), which wipes it. */
 struct json *api_body(const struct api_request *request, const char *const *known);
 
+/* A member that is true or false; *ret is false when there is none. False when the request was
+ * answered. */
+bool api_body_flag(const struct api_request *request, const struct json *body, const char *key,
+                   bool *ret);
+
 /* A string member as a secret of characters that a token may have (RFC 6749 A.12, A.17). Sets *ret
  * to NULL when there is no such member. False when the request was answered. */
 bool api_body_secret(const struct api_request *request, const struct json *body, const char *key,

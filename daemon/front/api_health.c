@@ -30,13 +30,16 @@ void api_drop_unseen(const struct api_request *request, struct health *health)
     health->provider_count = kept;
 }
 
-static void put_store(struct json_writer *writer, const char *problem, const char *copied)
+static void put_store(struct json_writer *writer, const char *problem, const char *copied,
+                      int64_t moved_at)
 {
     struct json_writer store = json_put_nested(writer, "store", '{');
 
     json_put_boolean(&store, "ok", !problem);
     json_put_string(&store, "problem", problem);
     json_put_string(&store, "copied", copied);
+    if (moved_at > 0)
+        json_put_integer(&store, "moved_at", moved_at);
     json_writer_end(&store);
 }
 
@@ -113,11 +116,12 @@ static void health_answered(const struct api_request *request, struct message *a
     struct health *health = answer && !answer->failed ? answer->health : NULL;
     const char *problem = store_problem(answer);
     const char *copied = health && *health->copied ? health->copied : NULL;
-    bool degraded = problem || copied || (health && any_paused(health));
+    const int64_t moved_at = health ? health->moved_at : 0;
+    bool degraded = problem || copied || moved_at > 0 || (health && any_paused(health));
 
     json_put_string(&writer, "status", degraded ? "degraded" : "ok");
     json_put_string(&writer, "version", TOKENBROKER_VERSION);
-    put_store(&writer, problem, copied);
+    put_store(&writer, problem, copied, moved_at);
     if (health && may_monitor_all(request))
         put_accounts(&writer, health);
     if (health && may_monitor(request)) {

@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "front/api_ask.h"
+#include "front/api_body.h"
 
 static void resume_answered(const struct api_request *request, struct message *answer, void *state)
 {
@@ -12,7 +13,16 @@ static void resume_answered(const struct api_request *request, struct message *a
 
 void api_resume(const struct api_request *request)
 {
-    if (api_allowed_whole(request, "", MAY_ADMIN))
-        api_ask(request, api_question(request, ASK_RESUME),
-                &(struct api_follow_up){ .answered = resume_answered });
+    static const char *const known[] = { "moved_back", NULL };
+
+    if (!api_allowed_whole(request, "", MAY_ADMIN))
+        return;
+    CLEANUP(cleanup_json) struct json *body = api_body(request, known);
+    bool moved_back = false;
+    if (!body || !api_body_flag(request, body, "moved_back", &moved_back))
+        return;
+    struct message *question = api_question(request, ASK_RESUME);
+    if (question)
+        question->accept = moved_back;
+    api_ask(request, question, &(struct api_follow_up){ .answered = resume_answered });
 }

@@ -19,6 +19,7 @@
 #include "main/keys.h"
 #include "main/notify.h"
 #include "main/opening.h"
+#include "main/restore.h"
 #include "main/threads.h"
 #include "main/unsupported.h"
 #include "main/watchdog.h"
@@ -253,6 +254,23 @@ static int check_config(const struct places *places)
     return EXIT_SUCCESS;
 }
 
+static int restore(const struct places *places, const char *path)
+{
+    struct complaint complaint = { "secrets have no place in memory" };
+    CLEANUP(cleanup_settings_text) struct settings_text *text = NULL;
+    CLEANUP(cleanup_settings) struct settings *settings = NULL;
+    const struct settings_places where = { .credentials_directory = places->credentials_directory };
+    bool locked = false;
+    /* Of all secrets the key alone is read: those of providers may be for the service only. */
+    if (secret_start(&locked) == 0 &&
+        settings_read(places->config, places->config_given, &text, &complaint) == 0 &&
+        settings_parse(text, &where, false, &settings, &complaint) == 0 &&
+        restore_backup(places, settings, path, &complaint) == 0)
+        return EXIT_SUCCESS;
+    (void)fprintf(stderr, "tokenbrokerd: %s\n", complaint.text);
+    return EXIT_FAILURE;
+}
+
 static void release(struct daemon *daemon)
 {
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
@@ -280,6 +298,8 @@ int main(int argc, char **argv)
         result = fail(&complaint);
     else if (options.check_config)
         result = check_config(&daemon.places);
+    else if (options.restore)
+        result = restore(&daemon.places, options.restore);
     else
         result = serve(&daemon);
     release(&daemon);

@@ -12,6 +12,7 @@ static const char usage[] =
     "  --config FILE      read this configuration; providers.d/*.conf beside it too\n"
     "  --state-dir DIR    keep the store and the sealing key here\n"
     "  --socket PATH      answer on this socket\n"
+    "  --restore FILE     make the store from this backup, where there is none yet, and stop\n"
     "  --check-config     read the configuration, say what is wrong with it, and stop\n"
     "  --verbose          log more; never a secret\n"
     "  --version          print the version\n"
@@ -23,6 +24,7 @@ enum {
     OPTION_CONFIG = 256,
     OPTION_STATE,
     OPTION_SOCKET,
+    OPTION_RESTORE,
     OPTION_CHECK,
     OPTION_VERSION,
     OPTION_HELP
@@ -32,6 +34,7 @@ static const struct option long_options[] = {
     { "config", required_argument, NULL, OPTION_CONFIG },
     { "state-dir", required_argument, NULL, OPTION_STATE },
     { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "restore", required_argument, NULL, OPTION_RESTORE },
     { "check-config", no_argument, NULL, OPTION_CHECK },
     { "verbose", no_argument, NULL, 'v' },
     { "version", no_argument, NULL, OPTION_VERSION },
@@ -69,6 +72,8 @@ static int take_option(int option, struct options *options)
         return set_path(&options->state_dir, optarg);
     case OPTION_SOCKET:
         return set_path(&options->socket, optarg);
+    case OPTION_RESTORE:
+        return set_path(&options->restore, optarg);
     case OPTION_CHECK:
         options->check_config = true;
         return 0;
@@ -104,5 +109,6 @@ void options_release(struct options *options)
     free(options->config);
     free(options->state_dir);
     free(options->socket);
+    free(options->restore);
     *options = (struct options){ 0 };
 }

@@ -15,6 +15,7 @@ struct options {
     char *config;    /* NULL: the default place */
     char *state_dir; /* NULL: the default place */
     char *socket;    /* NULL: the default place */
+    char *restore;   /* a backup to make a store of, and nothing more; NULL: none */
 };
 
 /* Returns 0, OPTIONS_DONE after --help or --version, OPTIONS_WRONG. */

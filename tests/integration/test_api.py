@@ -24,7 +24,8 @@ def test_paths_that_are_none(shared, path):
 
 def test_other_methods_are_refused(shared, schema):
     """Every route, every method that it has not: 405 with Allow."""
-    samples = {"{provider}": "plain", "{label}": "acme", "{login_id}": "A" * 43, "{caller_id}": "1"}
+    samples = {"{provider}": "plain", "{label}": "acme", "{login_id}": "A" * 43, "{caller_id}": "1",
+               "{backup_id}": "A" * 22}
     document = schema.documented()
     for path in sorted({path for _, path, _ in document}):
         known = {method.upper() for method, of, _ in document if of == path}
@@ -40,7 +41,7 @@ def test_other_methods_are_refused(shared, schema):
 @pytest.mark.parametrize("method, target", [
     ("PUT", "/v1/accounts/plain/acme"), ("POST", "/v1/login/plain/acme"),
     ("POST", "/v1/reject/plain/acme"), ("POST", "/v1/logins/" + "A" * 43),
-    ("POST", "/v1/links/plain/acme")])
+    ("POST", "/v1/links/plain/acme"), ("POST", "/v1/backups"), ("POST", "/v1/resume")])
 def test_too_large_a_body(shared, method, target):
     reply = shared.api.request(method, target, {"refresh_token": LONG})
     assert reply.status == 413
@@ -50,7 +51,7 @@ def test_too_large_a_body(shared, method, target):
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
     "/v1/audit?x=1", "/v1/rekey?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
     "/v1/logins/" + "A" * 43 + "?x=1", "/v1/links?x=1", "/v1/links?limit=0", "/v1/links?after=x",
-    "/v1/links/plain/a?x=1"])
+    "/v1/links/plain/a?x=1", "/v1/backups/a?x=1", "/v1/backups/a?offset=-1"])
 def test_unknown_query_parameters(shared, target):
     assert shared.api.request("GET", target).error == "bad_request"
 
@@ -61,6 +62,7 @@ def test_unknown_query_parameters(shared, target):
     ("DELETE", "/v1/accounts/plain/a?x=1"),
     ("DELETE", "/v1/logins/" + "A" * 43 + "?x=1"), ("POST", "/v1/reject/plain/a?x=1"),
     ("PUT", "/v1/accounts/plain/a?x=1"), ("POST", "/v1/login/plain/a?x=1"),
+    ("POST", "/v1/backups?x=1"), ("DELETE", "/v1/backups/a?x=1"),
     ("POST", "/v1/links/plain/a?x=1"), ("DELETE", "/v1/links/plain/a?x=1")])
 def test_unknown_query_parameters_of_writes(shared, method, target):
     assert shared.api.request(method, target).error == "bad_request"

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from harness.cli import Cli
 from harness.devices import enter_code, with_device
 from harness.lab import plain_broker
 from harness.logins import log_in, start, wait_ended
@@ -77,6 +78,17 @@ def test_not_in_the_store(lived):
         if path.is_file():
             _assert_absent(lived.plain, path.name, path.read_bytes())
     lived.start()
+
+
+def test_not_in_a_backup(lived):
+    kept = lived.folder / "kept"
+    done = Cli(lived.socket, lived.folder).run("backup", str(kept), "--key-kept")
+    assert done.returncode == 0, done.stderr
+    data = kept.read_bytes()
+    assert ACCOUNT.partition("/")[2].encode() in data, "there must be something in it"
+    _assert_absent(lived.plain, "backup", data)
+    assert (lived.state / "key").read_bytes() not in data
+    _assert_absent(lived.plain, "what the command says", (done.stdout + done.stderr).encode())
 
 
 def test_not_in_proc(lived):

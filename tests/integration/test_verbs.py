@@ -42,6 +42,9 @@ NEEDS = {
     ("get", "/v1/rekey"): set(),
     ("post", "/v1/rekey"): set(),
     ("post", "/v1/resume"): set(),
+    ("post", "/v1/backups"): set(),
+    ("get", "/v1/backups/{backup_id}"): set(),
+    ("delete", "/v1/backups/{backup_id}"): set(),
     ("get", "/metrics"): {"monitor"},
     ("get", "/v1/events"): {"list", "monitor"},
     ("get", "/v1/audit"): set(),
@@ -68,7 +71,7 @@ for method, target in json.loads(sys.argv[2]):
 def ask_all(socket, uid, login_id):
     """The status of every request of NEEDS, by that user."""
     places = {"{provider}/{label}": ACCOUNT, "{provider}": "plain", "{login_id}": login_id,
-              "{caller_id}": "1"}
+              "{caller_id}": "1", "{backup_id}": "A" * 22}
     requests = []
     for method, path in NEEDS:
         for name, value in places.items():

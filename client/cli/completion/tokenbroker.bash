@@ -1,7 +1,7 @@
 # Completion of tokenbroker(1) for bash.
 
 _tokenbroker_commands='login token exec list status refresh reject import link held
-    accept discard rename forecast logout retry resume rekey watch doctor trust
+    accept discard rename forecast logout retry resume rekey backup move watch doctor trust
     health callers approve audit help version'
 
 # The options of a command.
@@ -18,7 +18,9 @@ _tokenbroker_options()
     trust) echo --system --yes --fingerprint --json ;;
     callers) echo --forget --json ;;
     audit) echo --limit --json ;;
-    held | approve | accept | discard | rename | forecast | list | status | refresh | retry | resume | rekey | watch | doctor | health) echo --json ;;
+    resume) echo --moved-back --json ;;
+    backup | move) echo --key-kept --json ;;
+    held | approve | accept | discard | rename | forecast | list | status | refresh | retry | rekey | watch | doctor | health) echo --json ;;
     esac
     echo --socket --help
 }
@@ -57,6 +59,7 @@ _tokenbroker()
     help:*) mapfile -t COMPREPLY < <(compgen -W "$_tokenbroker_commands" -- "$word") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_options "$command")" -- "$word") ;;
     list:* | held:* | callers:* | approve:* | forecast:* | resume:* | rekey:* | doctor:* | health:* | version:*) ;;
+    backup:* | move:*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     trust:*) mapfile -t COMPREPLY < <(compgen -W 'install remove status export' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_tokenbroker_accounts)" -- "$word") ;;
     esac

@@ -115,8 +115,17 @@ class Api:
     def retry(self, what=""):
         return self.request("POST", "/v1/retry" + (f"/{what}" if what else ""))
 
-    def resume(self):
-        return self.request("POST", "/v1/resume")
+    def resume(self, **members):
+        return self.request("POST", "/v1/resume", members or None)
+
+    def backup(self, **members):
+        return self.request("POST", "/v1/backups", members or None)
+
+    def look_at_backup(self, backup_id, offset=None):
+        return self.request("GET", _target(f"/v1/backups/{backup_id}", {"offset": offset}))
+
+    def end_backup(self, backup_id):
+        return self.request("DELETE", f"/v1/backups/{backup_id}")
 
     def rekey(self):
         return self.request("POST", "/v1/rekey")

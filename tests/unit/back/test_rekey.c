@@ -172,6 +172,7 @@ static void close_world(struct world *w)
     loop_free(w->keeper.loop);
     seal_key_free(w->keeper.key);
     store_close(w->keeper.store);
+    message_free(w->keeper.spare_answer);
     w->keeper = (struct keeper){ 0 };
 }
 

@@ -1,0 +1,228 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/cli/base64.h"
+#include "client/cli/commands.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/new_file.h"
+#include "client/cli/output.h"
+#include "schema/wire.h"
+
+enum {
+    LOOK_AGAIN_MS = 100,
+    NS_PER_MS = 1000 * 1000,
+    BACKUP_PATH_SIZE = 256,
+    BACKUP_BODY_SIZE = 64,
+    REPORT_MAX = 64 * 1024,
+};
+
+/* One copy of the broker's store on its way into a file. */
+struct fetching {
+    struct cli *cli;
+    struct new_file file;
+    struct tb_reply *reply; /* the last one */
+    char id[BACKUP_PATH_SIZE / 2];
+    int64_t fetched;
+    int interrupt_fd;
+    bool moves;
+    bool whole; /* and, where it moves, the store has a fence since then */
+};
+
+static const struct tb_value *member(const struct fetching *fetching, const char *name)
+{
+    return tb_value_member(tb_reply_value(fetching->reply), name);
+}
+
+/* One request about it; offset -1: without a piece. */
+static int ask(struct fetching *fetching, const char *method, int64_t offset)
+{
+    char path[BACKUP_PATH_SIZE];
+
+    (void)snprintf(path, sizeof path,
+                   offset < 0 ? WIRE_PATH_BACKUPS "/%s" : WIRE_PATH_BACKUPS "/%s?offset=%" PRId64,
+                   fetching->id, offset);
+    fetching->reply = tb_reply_free(fetching->reply);
+    return cli_call(fetching->cli, method, path, NULL, NULL, &fetching->reply);
+}
+
+static int begin(struct fetching *fetching)
+{
+    const struct arguments *arguments = &fetching->cli->arguments;
+    char body[BACKUP_BODY_SIZE];
+
+    (void)snprintf(body, sizeof body, "{\"key_kept\":%s,\"move\":%s}",
+                   arguments->key_kept ? "true" : "false", fetching->moves ? "true" : "false");
+    int r = cli_call(fetching->cli, "POST", WIRE_PATH_BACKUPS, body, NULL, &fetching->reply);
+    if (r == TB_OK)
+        (void)snprintf(fetching->id, sizeof fetching->id, "%s",
+                       tb_value_text(member(fetching, "backup_id"), ""));
+    return r;
+}
+
+static void rest(void)
+{
+    const struct timespec left = { .tv_nsec = (long)LOOK_AGAIN_MS * NS_PER_MS };
+
+    (void)nanosleep(&left, NULL); /* a signal ends the next request */
+}
+
+static int wait_for_it(struct fetching *fetching)
+{
+    int r = TB_OK;
+
+    while (r == TB_OK && !tb_value_true(member(fetching, "whole"))) {
+        rest();
+        r = ask(fetching, "GET", -1);
+    }
+    fetching->whole = r == TB_OK;
+    return r;
+}
+
+/* The piece that the last reply holds; false, and said, when there is none. */
+static bool write_piece(struct fetching *fetching)
+{
+    CLEANUP(cleanup_text) struct text piece = TEXT_WITH_MAXIMUM(WIRE_BACKUP_PIECE_MAX);
+    const char *data = tb_value_text(member(fetching, "data"), "");
+
+    if (!*data || !base64_decode(data, &piece)) {
+        cli_complain("the broker gave a piece of the backup that cannot be read");
+        return false;
+    }
+    fetching->fetched += (int64_t)piece.length;
+    return new_file_write(&fetching->file, piece.data, piece.length);
+}
+
+static int fetch(struct fetching *fetching)
+{
+    const int64_t bytes = tb_value_integer(member(fetching, "bytes"), 0);
+    int r = TB_OK;
+
+    while (r == TB_OK && fetching->fetched < bytes) {
+        r = ask(fetching, "GET", fetching->fetched);
+        if (r == TB_OK && !write_piece(fetching))
+            r = TB_FAILED;
+    }
+    if (r == TB_OK && !new_file_finish(&fetching->file))
+        r = TB_FAILED;
+    return r;
+}
+
+static int print_json(const struct fetching *fetching)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(REPORT_MAX);
+
+    text_append_string(&out, "{\"file\":");
+    text_append_json(&out, fetching->file.path);
+    text_append_format(&out, ",\"bytes\":%" PRId64 ",\"moved\":%s,\"key\":", fetching->fetched,
+                       fetching->moves ? "true" : "false");
+    text_append_json(&out, tb_value_text(member(fetching, "key"), ""));
+    text_append_string(&out, "}\n");
+    return output_text(&out);
+}
+
+static int print(const struct fetching *fetching)
+{
+    if (fetching->cli->arguments.json)
+        return print_json(fetching);
+    cli_say("%s holds the whole store, sealed: %" PRId64 " bytes", fetching->file.path,
+            fetching->fetched);
+    cli_say("it opens only with the key of %s: keep that elsewhere",
+            tb_value_text(member(fetching, "key"), "the broker"));
+    if (fetching->moves)
+        cli_say("this broker refreshes nothing any more. On the other machine: tokenbrokerd "
+                "--restore FILE, start it, tokenbroker resume. If that fails, come back with: "
+                "tokenbroker resume --moved-back");
+    return TB_OK;
+}
+
+static void advise(const struct fetching *fetching)
+{
+    if (fetching->moves && fetching->whole)
+        cli_say("the store is fenced for the move: run this again with a file that can be "
+                "written, or give it up with: tokenbroker resume --moved-back");
+}
+
+static int run_fetching(struct fetching *fetching)
+{
+    if (!new_file_begin(&fetching->file))
+        return TB_FAILED;
+    struct tb_broker *broker = cli_broker(fetching->cli);
+    if (!broker)
+        return TB_NO_BROKER;
+    fetching->interrupt_fd = interrupt_take();
+    tb_set_interrupt(broker, fetching->interrupt_fd);
+    int r = begin(fetching);
+    if (r == TB_OK)
+        r = wait_for_it(fetching);
+    if (r == TB_OK)
+        r = fetch(fetching);
+    r = r == TB_OK ? print(fetching) : r;
+    tb_set_interrupt(broker, -1);
+    return r;
+}
+
+static int run_copy(struct cli *cli, bool moves)
+{
+    struct fetching fetching = {
+        .cli = cli, .file = NEW_FILE(cli->arguments.operands[0]), .interrupt_fd = -1, .moves = moves
+    };
+    int r = run_fetching(&fetching);
+    const bool done = r == TB_OK;
+
+    if (!done)
+        advise(&fetching);
+    if (*fetching.id)
+        (void)ask(&fetching, "DELETE", -1); /* else it goes by itself, a little later */
+    fetching.reply = tb_reply_free(fetching.reply);
+    new_file_release(&fetching.file);
+    if (!done && fetching.interrupt_fd >= 0)
+        interrupt_die(fetching.interrupt_fd);
+    return r;
+}
+
+static int run_backup(struct cli *cli)
+{
+    return run_copy(cli, false);
+}
+
+static int run_move(struct cli *cli)
+{
+    return run_copy(cli, true);
+}
+
+static const struct option_row options[] = {
+    OPTION_ROW("--key-kept", OPTION_FLAG, key_kept, NULL,
+               "the key that the broker made is kept elsewhere too"),
+    OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print JSON"),
+    OPTIONS_END,
+};
+
+const struct command command_backup = {
+    .name = "backup",
+    .operands = "FILE",
+    .summary = "write a sealed copy of the store while the broker serves",
+    .details =
+        "It opens only with the sealing key, which is not in it: with key = \"auto\" keep a\n"
+        "copy of the key's file elsewhere, and say --key-kept. `tokenbrokerd --restore\n"
+        "FILE` makes a store of it, which starts paused: see tokenbroker resume.\n",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_backup,
+};
+
+const struct command command_move = {
+    .name = "move",
+    .operands = "FILE",
+    .summary = "copy the store for another machine, and stop using it here",
+    .details = "What backup does, and in the same step the store here is fenced: it serves the\n"
+               "access tokens that still live, and refreshes, changes and sends nothing, so that\n"
+               "no grant is used twice. `tokenbroker resume --moved-back` undoes that.\n",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_move,
+};
