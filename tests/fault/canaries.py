@@ -122,8 +122,10 @@ class Round:
     def _copy(self):
         """A backup is a place too."""
         target = self._place.folder / f"backup-{self._place.life}"
-        subprocess.run([command(), "--socket", self._place.daemon.socket, "backup", target],
-                       capture_output=True, check=False)
+        done = subprocess.run([command(), "--socket", self._place.daemon.socket, "backup", target,
+                               "--key-kept"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Lost(f"no backup: {done.stderr}")
 
 
 def _places(place, watch):
