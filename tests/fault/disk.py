@@ -162,7 +162,7 @@ class Disk:
     """A folder and the journal of what happens in it."""
 
     def __init__(self, root, journal):
-        self._root, self._journal = root, journal
+        self.root, self._journal = root, journal
         root.mkdir()
         journal.touch()
         self._top = Folder(0o700)
@@ -194,19 +194,19 @@ class Disk:
     def unsynced(self):
         """The names of files of which something is not certain."""
         self._follow()
-        return {name for folder in self._top.now.values() for name, node in folder.now.items()
-                if node.changes}
+        return {name for folder in self._top.now.values() if isinstance(folder, Folder)
+                for name, node in folder.now.items() if node.changes}
 
     def go_on(self):
         """A program has ended and the power is still there: what it was about to do when it was
         killed may be on the disk and not in the journal."""
         self._follow()
-        self._compare(self._top, self._root, self._adopt)
+        self._compare(self._top, self.root, self._adopt)
 
     def check(self):
         """Refuses a disk that is not as the journal says."""
         self._follow()
-        self._compare(self._top, self._root, self._refuse)
+        self._compare(self._top, self.root, self._refuse)
 
     # The journal
 
@@ -223,7 +223,7 @@ class Disk:
 
     def _find(self, path):
         """(the folder, the last name) of a path."""
-        *folders, name = os.path.relpath(os.fsdecode(path), self._root).split(os.sep)
+        *folders, name = os.path.relpath(os.fsdecode(path), self.root).split(os.sep)
         node = self._top
         for one in folders:
             node = node.now[one]
@@ -256,6 +256,10 @@ class Disk:
             raise Unseen("renamed into another folder")
         folder.change([(old, None), (new, folder.now[old])])
 
+    def _linked(self, _inode, _number, paths):
+        (folder, old), (other, new) = map(self._find, paths.split(b"\0"))
+        other.change([(new, folder.now[old])])
+
     def _unlinked(self, _inode, _number, path):
         folder, name = self._find(path)
         gone = folder.now.get(name)
@@ -277,9 +281,9 @@ class Disk:
                 node.cut(chance, found)
 
     def _write_out(self):
-        shutil.rmtree(self._root)
+        shutil.rmtree(self.root)
         self._inodes = {}
-        self._write_folder(self._top, self._root)
+        self._write_folder(self._top, self.root)
 
     def _write_folder(self, folder, path):
         path.mkdir(folder.mode)
@@ -340,4 +344,5 @@ class Disk:
 
 
 _KINDS = {"C": Disk._created, "D": Disk._made, "W": Disk._written, "T": Disk._truncated,
-          "S": Disk._synced, "R": Disk._renamed, "U": Disk._unlinked, "M": Disk._mapped}
+          "S": Disk._synced, "R": Disk._renamed, "L": Disk._linked, "U": Disk._unlinked,
+          "M": Disk._mapped}

@@ -12,6 +12,7 @@ from .beginnings import Beginning
 from .kill9 import ACCOUNTS, LIFETIME_S, MODES, Killing
 from .machine import Errand, Machine
 from .place import user_of
+from .restoring import Restoring
 from .witness import Witness
 
 OPERATIONS_MAX = 60  # of a life: within so many the fuse blows
@@ -123,6 +124,7 @@ class Serving:
             if errand.done():
                 self._place.found["acknowledged changes"] += 1
                 then()
+        self._errands = []
         contents = self._place.look()
         self._place.found["cut in a rekey"] += bool(contents.facts.get("rekey"))
         self._witness.judge(contents, self._killing.seen)
@@ -135,6 +137,13 @@ def begin(count, chance, progress, lie=""):
         return place.found
 
 
+def restore(count, chance, progress, lie=""):
+    """Cuts while a store is made of a backup."""
+    with Machine(0, chance, lie) as place:
+        Restoring(place, chance).run(count, progress)
+        return place.found
+
+
 def serve(count, chance, progress, lie=""):
     """Cuts in a life that is long over its first start."""
     dialect = MODES[chance.choice(OBSERVED)]
@@ -144,6 +153,7 @@ def serve(count, chance, progress, lie=""):
 
 
 def run(count, chance, progress):
-    """`count` cuts: every fourth is in a beginning."""
-    first = 2 * (count // 8)  # they come in pairs
-    return dict(begin(first, chance, progress) + serve(count - first, chance, progress))
+    """`count` cuts: every fourth is in a beginning, every twelfth in a restore."""
+    first, restored = 2 * (count // 8), count // 12  # the first come in pairs
+    return dict(begin(first, chance, progress) + restore(restored, chance, progress)
+                + serve(count - first - restored, chance, progress))

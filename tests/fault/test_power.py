@@ -108,7 +108,7 @@ def test_the_journal_shows_all(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["files", "folders"])
-@pytest.mark.parametrize("run", [power.begin, power.serve])
+@pytest.mark.parametrize("run", [power.begin, power.restore, power.serve])
 def test_a_sync_that_lies_is_found_out(run, kind, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where what was lost stays
     with pytest.raises((Lost, sqlite3.DatabaseError)):
