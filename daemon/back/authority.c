@@ -99,7 +99,7 @@ static int unpack(const struct seal_key *key, const char *fact, struct certified
     CLEANUP(cleanup_buffer) struct buffer sealed = BUFFER_WITH_MAXIMUM(PACKED_MAX);
     CLEANUP(cleanup_secret) struct secret *private = NULL;
     if (!buffer_append_unbase64(&sealed, fact))
-        return CERTIFICATE_BROKEN;
+        return sealed.failed ? -ENOMEM : CERTIFICATE_BROKEN;
     int r = unseal(key, seal_context, sealed.data, sealed.length, &plain);
     if (r != 0)
         return r == SEAL_BROKEN ? CERTIFICATE_BROKEN : r;

@@ -40,6 +40,12 @@ static gnutls_datum_t datum_of(const void *bytes, size_t length)
 
 /* --- reading --- */
 
+/* What was wrong with a text that cannot be read. */
+static int as_broken(int r)
+{
+    return r == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : CERTIFICATE_BROKEN;
+}
+
 static int read_certificate(const char *pem, gnutls_x509_crt_t *ret)
 {
     CLEANUP(cleanup_crt) gnutls_x509_crt_t crt = NULL;
@@ -49,8 +55,9 @@ static int read_certificate(const char *pem, gnutls_x509_crt_t *ret)
         return CERTIFICATE_BROKEN;
     if (gnutls_x509_crt_init(&crt) < 0)
         return -ENOMEM;
-    if (gnutls_x509_crt_import(crt, &text, GNUTLS_X509_FMT_PEM) < 0)
-        return CERTIFICATE_BROKEN;
+    int r = gnutls_x509_crt_import(crt, &text, GNUTLS_X509_FMT_PEM);
+    if (r < 0)
+        return as_broken(r);
     *ret = steal(crt);
     return 0;
 }
@@ -62,8 +69,9 @@ static int read_key(const struct secret *pem, gnutls_x509_privkey_t *ret)
 
     if (gnutls_x509_privkey_init(&key) < 0)
         return -ENOMEM;
-    if (gnutls_x509_privkey_import2(key, &text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0)
-        return CERTIFICATE_BROKEN;
+    int r = gnutls_x509_privkey_import2(key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
+    if (r < 0)
+        return as_broken(r);
     *ret = steal(key);
     return 0;
 }
@@ -100,15 +108,19 @@ int certificate_look(const char *certificate, struct certificate_facts *ret)
     return r == 0 ? look(crt, ret) : r;
 }
 
-/* The key's id is a digest of its public part; a certificate tells that of its own. */
-static bool belong_together(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
+/* The key's id is a digest of its public part; a certificate tells that of its own. Returns 0,
+ * CERTIFICATE_BROKEN when they differ, or -ENOMEM. */
+static int check_together(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
 {
     unsigned char one[KEY_ID_MAX], other[KEY_ID_MAX];
     size_t one_size = sizeof one, other_size = sizeof other;
 
-    return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, one, &one_size) == 0 &&
-           gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, other, &other_size) == 0 &&
-           one_size == other_size && memcmp(one, other, one_size) == 0;
+    int r = gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, one, &one_size);
+    if (r == 0)
+        r = gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, other, &other_size);
+    if (r != 0)
+        return as_broken(r);
+    return one_size == other_size && memcmp(one, other, one_size) == 0 ? 0 : CERTIFICATE_BROKEN;
 }
 
 static int complain_broken(struct complaint *complaint, const char *what)
@@ -134,8 +146,11 @@ int certified_new(const char *certificate, const struct secret *key, struct cert
         return complain_broken(complaint, "the key is no PEM key without a password");
     if (r < 0)
         return r;
-    if (!belong_together(crt, private))
+    r = check_together(crt, private);
+    if (r == CERTIFICATE_BROKEN)
         return complain_broken(complaint, "the key does not belong to the certificate");
+    if (r < 0)
+        return r;
     pair->from_s = gnutls_x509_crt_get_activation_time(crt);
     pair->until_s = gnutls_x509_crt_get_expiration_time(crt);
     pair->certificate = strdup(certificate);
