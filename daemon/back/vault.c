@@ -289,25 +289,6 @@ void grant_release(struct grant *grant)
     *grant = (struct grant){ 0 };
 }
 
-int grant_copy(const struct grant *from, struct grant *ret)
-{
-    CLEANUP(cleanup_grant) struct grant copy = { 0 };
-    int r = secret_copy(from->access_token, &copy.access_token);
-    if (r == 0)
-        r = secret_copy(from->refresh_token, &copy.refresh_token);
-    if (r == 0)
-        r = secret_copy(from->predecessor, &copy.predecessor);
-    if (r == 0)
-        r = text_copy(from->token_type, &copy.token_type);
-    if (r == 0)
-        r = text_copy(from->extra, &copy.extra);
-    if (r != 0)
-        return r;
-    *ret = copy;
-    copy = (struct grant){ 0 };
-    return 0;
-}
-
 int grant_issue(const struct grant *grant, const struct account_row *row, struct issued_token **ret)
 {
     CLEANUP(cleanup_issued_token) struct issued_token *token = calloc(1, sizeof *token);

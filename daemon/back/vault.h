@@ -49,9 +49,8 @@ int vault_close_bytes(const struct seal_key *key, struct kept_row *row, const ch
 int vault_seal_again(const struct seal_key *key, enum sealed_kind kind,
                      const struct sealed_row *row, struct buffer *out);
 
-/* Wipes and frees what it holds. A copy returns 0 or -errno, *ret untouched. */
+/* Wipes and frees what it holds. */
 void grant_release(struct grant *grant);
-int grant_copy(const struct grant *from, struct grant *ret);
 
 /* The access token as the front may have it. Returns 0 or -errno. */
 int grant_issue(const struct grant *grant, const struct account_row *row,
