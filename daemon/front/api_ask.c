@@ -117,7 +117,7 @@ static void pending_answered(void *userdata, struct message *answer)
     pending_free(pending);
 }
 
-/* Returns 0, ASKS_BUSY or -ENOMEM; takes the question over. */
+/* Returns 0, ASKS_BUSY, DEADLINES_QUOTA or -ENOMEM; takes the question over. */
 static int start(struct pending *pending, struct message *question, const struct context *context)
 {
     int64_t wait_ms = pending->then.wait_ms ? pending->then.wait_ms : API_ASK_WAIT_MS;
@@ -125,7 +125,7 @@ static int start(struct pending *pending, struct message *question, const struct
                           asker_uid(&pending->request.asker), wait_ms, pending_expired);
     if (r) {
         message_free(question);
-        return r < 0 ? r : ASKS_BUSY;
+        return r == DEADLINES_FULL ? ASKS_BUSY : r;
     }
     return asks_send(context->asks, question, pending_answered, pending, &pending->ask);
 }
@@ -155,6 +155,9 @@ void api_ask(const struct api_request *request, struct message *question,
     if (r == ASKS_BUSY)
         failure =
             (struct failure){ .error = WIRE_BUSY, .description = "too many requests are waiting" };
+    if (r == DEADLINES_QUOTA)
+        failure = (struct failure){ .error = WIRE_TOO_MANY_REQUESTS,
+                                    .description = "too many requests of yours are waiting" };
     fail(request, then, &failure);
 }
 

@@ -26,8 +26,8 @@ void api_events(const struct api_request *request)
     }
     int r = events_follow(request->context->events, request->web, &request->asker, filter,
                           web_header(request->web, "Last-Event-ID"));
-    if (r == EVENTS_FULL)
-        api_refuse(request->web, WIRE_BUSY, NULL,
+    if (r > 0)
+        api_refuse(request->web, r == EVENTS_QUOTA ? WIRE_TOO_MANY_REQUESTS : WIRE_BUSY, NULL,
                    "too many follow the events already (%d in all, %d of one user)",
                    EVENTS_FOLLOWERS_MAX, EVENTS_FOLLOWERS_PER_UID_MAX);
     else if (r < 0)

@@ -71,7 +71,7 @@ static int share_take(struct deadlines *deadlines, uid_t uid, struct uid_share *
         *bucket = share;
     }
     if (share->count == DEADLINES_PER_UID_MAX)
-        return DEADLINES_FULL;
+        return DEADLINES_QUOTA;
     share->count++;
     *ret = share;
     return 0;

@@ -27,7 +27,10 @@ enum {
     DEADLINES_PER_UID_MAX = 1024,
 };
 
-enum { DEADLINES_FULL = 1 };
+enum {
+    DEADLINES_FULL = 1, /* too many wait */
+    DEADLINES_QUOTA,    /* too many of this uid, which others must not feel */
+};
 
 /* Returns 0 or -errno. */
 int deadlines_new(struct loop *loop, struct deadlines **ret);
@@ -36,7 +39,7 @@ int deadlines_new(struct loop *loop, struct deadlines **ret);
 struct deadlines *deadlines_free(struct deadlines *deadlines);
 
 /* Calls expired(deadline) once after delay_ms, unless it was removed before. Returns 0,
- * DEADLINES_FULL (too many wait, or too many for this uid) or -ENOMEM. */
+ * DEADLINES_FULL, DEADLINES_QUOTA or -ENOMEM. */
 int deadlines_add(struct deadlines *deadlines, struct deadline *deadline, uid_t uid,
                   int64_t delay_ms, void (*expired)(struct deadline *deadline));
 

@@ -230,7 +230,8 @@ static void replay(struct follower *follower, const char *last_id)
         deliver(follower, kept_at(events, serial), serial);
 }
 
-static bool has_room(const struct events *events, uid_t uid)
+/* Returns 0, EVENTS_FULL or EVENTS_QUOTA. */
+static int find_room(const struct events *events, uid_t uid)
 {
     size_t all = 0, own = 0;
 
@@ -238,7 +239,9 @@ static bool has_room(const struct events *events, uid_t uid)
         all++;
         own += asker_uid(&one->asker) == uid;
     }
-    return all < EVENTS_FOLLOWERS_MAX && own < EVENTS_FOLLOWERS_PER_UID_MAX;
+    if (own >= EVENTS_FOLLOWERS_PER_UID_MAX)
+        return EVENTS_QUOTA;
+    return all < EVENTS_FOLLOWERS_MAX ? 0 : EVENTS_FULL;
 }
 
 static void follower_gone(void *userdata)
@@ -280,13 +283,11 @@ int events_follow(struct events *events, struct web_request *web, const struct a
         .content_type = "text/event-stream",
         .headers = { { "Cache-Control", "no-store" } },
     };
-    if (!has_room(events, asker_uid(asker)))
-        return EVENTS_FULL;
-    if (!events->followers) {
-        int r = loop_timer_set(events->heartbeat, EVENTS_HEARTBEAT_MS);
-        if (r < 0)
-            return r;
-    }
+    int r = find_room(events, asker_uid(asker));
+    if (r == 0 && !events->followers)
+        r = loop_timer_set(events->heartbeat, EVENTS_HEARTBEAT_MS);
+    if (r != 0)
+        return r;
     struct follower *follower = follower_new(events, web, asker, filter);
     if (!follower)
         return -ENOMEM;

@@ -31,14 +31,17 @@ int events_new(struct context *context, struct events **ret);
 /* After the API's server, with which the followers ended. NULL is fine; returns NULL. */
 struct events *events_free(struct events *events);
 
-enum { EVENTS_FULL = 1 };
+enum {
+    EVENTS_FULL = 1,
+    EVENTS_QUOTA, /* too many of this uid */
+};
 
 /*
  * Answers the request with the stream of what who asks may see: of an account with MAY_LIST or
  * MAY_MONITOR for it, of a provider with MAY_MONITOR for one that it could have. filter: a glob of
  * accounts, or, without '/', of providers; NULL: all. last_id: from an earlier stream; NULL: only
- * what comes from now on. Returns 0, EVENTS_FULL or -ENOMEM (then the request is not answered). To
- * be called within the request's handler.
+ * what comes from now on. Returns 0, EVENTS_FULL, EVENTS_QUOTA or -ENOMEM (then the request is not
+ * answered). To be called within the request's handler.
  */
 int events_follow(struct events *events, struct web_request *web, const struct asker *asker,
                   const char *filter, const char *last_id);

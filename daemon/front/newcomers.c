@@ -125,8 +125,11 @@ static void wait_in_list(struct waiting *waiting, const struct api_request *requ
                       waiting->until - clock_now(), waiting_expired);
     if (r) {
         free(waiting);
-        api_refuse(request->web, r < 0 ? WIRE_INTERNAL : WIRE_BUSY, NULL,
-                   r < 0 ? "out of memory" : "too many requests are waiting");
+        api_refuse(request->web,
+                   r == DEADLINES_QUOTA ? WIRE_TOO_MANY_REQUESTS
+                   : r < 0              ? WIRE_INTERNAL
+                                        : WIRE_BUSY,
+                   NULL, r < 0 ? "out of memory" : "too many requests are waiting");
         return;
     }
     waiting->request = *request;

@@ -252,7 +252,22 @@ static void waiter_expired(struct deadline *deadline)
     waiter_refuse(waiter, WIRE_TIMEOUT, text);
 }
 
-/* The flight of the account, with its question out. Returns 0, ASKS_BUSY or -ENOMEM. */
+/* Returns 0, DEADLINES_FULL or DEADLINES_QUOTA. */
+static int flight_has_room(const struct flight *flight, uid_t uid)
+{
+    size_t own = 0;
+
+    if (flight->count == TOKENS_WAITERS_PER_ACCOUNT_MAX)
+        return DEADLINES_FULL;
+    if (flight->count < TOKENS_WAITERS_PER_ACCOUNT_AND_UID_MAX)
+        return 0;
+    for (const struct waiter *waiter = flight->waiting.first; waiter; waiter = waiter->next)
+        own += waiter->wish.uid == uid;
+    return own < TOKENS_WAITERS_PER_ACCOUNT_AND_UID_MAX ? 0 : DEADLINES_QUOTA;
+}
+
+/* The flight of the account, with its question out. Returns 0, ASKS_BUSY, DEADLINES_QUOTA or
+ * -ENOMEM. */
 static int flight_join(struct tokens *tokens, struct waiter *waiter)
 {
     struct flight *flight =
@@ -267,8 +282,9 @@ static int flight_join(struct tokens *tokens, struct waiter *waiter)
         flight->tokens = tokens;
         account_map_add(&tokens->flights, &flight->node);
     }
-    if (flight->count == TOKENS_WAITERS_PER_ACCOUNT_MAX)
-        return ASKS_BUSY;
+    int room = flight_has_room(flight, waiter->wish.uid);
+    if (room)
+        return room == DEADLINES_QUOTA ? DEADLINES_QUOTA : ASKS_BUSY;
     waiter->flight = flight;
     list_add(&flight->waiting, waiter);
     flight->count++;
@@ -286,7 +302,7 @@ static int flight_join(struct tokens *tokens, struct waiter *waiter)
     return r;
 }
 
-/* Returns 0, ASKS_BUSY or -ENOMEM. */
+/* Returns 0, ASKS_BUSY, DEADLINES_QUOTA or -ENOMEM. */
 static int wait_for_token(struct tokens *tokens, struct web_request *web,
                           const struct token_wish *wish)
 {
@@ -308,7 +324,7 @@ static int wait_for_token(struct tokens *tokens, struct web_request *web,
     if (r) {
         deadlines_remove(deadlines, &waiter->deadline);
         free(waiter);
-        return r < 0 ? r : ASKS_BUSY;
+        return r == DEADLINES_FULL ? ASKS_BUSY : r;
     }
     web_set_userdata(web, waiter);
     web_on_gone(web, waiter_gone);
@@ -328,6 +344,9 @@ void tokens_request(struct tokens *tokens, struct web_request *web, const struct
     int r = wait_for_token(tokens, web, wish);
     if (r < 0)
         token_refuse(&tokens->server, web, wish, WIRE_INTERNAL, "out of memory");
+    else if (r == DEADLINES_QUOTA)
+        token_refuse(&tokens->server, web, wish, WIRE_TOO_MANY_REQUESTS,
+                     "too many requests of yours are waiting");
     else if (r)
         token_refuse(&tokens->server, web, wish, WIRE_BUSY, "too many requests are waiting");
 }

@@ -13,8 +13,9 @@
 
 enum {
     TOKENS_WAITERS_MAX = 2048,
-    TOKENS_WAITERS_PER_ACCOUNT_MAX = 512,
-    TOKENS_TRIES_MAX = 8, /* answers that did not serve a waiter */
+    TOKENS_WAITERS_PER_ACCOUNT_MAX = 1024,
+    TOKENS_WAITERS_PER_ACCOUNT_AND_UID_MAX = 512, /* who may ask for it shuts nobody else out */
+    TOKENS_TRIES_MAX = 8,                         /* answers that did not serve a waiter */
 };
 
 struct tokens;

@@ -4,6 +4,7 @@ Small here; TOKENBROKER_TEST_DRIPS=1000, TOKENBROKER_TEST_DRIP_SECONDS=60 and
 TOKENBROKER_TEST_CHURN=100000 make it large."""
 
 import os
+import subprocess
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from harness.churn import COUNT, churn
 from harness.drips import drips
 from harness.logins import log_in, log_in_soon
 from harness.person import Person
+from harness.stream import Stream
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
 
@@ -67,6 +69,55 @@ def test_drips_by_many_users(broker, api, plain):
             drips(DRIPS, 10 * SECONDS, address, HOSTILE + 1):
         for user in range(5):
             log_in_soon(api, Person(), f"plain/person{user}")
+
+
+# Asks so many times for a token without waiting for an answer, then says how often it was refused.
+FLOOD = """
+import re, select, socket, sys
+path, target, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sockets, answers = [], []
+for _ in range(count):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(path)
+    one.sendall(f"GET {target} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    sockets.append(one)
+while ready := select.select(sockets, [], [], 2)[0]:
+    for one in ready:
+        answers.append(one.recv(4096).decode())
+        sockets.remove(one)
+refused = [a for a in answers if " 429 " in a and re.search("(?i)retry-after: [1-9]", a)]
+print(len(refused), len(answers), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target, asked, refused", [
+    (f"/v1/token/{ACCOUNT}", 600, 600 - 512), ("/v1/events", 12, 12 - 8),
+], ids=["token", "events"])
+def test_a_user_who_may_shuts_out_nobody(daemon, api, plain, target, asked, refused):
+    """What one uid can hold is bounded for each; others hold as much as ever."""
+    daemon.with_provider("plain", plain)
+    daemon.config.access["all"] = {"accounts": ["*/*"], "who": ["user:0", f"user:{HOSTILE}"],
+                                   "may": ["token", "list", "reject", "import"]}
+    daemon.start()
+    open_to_all(daemon)
+    daemon.grant(plain, ACCOUNT)
+    plain.fault("hang", times=1)
+    flood = subprocess.Popen(
+        ["/usr/bin/python3", "-I", "-c", FLOOD, str(daemon.socket), target, str(asked)], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=HOSTILE, group=HOSTILE,
+        extra_groups=[], cwd="/")
+    try:
+        said = flood.stdout.readline().split()
+        assert int(said[0]) == refused, said
+        if "events" in target:
+            with Stream(api, None):
+                pass
+        assert api.token(ACCOUNT, wait=40).ok()["access_token"]
+    finally:
+        flood.kill()
+        flood.wait()
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ static void test_each_uid_has_its_share(void **state)
     for (int i = 0; i < DEADLINES_PER_UID_MAX; i++)
         add(fixture, &waits[i], 1, 100);
     struct wait *next = &waits[DEADLINES_PER_UID_MAX];
-    assert_int_equal(deadlines_add(deadlines, &next->deadline, 1, 100, note), DEADLINES_FULL);
+    assert_int_equal(deadlines_add(deadlines, &next->deadline, 1, 100, note), DEADLINES_QUOTA);
     add(fixture, &waits[DEADLINES_PER_UID_MAX + 1], 65, 100); /* of the same bucket */
     deadlines_remove(deadlines, &waits[5].deadline);
     add(fixture, next, 1, 100);

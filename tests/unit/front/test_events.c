@@ -237,7 +237,7 @@ static void test_bounded(void **state)
     fixture->context.settings->rule_count = 0;
     for (int i = 0; i < EVENTS_FOLLOWERS_PER_UID_MAX; i++)
         requests[i] = follow(fixture, FIXTURE_UID, "/v1/events", NULL);
-    expect_answer(follow(fixture, FIXTURE_UID, "/v1/events", NULL), 503, "too many follow");
+    expect_answer(follow(fixture, FIXTURE_UID, "/v1/events", NULL), 429, "too many follow");
     hang_up(requests[0]);
     requests[0] = follow(fixture, FIXTURE_UID, "/v1/events", NULL);
     assert_true(requests[0]->streams);

@@ -328,23 +328,35 @@ static void test_settings_change_the_presentation(void **state)
     fixture_quiet(fixture);
 }
 
+/* One uid's requests shut out none of another that may have the same token. */
 static void test_waiters_bounded(void **state)
 {
+    enum { OWN_MAX = TOKENS_WAITERS_PER_ACCOUNT_AND_UID_MAX };
     struct fixture *fixture = *state;
-    static struct web_request *requests[TOKENS_WAITERS_PER_ACCOUNT_MAX];
+    static struct web_request *requests[OWN_MAX], *others[OWN_MAX];
 
-    for (int i = 0; i < TOKENS_WAITERS_PER_ACCOUNT_MAX; i++)
+    for (int i = 0; i < OWN_MAX; i++)
         requests[i] = get(fixture, TOKEN);
     struct web_request *refused = get(fixture, TOKEN);
     assert_string_equal(refused->retry_after, "1");
-    expect_answer(refused, 503, "\"busy\"");
+    expect_answer(refused, 429, "\"too_many_requests\"");
 
     /* Another account still has room, up to the uid's share. */
     struct web_request *other = get(fixture, "/v1/token/zenegy/other");
     assert_int_equal(other->answers, 0);
+
+    fixture->context.access.own_uid = FIXTURE_UID + 1;
+    for (int i = 0; i < OWN_MAX; i++) {
+        others[i] = fixture_send_as(fixture, FIXTURE_UID + 1, "GET", TOKEN, NULL);
+        assert_int_equal(others[i]->answers, 0);
+    }
+    fixture->context.access.own_uid = FIXTURE_UID + 2;
+    expect_answer(fixture_send_as(fixture, FIXTURE_UID + 2, "GET", TOKEN, NULL), 503, "\"busy\"");
     fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "tok", 1, HOUR_MS);
-    for (int i = 0; i < TOKENS_WAITERS_PER_ACCOUNT_MAX; i++)
+    for (int i = 0; i < OWN_MAX; i++) {
         expect_answer(requests[i], 200, "\"tok\"");
+        expect_answer(others[i], 200, "\"tok\"");
+    }
     fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "two", 1, HOUR_MS);
     expect_answer(other, 200, "\"two\"");
 }
