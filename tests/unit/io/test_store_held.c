@@ -153,7 +153,8 @@ static void test_from_the_version_before(void **state)
     assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_exec(db,
-                     "DROP TABLE links; DROP TABLE held; DROP TRIGGER accounts_deleted_held;"
+                     "DROP TABLE callers; DROP TABLE links; DROP TABLE held;"
+                     "DROP TRIGGER accounts_deleted_held;"
                      "ALTER TABLE accounts DROP COLUMN refresh_token_life_ms;"
                      "ALTER TABLE accounts DROP COLUMN asked_at;"
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
