@@ -1,18 +1,21 @@
-"""The power is cut after a backup, and while a store is made of one."""
+"""The power is cut after a backup, while a store is made of one, and while a store is moved."""
 
 import secrets
 
 from harness.cli import Cli
 
+from .machine import NUMBER
 from .place import Lost
 
 ACCOUNTS = 5
+MOVING_MAX = 60  # of the broker's operations in a move, at most
 ENDLESS = 1 << 32
 KEY_SIZE = 32
 
 
 class Restoring:
-    """A backup that was told written is there; a restored store is there whole, or not at all."""
+    """A backup that was told written is there; a restored store is there whole, or not at all; of a
+    store that was not fenced there is no file to use elsewhere."""
 
     def __init__(self, place, chance):
         self._place, self._chance = place, chance
@@ -24,7 +27,7 @@ class Restoring:
         self._back_up()
         progress(self._place.cuts)
         while self._place.cuts < count:
-            self._one()
+            self._chance.choice((self._cut_restore, self._cut_move))()
             progress(1)
 
     def _back_up(self):
@@ -35,13 +38,23 @@ class Restoring:
         place.start()
         place.grant_all()
         file = place.disk.root / "kept"
-        done = Cli(place.daemon.socket, place.folder).run(
-            "backup", str(file), environment=place.daemon.environment)
-        written = file.read_bytes() if done.returncode == 0 else b""
+        if not self._command("backup", file):
+            raise Lost(f"{place.folder}: no backup")
+        self._file.write_bytes(file.read_bytes())
         place.cut()
-        if not written or not file.exists() or file.read_bytes() != written:
-            raise Lost(f"{place.folder}: the backup is lost: {done.stderr}")
-        self._file.write_bytes(written)
+        self._check_file(file, self._file.read_bytes())
+
+    def _command(self, verb, file):
+        """Whether it was told done. What it writes is on the same disk; the fuse is the broker's."""
+        place, endless = self._place, self._place.folder / "endless"
+        endless.write_bytes(bytes(NUMBER))
+        done = Cli(place.daemon.socket, place.folder).run(
+            verb, str(file), environment=place.daemon.environment | {"POWER_FUSE": str(endless)})
+        return done.returncode == 0
+
+    def _check_file(self, file, content):
+        if not file.exists() or file.read_bytes() != content:
+            raise Lost(f"{self._place.folder}: {file.name} was told written, and is lost")
 
     def _restore(self):
         """Whether it was told done."""
@@ -53,7 +66,23 @@ class Restoring:
             raise Lost(f"{self._place.folder}: not restored: {daemon.log()}")
         return status == 0
 
-    def _one(self):
+    def _cut_move(self):
+        place, file = self._place, self._place.disk.root / "moved"
+        place.disk.put("state", None)
+        place.start()
+        place.grant_all()
+        place.arm(self._chance.randrange(1, MOVING_MAX))
+        done = self._command("move", file)
+        content = file.read_bytes() if done else b""
+        place.cut()
+        if done:
+            self._check_file(file, content)
+        place.start()
+        if (done or file.exists()) and "moved_at" not in place.api.health().ok()["store"]:
+            raise Lost(f"{place.folder}: a store that was moved goes on")
+        place.daemon.kill()
+
+    def _cut_restore(self):
         place = self._place
         place.disk.put("state", None)
         place.arm(self._chance.randrange(1, self._operations) if self._operations else ENDLESS)
