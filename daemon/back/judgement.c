@@ -163,11 +163,13 @@ static bool others_succeeded_since(int64_t since, const struct circumstances *c)
     return since > 0 && c->others_succeeded_at > since;
 }
 
-/* True when the token came in place of a rejected one, a moment ago. */
+/* True when the token came in place of a rejected one, a moment ago; not one of those after it. */
 static bool came_for_a_rejected(const struct account_row *row, int64_t now)
 {
     return row->last_error && strcmp(row->last_error, REJECTED_ERROR) == 0 &&
-           row->refreshed_at >= row->last_error_at && now - row->refreshed_at < REJECTED_YOUNG_MS;
+           row->refreshed_at >= row->last_error_at &&
+           row->refreshed_at - row->last_error_at < REJECTED_AGAIN_MS + REJECTED_YOUNG_MS &&
+           now - row->refreshed_at < REJECTED_YOUNG_MS;
 }
 
 int judge_rejected(struct account_row *row, const struct provider *provider, int64_t now)
@@ -209,11 +211,19 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c)
                    : backoff_ms(row->failures + SHORT_RETRIES, c->random));
 }
 
+/* The time by which a try came late, as while the computer slept, says nothing of the account. */
+static void note_suspicion(struct account_row *row, int64_t now)
+{
+    if (row->suspect_since == 0)
+        row->suspect_since = now;
+    else if (row->refresh_at > 0 && now > row->refresh_at)
+        row->suspect_since += now - row->refresh_at;
+}
+
 void judge_suspect(struct account_row *row, const struct circumstances *c)
 {
     note_failure(row);
-    if (row->suspect_since == 0)
-        row->suspect_since = c->now;
+    note_suspicion(row, c->now);
     const int64_t given_up_at = later(row->expires_at, row->suspect_since) + SUSPECT_GIVEN_UP_MS;
     if (c->now >= given_up_at && !c->provider_paused && !needs_nobody(c->provider)) {
         row->state = ACCOUNT_CONSENT_REQUIRED;

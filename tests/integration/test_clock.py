@@ -8,7 +8,7 @@ from harness.clocks import Clocks
 from harness.logins import start
 
 ACCOUNT, OTHER = "plain/acme", "plain/other"
-DAY = 86400
+HOUR, DAY = 3600, 86400
 
 @pytest.fixture
 def clocks(daemon, plain):
@@ -74,6 +74,23 @@ def test_a_suspend_ends_what_it_outlasts(clocks, daemon, api, plain):
     _sleep(clocks, plain, DAY)
     assert api.token(ACCOUNT, wait=0).status != 200
     assert api.follow(login).json.get("status") != "pending"
+
+
+def test_a_night_asleep_is_no_reason_for_a_consent(clocks, daemon, api, plain):
+    """An odd refusal before it and another after it are two, not hours of them."""
+    plain.configure(lifetime=60)
+    for account in (ACCOUNT, OTHER):
+        daemon.grant(plain, account)
+        api.token(account).ok()
+    plain.fault("empty400", users=["acme"])
+    for _ in range(3):
+        before = plain.ledger.count("fault")
+        _sleep(clocks, plain, DAY)
+        plain.ledger.wait_for("fault", before + 1)
+        assert api.account(ACCOUNT).ok()["state"] != "consent_required"
+    plain.clear_faults()
+    _sleep(clocks, plain, HOUR)
+    api.wait_state(ACCOUNT, "active")
 
 
 def test_a_reboot(clocks, daemon, api, plain):

@@ -302,6 +302,23 @@ static void failing_alone_becomes_suspect(void **state)
     assert_int_equal(row.state, ACCOUNT_SUSPECT);
 }
 
+/* A computer that sleeps tries nothing: that is no hour of failing. */
+static void a_night_is_not_six_hours_of_suspicion(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(row.expires_at);
+    int64_t tried_ms = 0;
+    (void)state;
+    while (tried_ms < SUSPECT_GIVEN_UP_MS) {
+        judge_suspect(&row, &c);
+        assert_int_equal(row.state, ACCOUNT_SUSPECT);
+        tried_ms += row.refresh_at - c.now;
+        c.now = row.refresh_at + 24 * HOUR;
+    }
+    judge_suspect(&row, &c);
+    assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
+}
+
 static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -365,6 +382,15 @@ static void what_was_minted_for_a_rejected_token_is_rejected_too(void **state)
     assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
     assert_int_equal(row.state, ACCOUNT_ACTIVE);
     assert_int_equal(row.refresh_at, c.now);
+    /* So is one that came by itself, long after another had taken the rejected one's place. */
+    for (int i = 0; i < 2; i++) {
+        c.now += HOUR;
+        assert_int_equal(judge_granted(&row, &grant, c.now, &c), 0);
+    }
+    c.now += SECOND;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.refresh_at, c.now);
 }
 
 static void a_rejection_wakes_no_account_that_waits_for_a_person(void **state)
@@ -418,6 +444,7 @@ int main(void)
         cmocka_unit_test(no_answer_backs_off_and_never_asks_for_consent),
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(failing_alone_becomes_suspect),
+        cmocka_unit_test(a_night_is_not_six_hours_of_suspicion),
         cmocka_unit_test(a_suspect_is_given_up_six_hours_past_the_end),
         cmocka_unit_test(suspicions_are_its_own_once_others_succeed),
         cmocka_unit_test(what_was_minted_for_a_rejected_token_is_rejected_too),
