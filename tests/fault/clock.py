@@ -25,6 +25,7 @@ OFF, OFF_UNNOTICED = (20, 300, DAY, 6 * DAY), (20, 300)  # what broker time cann
 SOON_S = 20  # what is due is done by then
 SLACK_S = 2.0  # what is shown are whole seconds, and a start takes a moment
 ASKED = 4
+NOT_REJECTED = 3  # tokens, until one is rejected again
 CERTIFICATE_CHECK_S = HOUR
 
 
@@ -42,6 +43,7 @@ class Issued:
     at: float = 0.0
     broker_at: float = 0.0  # broker time then
     boot: int = 0
+    number: int = 0
 
 
 class Book:
@@ -61,7 +63,8 @@ class Book:
             user, boot = line["user"], self._world.boots
             self._ends[line["access"]] = line["at"] + LIFETIME_S
             self._boots[line["access"]] = boot
-            self.newest[user] = Issued(line["at"], line["at"] + self._world.ahead, boot)
+            self.newest[user] = Issued(line["at"], line["at"] + self._world.ahead, boot,
+                                       self.newest[user].number + 1)
             self.new[user] += 1
         self._read = len(lines)
 
@@ -84,7 +87,7 @@ class Trial:
         self.book = Book(place, self.world)
         self.judge = Judge(place.provider.ledger.path)
         self._rejected, self._logins = set(), []
-        self._allowed, self._root = Counter(), None
+        self._allowed, self._rejectable, self._root = Counter(), Counter(), None
         self.outage = self._killed = False
         self.facts = Counter()
 
@@ -194,10 +197,15 @@ class Trial:
         shown = token["expires_at"] - self.world.wrong - ends
         if boot == self.world.boots and abs(shown) > SLACK_S:
             raise Lost(f"{account}: expires_at is wrong by {shown:.1f} s: {self.world}")
-        if self.chance.random() < 0.15:
+        if self.chance.random() < 0.3:
             self._reject(account, token["access_token"])
 
     def _reject(self, account, token):
+        """Not the next one too: that would be another matter."""
+        number = self.book.newest[user_of(account)].number
+        if number < self._rejectable[user_of(account)]:
+            return
+        self._rejectable[user_of(account)] = number + NOT_REJECTED
         self._rejected.add(token)
         self._allowed[user_of(account)] += 1
         self.place.api.reject(account, access_token=token).ok()

@@ -14,10 +14,11 @@ from typing import Callable
 from harness.person import Person
 
 from .drops import QUICK as REPLIES
-from .place import Lost
+from .place import Lost, user_of
 from .world import DAY, HOUR
 
 OUTAGES = ("http500", "http503", "too-many", "invalid_client", "not-json", "hang", "delay")
+ODDITIES = ("empty400", "unknown-error", "server_error", "http500")
 NAPS = (1, 60, HOUR, DAY)
 WRONGS = (0, HOUR, -HOUR, 30 * DAY, -30 * DAY)
 OFF = (20, 300)
@@ -87,6 +88,12 @@ def _outage(soak):
     """For everyone, until all is calm again or another comes."""
     soak.place.provider.fault(soak.chance.choice(OUTAGES), times=soak.chance.randrange(1, 30),
                               seconds=1)
+
+
+def _oddity(soak):
+    """For some alone, until all is calm again: they are suspected, and no verdict falls so soon."""
+    accounts = soak.chance.sample(soak.place.accounts, 3)
+    soak.place.provider.fault(soak.chance.choice(ODDITIES), users=list(map(user_of, accounts)))
 
 
 def _step(soak):
@@ -190,6 +197,7 @@ MISHAPS = (
     Mishap("reloads", 3, _reload),
     Mishap("lost replies", 4, _replies),
     Mishap("outages", 4, _outage),
+    Mishap("odd refusals", 3, _oddity),
     Mishap("clock steps", 4, _step),
     Mishap("suspends", 4, _suspend),
     Mishap("full disks", 3, _full_disk, missing=_needs_strace),

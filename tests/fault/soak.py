@@ -80,6 +80,7 @@ class Soak:
 
     def calm(self):
         """No fault is left: every account answers, and the broker has let go of what it held."""
+        self._no_consent_required()
         self.place.provider.clear_faults()
         for one in self.strangers:
             one.close()
@@ -87,17 +88,31 @@ class Soak:
         self._clients.hang_up()
         self.place.api.retry()
         try:
-            self.place.assert_whole()
+            self.place.assert_whole(meanwhile=self.place.api.retry)
         except Lost as lost:
             raise Lost(f"{lost}: {self._told()}") from lost
-        self._no_consent_required()
+        self._await_all_active()
         self._read()
         self._has_let_go()
 
     def _no_consent_required(self):
-        for one in self.place.api.accounts().ok()["accounts"]:
-            if one["state"] != "active":
+        """None was given up: nobody refused it for hours."""
+        for one in self._odd_accounts():
+            if one["state"] != "suspect":
                 raise Lost(f"{self._told()}: {one}")
+
+    def _await_all_active(self):
+        """What was in the air when all became calm may still be refused."""
+        deadline = time.monotonic() + SETTLE_S
+        while odd := self._odd_accounts():
+            if time.monotonic() > deadline:
+                raise Lost(f"{self._told()}: {odd[0]}")
+            self.place.api.retry()
+            time.sleep(0.2)
+
+    def _odd_accounts(self):
+        return [one for one in self.place.api.accounts().ok()["accounts"]
+                if one["state"] != "active"]
 
     def _has_let_go(self):
         """As many descriptors, and not much more memory, than when this life was first calm."""
