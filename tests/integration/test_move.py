@@ -42,8 +42,7 @@ def move(cli, file):
 def rotate_all(daemon, provider, accounts):
     """Each gets another token from its grant, and nothing was refused."""
     for account in accounts:
-        token = daemon.api.token(account).ok()
-        daemon.api.reject(account, access_token=token["access_token"])
+        daemon.api.refresh_allowed(account).ok()
         assert provider.call(daemon.api.token(account).ok())[0] == 200
     assert not provider.ledger.lines("refresh", outcome="refused")
 
