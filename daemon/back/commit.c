@@ -197,19 +197,34 @@ struct commits *commits_free(struct commits *commits)
     return NULL;
 }
 
+struct commit *commit_new(void)
+{
+    return calloc(1, sizeof(struct commit));
+}
+
+struct commit *commit_free(struct commit *commit)
+{
+    free(commit);
+    return NULL;
+}
+
+void commits_add_prepared(struct commits *commits, struct commit *commit, enum commit_kind kind,
+                          commit_apply apply, commit_done done, void *userdata)
+{
+    *commit = (struct commit){ .kind = kind, .apply = apply, .done = done, .userdata = userdata };
+    /* Should memory be short, the timer does the same. */
+    if (loop_idle_set(commits->end_of_turn) < 0)
+        (void)loop_timer_set(commits->retry, 0);
+    queue_push(&commits->waiting, commit);
+}
+
 int commits_add(struct commits *commits, enum commit_kind kind, commit_apply apply,
                 commit_done done, void *userdata)
 {
-    struct commit *commit = calloc(1, sizeof *commit);
+    struct commit *commit = commit_new();
     if (!commit)
         return -ENOMEM;
-    *commit = (struct commit){ .kind = kind, .apply = apply, .done = done, .userdata = userdata };
-    int r = loop_idle_set(commits->end_of_turn);
-    if (r < 0) {
-        free(commit); /* its caller tells the end of it, so nobody else may */
-        return r;
-    }
-    queue_push(&commits->waiting, commit);
+    commits_add_prepared(commits, commit, kind, apply, done, userdata);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "io/store.h"
 
 struct commits;
+struct commit;
 
 enum commit_kind {
     COMMIT_MAY,  /* a failed commit ends it: done() gets the error */
@@ -48,6 +49,15 @@ struct commits *commits_free(struct commits *commits);
 /* done() is called later, never from inside. Returns 0 or -ENOMEM. */
 int commits_add(struct commits *commits, enum commit_kind kind, commit_apply apply,
                 commit_done done, void *userdata);
+
+/* The memory of one commit, taken before that exists which must not be lost for want of memory.
+ * NULL when it is short. commit_free() is for one that was not used; NULL is fine. */
+struct commit *commit_new(void);
+struct commit *commit_free(struct commit *commit);
+
+/* As commits_add(), in memory that was taken before, and cannot fail. Takes commit over. */
+void commits_add_prepared(struct commits *commits, struct commit *commit, enum commit_kind kind,
+                          commit_apply apply, commit_done done, void *userdata);
 
 /* Commits what is pending now, without waiting for the end of the turn. */
 void commits_flush(struct commits *commits);

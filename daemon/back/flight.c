@@ -50,6 +50,7 @@ struct flight *flight_free(struct flight *flight)
         failure_make(WIRE_BUSY, 1, "the broker is stopping: ask again in a second");
     flight_refuse(flight, &failure);
     http_cancel(flight->transfer);
+    commit_free(flight->commit);
     loop_source_free(flight->rest);
     outcome_release(&flight->outcome);
     free(flight);
@@ -173,8 +174,9 @@ static void replied(void *userdata, const struct http_reply *http)
     }
     const enum commit_kind kind = outcome_must_be_kept(outcome) ? COMMIT_MUST : COMMIT_MAY;
     if (r == 0)
-        r = commits_add(flight->keeper->commits, kind, apply, flight_durable, flight);
-    if (r != 0)
+        commits_add_prepared(flight->keeper->commits, steal(flight->commit), kind, apply,
+                             flight_durable, flight);
+    else
         flight_durable(flight, r);
 }
 
@@ -194,7 +196,9 @@ static int send_request(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
     struct token_request request = { 0 };
-    int r = write_request(outcome, &request);
+    if (!flight->commit)
+        flight->commit = commit_new();
+    int r = flight->commit ? write_request(outcome, &request) : -ENOMEM;
     if (r != 0)
         return r;
     const int64_t patience_ms = lifetime_first_try_ms(outcome->setup->provider);

@@ -9,8 +9,9 @@
 #include "base/clock.h"
 
 enum {
-    UNREADABLE_KEPT_IN_A_ROW = 8
-}; /* replies of one account, so that they cannot fill the disk */
+    UNREADABLE_KEPT_IN_A_ROW = 8, /* replies of one account, so that they cannot fill the disk */
+    JUDGE_TRIES = 3,
+};
 
 /* What was sent: after a refusal step that says so, the predecessor (also when a crash came between
  * that step and its reply), else the current token. */
@@ -102,7 +103,10 @@ static int judge_answer(struct outcome *outcome, const struct http_reply *http)
         .content_type = http->content_type,
         .truncated = http->truncated,
     };
-    int r = token_reply_judge(outcome->setup->provider, &answer, &outcome->reply);
+    int r = -ENOMEM;
+    /* Memory that was short a moment ago may be there now; the reply comes only once. */
+    for (int i = 0; r == -ENOMEM && i < JUDGE_TRIES; i++)
+        r = token_reply_judge(outcome->setup->provider, &answer, &outcome->reply);
     if (r == 0 && outcome->setup->provider->grant == GRANT_CLIENT_CREDENTIALS)
         judge_client_credentials(&outcome->reply);
     if (r == 0 && outcome->reply.unreadable)

@@ -20,6 +20,7 @@ struct flight {
     struct loop_source *rest;
 
     struct http_transfer *transfer;
+    struct commit *commit;  /* in which the reply will be written, taken before anything is sent */
     struct outcome outcome; /* of the try that is under way */
 };
 

@@ -48,6 +48,12 @@ static bool reserve(struct buffer *buffer, size_t more)
     return !buffer->failed;
 }
 
+void buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (reserve(buffer, more))
+        buffer->data[buffer->length] = '\0';
+}
+
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 {
     if (length == 0 || !reserve(buffer, length))

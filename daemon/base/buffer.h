@@ -29,6 +29,9 @@ struct buffer {
         .maximum = (bytes)                                                                         \
     }
 
+/* Takes the memory for that many bytes more, so that appending them cannot fail for want of it. */
+void buffer_reserve(struct buffer *buffer, size_t more);
+
 /* Each appends as it is: bytes, a text without its NUL, one byte, a printf-like text. */
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_append_text(struct buffer *buffer, const char *text);

@@ -19,6 +19,7 @@ enum {
     HTTP_WHOLE_TIMEOUT_MS = 30 * 1000,
     HTTP_REQUEST_MAX = 256 * 1024, /* its body, its address, each of its headers */
     HTTP_REPLY_MAX = 64 * 1024,
+    HTTP_REPLY_USUAL = 8 * 1024, /* for which memory is taken before anything is sent */
     HTTP_TRANSFERS_MAX = 512,
 };
 

@@ -291,6 +291,10 @@ int http_transfer_new(const struct http_request *request, struct http_transfer *
         return -ENOMEM;
     transfer->body = BUFFER_WITH_MAXIMUM(HTTP_REQUEST_MAX);
     transfer->reply = BUFFER_WITH_MAXIMUM(HTTP_REPLY_MAX);
+    /* A usual reply is not to be lost for want of memory: what it brings may exist once only. */
+    buffer_reserve(&transfer->reply, HTTP_REPLY_USUAL);
+    if (transfer->reply.failed)
+        return -ENOMEM;
 
     r = http_check_url(transfer, request->url);
     if (r == 0)

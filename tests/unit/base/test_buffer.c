@@ -203,6 +203,23 @@ static void test_drop(void **state)
     assert_false(buffer.failed);
 }
 
+/* What was reserved is where it will be written. */
+static void test_reserve(void **state)
+{
+    struct buffer buffer CLEANUP(cleanup_buffer) = BUFFER_WITH_MAXIMUM(100);
+
+    buffer_reserve(&buffer, 60);
+    assert_false(buffer.failed);
+    assert_int_equal(buffer.length, 0);
+    assert_string_equal(buffer_text(&buffer), "");
+    const char *at = buffer.data;
+    for (int i = 0; i < 60; i++)
+        buffer_append_char(&buffer, 'a');
+    assert_ptr_equal(buffer.data, at);
+    buffer_reserve(&buffer, 41);
+    assert_true(buffer.failed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_clear_wipes),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_wipes_outgrown_and_freed_bytes),
+        cmocka_unit_test(test_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
