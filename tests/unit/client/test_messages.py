@@ -154,9 +154,22 @@ class Status(Case):
         self.assert_says(["rekey"], 0, "3 rows were sealed anew", "2 rows could be opened by neither")
 
 
-class Doctor(Case):
+class Machine(Case):
     """The machine is made up too: folders, and programs in a folder of our own."""
 
+    def setUp(self):
+        super().setUp()
+        self.programs = os.path.join(self.broker.folder, "bin")
+        os.mkdir(self.programs)
+
+    def program(self, name, code, text=""):
+        path = os.path.join(self.programs, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{text}\nexit {code}\n")
+        os.chmod(path, stat.S_IRWXU)
+
+
+class Doctor(Machine):
     def look(self, *arguments, code=FAILED, **environment):
         done = self.run_command(*arguments, "doctor", "--json",
                                 PATH=self.programs, **environment)
@@ -165,17 +178,6 @@ class Doctor(Case):
         for finding in json.loads(done.stdout)["findings"]:
             found.setdefault(finding["about"], []).append(finding)
         return found
-
-    def setUp(self):
-        super().setUp()
-        self.programs = os.path.join(self.broker.folder, "bin")
-        os.mkdir(self.programs)
-
-    def program(self, name, code):
-        path = os.path.join(self.programs, name)
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f"#!/bin/sh\nexit {code}\n")
-        os.chmod(path, stat.S_IRWXU)
 
     def assert_found(self, found, about, verdict, text, advice=""):
         self.assertTrue(any((one["verdict"], text in one["text"], advice in one.get("advice", ""))
@@ -242,13 +244,72 @@ class Watch(Case):
         self.assertTrue(done.stderr)
 
 
-class Trust(Case):
+class Trust(Machine):
+    def setUp(self):
+        super().setUp()
+        self.broker.answers["GET /v1/authority"] = {
+            "certificate": "PEM", "fingerprint": FINGERPRINT, "subject": "CN=x", "expires_at": 9}
+        self.profile = os.path.join(self.broker.folder, ".mozilla/firefox/one.default")
+        os.makedirs(self.profile)
+        with open(os.path.join(self.profile, "cert9.db"), "w", encoding="ascii"):
+            pass
+
+    def certutil(self, holds, changes):
+        """-L says whether it is in, -A and -D whether they could; -N and -H do."""
+        self.program("certutil", 0, f'case "$1" in -L) exit {holds} ;; -[AD]) exit {changes} ;; '
+                                    "-N) exit 1 ;; esac")
+
+    def assert_trust_says(self, arguments, code, *words, **more):
+        self.assert_says(["trust", *arguments], code, *words, PATH=self.programs, **more)
+
     def test_an_answer_that_is_not_understood(self):
         for answer in ({}, {"certificate": "x", "fingerprint": "short"},
                        {"certificate": "", "fingerprint": FINGERPRINT}):
             with self.subTest(answer):
                 self.broker.answers["GET /v1/authority"] = answer
                 self.assert_says(["trust", "export"], FAILED, "not understood")
+
+    def test_no_program_and_no_home(self):
+        self.assert_trust_says(["install", "--yes"], FAILED, "certutil is missing", "libnss3-tools")
+        self.certutil(1, 0)
+        for arguments in (["install", "--yes"], ["remove", "--yes"], ["status"]):
+            self.assert_trust_says(arguments, FAILED, "$HOME is not set", HOME="")
+
+    def test_nobody_can_be_asked(self):
+        self.certutil(1, 0)
+        self.assert_trust_says(["install"], FAILED, "SHA-256 " + FINGERPRINT, self.profile,
+                               "nobody can be asked here: nothing was changed; add --yes")
+
+    def test_installed_and_removed(self):
+        self.certutil(0, 0)
+        self.assert_trust_says(["install", "--yes"], FAILED, ".pki/nssdb cannot be made")
+        os.makedirs(os.path.join(self.broker.folder, ".pki/nssdb"), exist_ok=True)
+        with open(os.path.join(self.broker.folder, ".pki/nssdb/cert9.db"), "w", encoding="ascii"):
+            pass
+        self.assert_trust_says(["install", "--yes"], 0, "it is trusted already")
+        self.assert_trust_says(["remove", "--yes"], 0, f"{self.profile}: trusts it no longer")
+        self.certutil(1, 0)
+        self.assert_trust_says(["install", "--yes"], 0, f"{self.profile}: trusts it now",
+                               "started anew")
+        self.assert_trust_says(["remove", "--fingerprint", FINGERPRINT], 0, "it is trusted nowhere")
+
+    def test_what_cannot_be_changed(self):
+        self.certutil(1, 1)
+        self.assert_trust_says(["install", "--yes"], FAILED, f"{self.profile} could not be changed")
+        self.certutil(0, 1)
+        self.assert_trust_says(["remove", "--yes"], FAILED, f"{self.profile} could not be changed")
+
+    def test_doctor_looks_whether_it_is_trusted(self):
+        self.broker.answers["GET /v1/health"] = {
+            **HEALTH, "callback": [{"listen": "https://localhost:1", "bound": True}]}
+        self.broker.answers["GET /v1/accounts"] = {"accounts": []}
+        for holds, words in [(0, "trusted by"), (1, "not trusted by")]:
+            self.certutil(holds, 0)
+            done = self.run_command("doctor", PATH=self.programs)
+            self.assertIn(f"https: {words} {self.profile}", done.stdout)
+        os.unlink(os.path.join(self.programs, "certutil"))
+        done = self.run_command("doctor", PATH=self.programs)
+        self.assertIn("whether browsers trust the callback cannot be seen", done.stdout)
 
 
 if __name__ == "__main__":
