@@ -28,6 +28,7 @@ _STRICT = "lost only where the kill cut off the one reply of a strict provider, 
 _FAILS = {  # a walk of walks.py: in words, and so many calls of it in a quick run
     "start": ("a start", 8), "stop": ("a stop", 6), "refresh": ("a refresh", 20),
     "exchange": ("a login", 20), "import": ("an import", 20), "rekey": ("a rekey", 6),
+    "backup": ("a backup", 12),
     "reload": ("a reload", 12), "requests": ("lists, health, metrics, audit", 20),
     "hook": ("a revoked grant and its hook", 20), "command": ("`tokenbroker token`", 12),
 }

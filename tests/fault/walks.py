@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -162,6 +163,42 @@ class Rekey(Walk):
         self.trial.assert_answers()
 
 
+class Backup(Walk):
+    """A copy of the store: whole where that was said; and another one can be made."""
+
+    def begin(self):
+        self._file = self.trial.place.folder / "backup"
+
+    def act(self):
+        self.said = self._make()
+
+    def _make(self):
+        self._file.unlink(missing_ok=True)
+        try:
+            done = subprocess.run([command(), "--socket", self.trial.daemon.socket, "backup",
+                                   self._file, "--key-kept"], capture_output=True, text=True,
+                                  timeout=ANSWER_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise Hang("the backup does not end") from error
+        if done.returncode == 0:
+            self._assert_whole()
+        return done
+
+    def _assert_whole(self):
+        with contextlib.closing(sqlite3.connect(self._file)) as store:
+            said = store.execute("PRAGMA integrity_check").fetchall()
+        if said != [("ok",)]:
+            raise Lost(f"the backup is damaged: {said}")
+
+    def judge(self):
+        super().judge()
+        deadline = time.monotonic() + ANSWER_S
+        while (done := self._make()).returncode != 0:
+            if time.monotonic() > deadline:
+                raise Lost(f"no backup any more: {done.stderr}")
+            time.sleep(0.1)
+
+
 class Reload(Walk):
     """The configuration is read anew."""
 
@@ -229,7 +266,8 @@ class Command(Walk):
 
 
 WALKS = {"start": Start, "stop": Stop, "refresh": Refresh, "import": Import, "exchange": Exchange,
-         "rekey": Rekey, "reload": Reload, "requests": Requests, "hook": Hook, "command": Command}
+         "rekey": Rekey, "backup": Backup, "reload": Reload, "requests": Requests, "hook": Hook,
+         "command": Command}
 
 
 def try_one(walk, wanted, manner, kinds=3):
