@@ -171,8 +171,7 @@ struct consent {
 struct consent *consent_free(struct consent *consent);
 
 struct audit_query {
-    char account[ACCOUNT_TEXT_SIZE]; /* "": all */
-    int64_t before;
+    struct audit_filter filter;
     size_t limit;
 };
 

@@ -24,6 +24,7 @@ void arguments_init(struct arguments *arguments)
         .expires = TB_DEFAULT,
         .limit = TB_DEFAULT,
         .forget = TB_DEFAULT,
+        .before = TB_DEFAULT,
     };
 }
 

@@ -18,6 +18,10 @@ struct arguments {
     const char *jsonl;
     const char *csv;
     const char *expect;
+    const char *user;
+    const char *unit;
+    const char *verdict;
+    const char *since;
     const char *params[PARAMS_MAX]; /* "name=value" */
     size_t param_count;
     int64_t min_ttl; /* seconds, or TB_DEFAULT */
@@ -25,6 +29,7 @@ struct arguments {
     int64_t expires; /* seconds, or TB_DEFAULT */
     int64_t limit;   /* a number, or TB_DEFAULT */
     int64_t forget;  /* likewise */
+    int64_t before;  /* likewise */
     bool help;
     bool version;
     bool json;

@@ -357,8 +357,7 @@ static void ask_audit(struct keeper *keeper, struct message *question)
         return;
     }
     commits_flush(keeper->commits); /* what the front told just before belongs to the answer */
-    int r = store_each_audit(keeper->store, query->account[0] ? query->account : NULL,
-                             query->before, limit, collect_audit, &collector);
+    int r = store_each_audit(keeper->store, &query->filter, limit, collect_audit, &collector);
     answer->audit = collector.rows;
     answer->audit_count = collector.count;
     if (r != 0)

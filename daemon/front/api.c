@@ -9,7 +9,7 @@
 #include "front/newcomers.h"
 #include "oauth/printable.h"
 
-enum { METHODS_MAX = 4, PARAMETERS_MAX = 4, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
+enum { METHODS_MAX = 4, PARAMETERS_MAX = 8, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
 
 struct method {
     const char *name;
@@ -63,7 +63,10 @@ static const struct route routes[] = {
       { { "GET", api_rekey_progress, false, { NULL } }, { "POST", api_rekey, false, { NULL } } } },
     { WIRE_PATH_AUDIT,
       PATH_EXACT,
-      { { "GET", api_audit, false, { "account", "before", "limit" } } } },
+      { { "GET",
+          api_audit,
+          false,
+          { "account", "uid", "unit", "verdict", "since", "before", "limit" } } } },
     { WIRE_PATH_CALLERS, PATH_EXACT, { { "GET", api_callers, false, { NULL } } } },
     { WIRE_PATH_CALLERS "/",
       PATH_WORD,

@@ -390,8 +390,18 @@ int store_token_owner(struct store *store, const char *provider, const char *fin
 /* Adds row->count to the row with the same account, uid, unit, verdict and generation, or inserts
  * it; the oldest rows beyond AUDIT_ROWS_MAX go. */
 int store_add_audit(struct store *store, const struct audit_row *row);
-/* Newest first, id < before (0: from the newest), account NULL: all. */
-int store_each_audit(struct store *store, const char *account, int64_t before, size_t limit,
+/* Which rows; zero and "" mean all. account and unit are globs of * and ?. */
+struct audit_filter {
+    char account[ACCOUNT_TEXT_SIZE];
+    char unit[AUDIT_UNIT_SIZE];
+    char verdict[32];
+    bool has_uid;
+    uint32_t uid;
+    int64_t since;  /* of last_at */
+    int64_t before; /* an id */
+};
+/* Newest first, at most limit. It looks at AUDIT_ROWS_MAX rows at most. */
+int store_each_audit(struct store *store, const struct audit_filter *filter, size_t limit,
                      bool (*each)(void *userdata, const struct audit_row *row), void *userdata);
 
 /* One caller by who it is, or by its id; STORE_NOT_FOUND: there is none. */

@@ -61,18 +61,30 @@ static int each_audit(struct store *store, sqlite3_stmt *statement,
     }
 }
 
-int store_each_audit(struct store *store, const char *account, int64_t before, size_t limit,
+static int bind_filter(struct store *store, sqlite3_stmt *statement,
+                       const struct audit_filter *filter)
+{
+    int r = store_bind_number(store, statement, 1, filter->before > 0 ? filter->before : INT64_MAX);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, filter->account);
+    if (r == 0)
+        r = store_bind_text(store, statement, 4, filter->unit);
+    if (r == 0)
+        r = store_bind_text(store, statement, 5, filter->verdict);
+    if (r == 0)
+        r = store_bind_number(store, statement, 6, filter->has_uid ? (int64_t)filter->uid : -1);
+    return r == 0 ? store_bind_number(store, statement, 7, filter->since) : r;
+}
+
+int store_each_audit(struct store *store, const struct audit_filter *filter, size_t limit,
                      bool (*each)(void *userdata, const struct audit_row *row), void *userdata)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-    enum store_statement which = account ? STATEMENT_EACH_AUDIT_OF : STATEMENT_EACH_AUDIT;
 
-    int r = store_reading(store, which, &statement);
+    int r = store_reading(store, STATEMENT_EACH_AUDIT, &statement);
     if (r == 0)
-        r = store_bind_number(store, statement, 1, before > 0 ? before : INT64_MAX);
+        r = bind_filter(store, statement, filter);
     if (r == 0)
         r = store_bind_limit(store, statement, 2, limit);
-    if (r == 0 && account)
-        r = store_bind_text(store, statement, 3, account);
     return r < 0 ? r : each_audit(store, statement, each, userdata);
 }

@@ -49,7 +49,10 @@ def test_too_large_a_body(shared, method, target):
 
 @pytest.mark.parametrize("target", [
     "/v1/accounts?x=1", "/v1/accounts/plain/a?x=1", "/v1/token/plain/a?x", "/v1/health?x=1",
-    "/v1/audit?x=1", "/v1/rekey?x=1", "/v1/audit?before=0", "/v1/audit?account=x",
+    "/v1/audit?x=1", "/v1/rekey?x=1", "/v1/audit?before=0", "/v1/audit?account=x", "/v1/audit?account=", "/v1/audit?account=a/[b]",
+    "/v1/audit?uid=root", "/v1/audit?uid=4294967296", "/v1/audit?unit=", "/v1/audit?unit=a%20b",
+    "/v1/audit?verdict=", "/v1/audit?since=yesterday", "/v1/audit?limit=501", "/v1/audit?uid=1&uid=2",
+   
     "/v1/logins/" + "A" * 43 + "?x=1", "/v1/links?x=1", "/v1/links?limit=0", "/v1/links?after=x",
     "/v1/links/plain/a?x=1", "/v1/backups/a?x=1", "/v1/backups/a?offset=-1"])
 def test_unknown_query_parameters(shared, target):

@@ -214,8 +214,8 @@ static void tell_audit(struct stage *stage, const char *account, const char *ver
 static struct message *ask_audit(struct stage *stage, const char *account, int64_t before)
 {
     struct message *message = question(ASK_AUDIT, NULL);
-    memcpy(message->audit_query.account, account, strlen(account) + 1);
-    message->audit_query.before = before;
+    memcpy(message->audit_query.filter.account, account, strlen(account) + 1);
+    message->audit_query.filter.before = before;
     message->audit_query.limit = 1;
     return answer(stage, post(stage, message));
 }

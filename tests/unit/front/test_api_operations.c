@@ -128,8 +128,8 @@ static void test_audit(void **state)
         fixture_send(fixture, "GET", "/v1/audit?account=zenegy/a&before=9&limit=2", NULL);
     message_free(fixture_take(fixture, TELL_AUDIT));
     struct message *question = fixture_take(fixture, ASK_AUDIT);
-    assert_string_equal(question->audit_query.account, "zenegy/a");
-    assert_int_equal(question->audit_query.before, 9);
+    assert_string_equal(question->audit_query.filter.account, "zenegy/a");
+    assert_int_equal(question->audit_query.filter.before, 9);
     assert_int_equal(question->audit_query.limit, 2);
 
     struct message *answer = fixture_answer(question);
@@ -163,7 +163,7 @@ static void test_audit_last_page(void **state)
     struct message *question = fixture_take(fixture, ASK_AUDIT);
 
     assert_int_equal(question->audit_query.limit, WIRE_LIST_LIMIT_DEFAULT);
-    assert_int_equal(question->audit_query.before, 0);
+    assert_int_equal(question->audit_query.filter.before, 0);
     fixture_deliver(fixture, fixture_answer(question));
     assert_string_equal(request->answer, "{\"audit\":[]}");
     free(request);
@@ -287,7 +287,8 @@ static void test_share_of_a_uid(void **state)
 
     for (int i = 0; i < DEADLINES_PER_UID_MAX; i++)
         requests[i] = fixture_send(fixture, "GET", "/v1/accounts/zenegy/a", NULL);
-    expect_answer(fixture_send(fixture, "GET", "/v1/token/zenegy/a", NULL), 503, "\"busy\"");
+    expect_answer(fixture_send(fixture, "GET", "/v1/token/zenegy/a", NULL), 429,
+                  "\"too_many_requests\"");
     struct web_request *health = fixture_send_as(fixture, FIXTURE_UID, "GET", "/v1/health", NULL);
     expect_answer(health, 200, "\"degraded\"");
     fake_hang_up(requests[0]);

@@ -292,8 +292,10 @@ static int each_sealed(struct store *store)
 
 static int each_audit(struct store *store)
 {
-    int r = store_each_audit(store, NULL, 0, 10, any_audit, NULL);
-    return r != 0 ? r : store_each_audit(store, "x/alice", 0, 10, any_audit, NULL);
+    int r = store_each_audit(store, &(struct audit_filter){ .before = 0 }, 10, any_audit, NULL);
+    return r != 0 ? r
+                  : store_each_audit(store, &(struct audit_filter){ .account = "x/alice" }, 10,
+                                     any_audit, NULL);
 }
 
 const struct store_work store_works[] = {

@@ -237,19 +237,61 @@ static void test_audit_counts(void **state)
         assert_int_equal(store_add_audit(f->store, &rows[i]), 0);
     assert_int_equal(store_commit(f->store), 0);
 
-    assert_int_equal(store_each_audit(f->store, NULL, 0, 9, see_audit, &all), 0);
+    assert_int_equal(
+        store_each_audit(f->store, &(struct audit_filter){ .before = 0 }, 9, see_audit, &all), 0);
     assert_string_equal(all.verdicts, "login forbidden token ");
     assert_int_equal(all.last.count, 4);
     assert_int_equal(all.last.first_at, 10);
     assert_int_equal(all.last.last_at, 15);
     assert_true(all.last.uid == 4000000000U);
     assert_string_equal(all.last.unit, "sync.service");
-    assert_int_equal(store_each_audit(f->store, "z/a", 0, 9, see_audit, &of_a), 0);
+    assert_int_equal(
+        store_each_audit(f->store, &(struct audit_filter){ .account = "z/a" }, 9, see_audit, &of_a),
+        0);
     assert_string_equal(of_a.verdicts, "login token ");
-    assert_int_equal(store_each_audit(f->store, "z/a", 3, 9, see_audit, &older), 0);
+    assert_int_equal(store_each_audit(f->store,
+                                      &(struct audit_filter){ .account = "z/a", .before = 3 }, 9,
+                                      see_audit, &older),
+                     0);
     assert_string_equal(older.verdicts, "token ");
-    assert_int_equal(store_each_audit(f->store, NULL, 0, 1, see_audit, &one), 0);
+    assert_int_equal(
+        store_each_audit(f->store, &(struct audit_filter){ .before = 0 }, 1, see_audit, &one), 0);
     assert_string_equal(one.verdicts, "login ");
+}
+
+static size_t count_audit(struct store *store, struct audit_filter filter)
+{
+    struct audit_seen seen = { 0 };
+    assert_int_equal(store_each_audit(store, &filter, 9, see_audit, &seen), 0);
+    return seen.count;
+}
+
+static void test_audit_filters(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_row rows[] = { audit("z/dk-1", "token", 10), audit("z/dk-2", "forbidden", 20),
+                                audit("g/dk-1", "token", 30), audit("", "forbidden", 40) };
+
+    rows[1].uid = 0;
+    rows[2].uid = UINT32_MAX;
+    (void)snprintf(rows[2].unit, sizeof rows[2].unit, "sync-dk.service");
+    assert_int_equal(store_begin(f->store), 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(store_add_audit(f->store, &rows[i]), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .account = "z/dk-*" }), 2);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .account = "?/dk-1" }), 2);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .account = "z/dk" }), 0);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .unit = "sync-*" }), 1);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .verdict = "forbidden" }), 2);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .has_uid = true }), 1);
+    assert_int_equal(
+        count_audit(f->store, (struct audit_filter){ .has_uid = true, .uid = UINT32_MAX }), 1);
+    assert_int_equal(count_audit(f->store, (struct audit_filter){ .since = 20 }), 3);
+    assert_int_equal(
+        count_audit(f->store,
+                    (struct audit_filter){ .since = 20, .account = "*/*", .verdict = "token" }),
+        1);
 }
 
 static void test_audit_tells_apart(void **state)
@@ -268,7 +310,8 @@ static void test_audit_tells_apart(void **state)
     assert_int_equal(store_add_audit(f->store, &row), 0);
     assert_int_equal(store_add_audit(f->store, &row), 0);
     assert_int_equal(store_commit(f->store), 0);
-    assert_int_equal(store_each_audit(f->store, NULL, 0, 9, see_audit, &all), 0);
+    assert_int_equal(
+        store_each_audit(f->store, &(struct audit_filter){ .before = 0 }, 9, see_audit, &all), 0);
     assert_int_equal(all.count, 4);
 }
 
@@ -284,7 +327,9 @@ static void test_audit_is_bounded(void **state)
         assert_int_equal(store_add_audit(f->store, &row), 0);
     }
     assert_int_equal(store_commit(f->store), 0);
-    assert_int_equal(store_each_audit(f->store, NULL, 0, SIZE_MAX, see_audit, &all), 0);
+    assert_int_equal(store_each_audit(f->store, &(struct audit_filter){ .before = 0 }, SIZE_MAX,
+                                      see_audit, &all),
+                     0);
     assert_int_equal(all.count, AUDIT_ROWS_MAX);
     assert_int_equal(all.last.generation, 5);
 }
@@ -334,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_id_is_never_given_twice, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept_is_bounded, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_counts, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_audit_filters, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_tells_apart, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_is_bounded, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_rollback, make_store, drop_store),
