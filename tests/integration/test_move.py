@@ -161,6 +161,7 @@ def test_what_flies_is_in_it(daemon, api, cli, provider, elsewhere, folder):
     move(cli, folder / "moved")
     asker.join()
     assert len(provider.ledger.refreshes(user=FEW[0].partition("/")[2])) == 2
+    provider.call(api.token(FEW[0]).ok())  # which ends the refresh token before it
     restored(elsewhere, folder / "moved")
     elsewhere.api.resume().ok()
     elsewhere.api.refresh_allowed(FEW[1])
