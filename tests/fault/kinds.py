@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
-from . import (canaries, churn, clock, crowd, drops, expiries, kill9, order, power, soak, syscalls,
-               walks)
+from . import (canaries, churn, clock, copies, crowd, drops, expiries, kill9, order, power, soak,
+               syscalls, walks)
 from .place import needs_root
 
 
@@ -68,6 +68,10 @@ KINDS = {kind.name: kind for kind in (
     Kind("canaries", "life of a broker, after which all its secrets are looked for: log at debug "
          "level, store, write-ahead log, backups, /proc of it and of what it starts",
          "none is found, encoded neither", canaries.run, 25, 2, 100),
+    Kind("backup", "kill -9 while `tokenbroker backup` copies the store",
+         "the file is whole or not there, no grant lost", copies.backups, 60, 6, 300),
+    Kind("move", "kill -9 while `tokenbroker move` copies the store for another broker",
+         "never two that refresh, no grant lost", copies.moves, 60, 6, 300),
     Kind("clock", "step of the wall clock, suspend, restart or reboot",
          "no ended or rejected token served, what is due refreshed soon and once, no grant lost",
          clock.run, 60, 24, 1000),
