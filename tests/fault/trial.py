@@ -15,7 +15,7 @@ from .judge import Judge
 from .place import Lost, Unchecked, user_of
 
 ACCOUNT = "plain/u0"
-ANSWER_S = 40  # the broker's own deadlines are shorter; longer is a hang
+ANSWER_S = 25  # the broker itself gives up after 30: an answer that is lost is one fault too many
 WHOLE_S = 30
 RECENT_LINES = 20  # of the log, in what is said of a loss
 SANITIZERS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:")
