@@ -1,5 +1,6 @@
 """Everything at once, in short lives and a long one; at the end all is there."""
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ ASKED_AT_ONCE = 6
 LISTEN_MAX_S = 0.12
 CALM_EVERY = 12
 LONG_LIFE = 3  # one in so many rounds, the last, are of one life
-DESCRIPTORS_MORE_MAX = 12  # connections to the provider that are kept open among them
+DESCRIPTORS_MORE_MAX = 2
 MEMORY_MORE_MAX_KIB = 16 * 1024
 SETTLE_S = 20
 
@@ -137,15 +138,27 @@ class Soak:
             [line] = [line for line in status if line.startswith("VmRSS:")]
         with open(folder + "/maps", encoding="utf-8") as maps:
             sanitized = "libasan" in maps.read()
-        return len(os.listdir(folder + "/fd")), 0 if sanitized else int(line.split()[1])
+        return self._descriptors(folder), 0 if sanitized else int(line.split()[1])
+
+    def _descriptors(self, folder):
+        """Without the connections to the provider, of which some are kept for the next time."""
+        port = f":{int(self.place.provider.url.rpartition(':')[2]):04X}"
+        with open(folder + "/net/tcp", encoding="ascii") as table:
+            lines = [line.split() for line in table]
+        kept = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(port)}
+        held = 0
+        for one in os.listdir(folder + "/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                held += os.readlink(f"{folder}/fd/{one}") not in kept
+        return held
 
     def end(self):
         self.calm()
         self.place.daemon.stop()
         self.place.disk.check()
         self.place.assert_sound()
-        facts = dict(self.facts + self.place.found)
-        return facts | {"lives": self.place.lives, "rotations": self._judge.rotations,
+        self.facts.update(self.place.found)
+        return dict(self.facts) | {"lives": self.place.lives, "rotations": self._judge.rotations,
                         "asked again": self._judge.again}
 
 
