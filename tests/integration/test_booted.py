@@ -116,6 +116,28 @@ def test_the_same_user_in_another_unit_is_refused(service, machine):
         row.get("unit") for row in rows})
 
 
+def test_units_of_one_user_are_approved_one_by_one(service, machine):
+    service.config.access["many"] = {"accounts": [OTHER_ACCOUNT], "who": ["user:nobody"],
+                                     "may": ["token"], "approve": "yes"}
+    service.restart()
+    callers = lambda: service.api.request("GET", "/v1/callers").ok()["callers"]  # noqa: E731
+    for unit in ("one.service", "two.service"):
+        done = machine.run_as(unit, "nobody", "/usr/local/bin/tokenbroker", "token", OTHER_ACCOUNT,
+                              "--wait", "1")
+        assert done.returncode == 4 and "tokenbroker approve" in done.stderr, done.stderr
+    rows = {row["unit"]: row for row in callers()}
+    assert set(rows) == {"one.service", "two.service"}
+    service.api.request("POST", f"/v1/callers/{rows['one.service']['id']}").ok()
+    assert asks(machine, "one.service", OTHER_ACCOUNT).returncode == 0
+    service.restart()
+    assert asks(machine, "one.service", OTHER_ACCOUNT).returncode == 0, "it outlives a restart"
+    done = machine.run_as("two.service", "nobody", "/usr/local/bin/tokenbroker", "token",
+                          OTHER_ACCOUNT, "--wait", "1")
+    assert done.returncode == 4, "the same user in another unit"
+    del service.config.access["many"]
+    service.restart()
+
+
 def test_the_socket_outlives_a_kill(service, machine):
     before = service.show("MainPID", "NRestarts")
     machine.run("kill", "-9", before["MainPID"])
@@ -174,7 +196,7 @@ def seal_key(machine, text, name=KEY_NAME):
     return sealed
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sealed_service(service, machine):
     """The service with its key out of the state folder: rekeyed to a sealed credential."""
     credential = seal_key(machine, "11" * 32)
@@ -205,3 +227,21 @@ def test_a_sealed_credential_is_the_key(sealed_service, machine):
     machine.run("systemctl", "reset-failed")
     service.restart()
     service.api.patient_token(ACCOUNT)
+
+
+def test_a_credential_that_is_missing_or_broken_loses_nothing(sealed_service, machine):
+    service = sealed_service
+    path = f"/etc/credstore.encrypted/{KEY_NAME}"
+    service.config.broker = {"key": "credential:not-there"}
+    assert service.restart(check=False).returncode != 0
+    said = machine.journal("--unit=tokenbroker.service", "--lines=100")
+    assert "not-there" in said and "credential" in said
+    machine.run("systemctl", "reset-failed")
+    service.config.broker = {"key": f"credential:{KEY_NAME}"}
+    machine.write(path, "bm90IHNlYWxlZA==")
+    assert service.restart(check=False).returncode != 0, "systemd does not start it without"
+    machine.run("systemctl", "reset-failed")
+    seal_key(machine, "11" * 32)
+    service.restart()
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        service.api.patient_token(account)
