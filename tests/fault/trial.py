@@ -139,6 +139,7 @@ class Trial:
             if time.monotonic() > deadline:
                 raise Lost(f"{account}: {reply and reply.text}\n{self._log()}")
             time.sleep(0.02)
+            self.go_on()  # it may have been about to end
 
     def assert_nothing_refused(self):
         self.judge.read()
