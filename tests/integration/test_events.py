@@ -160,7 +160,7 @@ def test_a_reload_ends_streams_cleanly(broker, api, plain, follow):
 
 def test_bounded_for_each_user(broker, api, follow):
     streams = [follow() for _ in range(8)]
-    assert api.request("GET", "/v1/events").error == "busy"
+    assert api.request("GET", "/v1/events").error == "too_many_requests"
     streams[0].close()
     deadline = time.monotonic() + 5
     while True:
