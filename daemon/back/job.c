@@ -47,6 +47,7 @@ static struct failure refusal(const struct job *job, int result, const char *nam
                             other->provider);
     case JOB_NO_LINK:
     case JOB_LINKS_FULL:
+    case JOB_LINKS_QUOTA:
     case JOB_LINK_OF_OTHER:
     case JOB_LINK_BUSY:
         return links_refusal(result, name);

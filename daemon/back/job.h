@@ -14,6 +14,7 @@ enum job_result {
     JOB_NO_PROVIDER,  /* that of `other` is not configured */
     JOB_NO_LINK,
     JOB_LINKS_FULL,
+    JOB_LINKS_QUOTA,
     JOB_LINK_OF_OTHER, /* the account's identity is another than the link is to expect */
     JOB_LINK_BUSY,     /* too many attempts by it within an hour */
     JOB_NOT_CURRENT,   /* it is fine, and nothing was to be written: as is the next */

@@ -37,11 +37,13 @@ static int fill(struct keeper *keeper, const struct link_order *order, const cha
     return r == 0 ? make_token(keeper, row) : r;
 }
 
-static int check_room(struct store *store)
+static int check_room(struct store *store, uint32_t uid)
 {
-    uint64_t open = 0;
-    int r = store_count_links(store, &open);
-    return r == 0 && open >= LINKS_OPEN_MAX ? JOB_LINKS_FULL : r;
+    uint64_t open = 0, own = 0;
+    int r = store_count_links(store, uid, &open, &own);
+    if (r == 0 && open >= LINKS_OPEN_MAX)
+        return JOB_LINKS_FULL;
+    return r == 0 && uid != 0 && own >= LINKS_OPEN_PER_UID_MAX ? JOB_LINKS_QUOTA : r;
 }
 
 int links_make(struct keeper *keeper, struct store *store, const struct account_name *name,
@@ -56,7 +58,7 @@ int links_make(struct keeper *keeper, struct store *store, const struct account_
         return JOB_LINK_OF_OTHER;
     r = store_forget_links(store, clock_now());
     if (r == 0)
-        r = check_room(store);
+        r = check_room(store, order->uid);
     if (r == 0)
         r = fill(keeper, order, order->expect ? order->expect : account.identity, &row);
     if (r == 0)
@@ -210,6 +212,11 @@ struct failure links_refusal(int result, const char *name)
         return failure_make(WIRE_TOO_MANY_REQUESTS, 0,
                             "%d links are open, which is the most there can be: revoke some",
                             LINKS_OPEN_MAX);
+    case JOB_LINKS_QUOTA:
+        return failure_make(WIRE_TOO_MANY_REQUESTS, 0,
+                            "%d links of yours are open, which is the most that one user may have: "
+                            "revoke some",
+                            LINKS_OPEN_PER_UID_MAX);
     case JOB_LINK_OF_OTHER:
         return failure_make(WIRE_BAD_REQUEST, 0,
                             "%s belongs to another identity than the expected one: log it out "

@@ -7,7 +7,8 @@
 enum {
     LINK_TOKEN_BYTES = 32,
     LINKS_OPEN_MAX = 20 * 1000,
-    LINK_CLICKS_PER_HOUR = 60, /* of one link; a scanner's count like a person's */
+    LINKS_OPEN_PER_UID_MAX = 10 * 1000, /* but for root and what the broker itself offers */
+    LINK_CLICKS_PER_HOUR = 60,          /* of one link; a scanner's count like a person's */
 };
 
 #define LINK_HOUR_MS (INT64_C(60) * 60 * 1000)
@@ -15,8 +16,8 @@ enum {
 #define LINK_OFFERED_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
 
 /* In a transaction: makes a link and ends the one before. expect NULL: the account's identity where
- * that is known. *ret holds the token; release it. Returns 0, JOB_LINKS_FULL, JOB_LINK_OF_OTHER or
- * -errno. */
+ * that is known. *ret holds the token; release it. Returns 0, JOB_LINKS_FULL,
+ * JOB_LINKS_QUOTA, JOB_LINK_OF_OTHER or -errno. */
 int links_make(struct keeper *keeper, struct store *store, const struct account_name *name,
                const struct link_order *order, struct link_row *ret);
 

@@ -344,8 +344,8 @@ int store_move_link(struct store *store, const struct account_name *from,
 /* The open ones in the order of their accounts' names; like store_list(). */
 int store_list_links(struct store *store, const struct account_name *after, size_t limit,
                      bool (*each)(void *userdata, const struct link_row *row), void *userdata);
-/* How many are open. */
-int store_count_links(struct store *store, uint64_t *ret);
+/* How many are open, and how many of these a user has made. */
+int store_count_links(struct store *store, uint32_t uid, uint64_t *ret_all, uint64_t *ret_own);
 /* Those go whose time to be forgotten has come, a bounded number at a time. */
 int store_forget_links(struct store *store, int64_t now);
 

@@ -162,16 +162,19 @@ int store_list_links(struct store *store, const struct account_name *after, size
     return r;
 }
 
-int store_count_links(struct store *store, uint64_t *ret)
+int store_count_links(struct store *store, uint32_t uid, uint64_t *ret_all, uint64_t *ret_own)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
     int r = store_reading(store, STATEMENT_COUNT_LINKS, &statement);
     if (r == 0)
+        r = store_bind_number(store, statement, 1, uid);
+    if (r == 0)
         r = store_step(store, statement);
     if (r < 0)
         return r;
-    *ret = (uint64_t)sqlite3_column_int64(statement, 0);
+    *ret_all = (uint64_t)sqlite3_column_int64(statement, 0);
+    *ret_own = (uint64_t)sqlite3_column_int64(statement, 1);
     return 0;
 }
 

@@ -133,7 +133,9 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_LIST_LINKS] = "SELECT " LINK_COLUMNS " FROM links"
                              " WHERE ending = 0 AND (provider, label) > (?1, ?2)"
                              " ORDER BY provider, label LIMIT ?3",
-    [STATEMENT_COUNT_LINKS] = "SELECT count(*) FROM links WHERE ending = 0",
+    [STATEMENT_COUNT_LINKS] =
+        "SELECT count(*), (SELECT count(*) FROM links WHERE ending = 0 AND uid = ?1) "
+        "FROM links WHERE ending = 0",
     [STATEMENT_FORGET_LINKS] = "DELETE FROM links WHERE id IN"
                                " (SELECT id FROM links WHERE forget_at <= ?1 LIMIT ?2)",
     [STATEMENT_TRIM_LINKS] = "DELETE FROM links WHERE id IN"

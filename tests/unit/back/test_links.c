@@ -331,6 +331,38 @@ static void it_is_made_when_somebody_asks(void **state)
     assert_string_equal(full->failure.link, "");
 }
 
+/* So many open links of that user, of accounts that nobody knows. */
+static void have_links(struct stage *stage, unsigned uid, unsigned count)
+{
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
+                   "INSERT INTO links (provider, label, digest, created_at, expires_at, ending, "
+                   "ended_at, forget_at, uid, clicks, hour_began_at, hour_clicks) "
+                   "SELECT 'acme', 'u' || %u || i, %u || '-' || i, 1, 9000000000000000, 0, 0, "
+                   "9000000000000000, %u, 0, 0, 0 "
+                   "FROM n",
+                   count, uid, uid, uid);
+    stop(stage);
+    run_sql(stage, sql);
+    start(stage);
+}
+
+static void one_user_cannot_make_them_all(void **state)
+{
+    struct stage *stage = *state;
+    char digest[LINK_DIGEST_SIZE];
+    have_links(stage, 7, LINKS_OPEN_PER_UID_MAX - 1);
+    make_one(stage, "last", NULL, digest);
+    CLEANUP(cleanup_message) struct message *own = make(stage, "more", NULL);
+    assert_int_equal(own->failure.error, WIRE_TOO_MANY_REQUESTS);
+    assert_non_null(strstr(own->failure.description, "links of yours"));
+    have_links(stage, 8, LINKS_OPEN_MAX - LINKS_OPEN_PER_UID_MAX);
+    CLEANUP(cleanup_message) struct message *full = make(stage, "more", NULL);
+    assert_int_equal(full->failure.error, WIRE_TOO_MANY_REQUESTS);
+    assert_non_null(strstr(full->failure.description, "the most there can be"));
+}
+
 static void none_is_offered_where_none_can_lead(void **state)
 {
     struct stage *stage = *state;
@@ -386,6 +418,7 @@ int main(void)
         TEST_PUBLIC(a_refused_account_gets_its_link),
         TEST_PUBLIC(it_is_made_when_somebody_asks),
         TEST_PUBLIC(none_is_offered_where_none_can_lead),
+        TEST_MADE(one_user_cannot_make_them_all),
         TEST_MADE(it_moves_and_ends_with_its_account),
     };
     return RUN(tests);

@@ -251,8 +251,8 @@ static int count(struct store *store)
 
 static int count_links(struct store *store)
 {
-    uint64_t counted = 99;
-    int r = store_count_links(store, &counted);
+    uint64_t counted = 99, own = 99;
+    int r = store_count_links(store, 7, &counted, &own);
     assert_int_equal(counted, r == 0 ? 1 : 99);
     return r;
 }

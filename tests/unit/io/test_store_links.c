@@ -55,7 +55,7 @@ static void test_the_newer_replaces(void **state)
     struct fixture *f = *state;
     struct account_name name = name_of("zenegy", "a");
     CLEANUP(cleanup_link_row) struct link_row row = { 0 };
-    uint64_t count = 0;
+    uint64_t count = 0, own = 9;
 
     assert_int_equal(store_begin(f->store), 0);
     put(f->store, "a", "d1", 50);
@@ -66,8 +66,12 @@ static void test_the_newer_replaces(void **state)
     assert_ending(f->store, "d2", LINK_OPEN);
     assert_int_equal(store_open_link(f->store, &name, &row), 0);
     assert_string_equal(row.digest, "d3");
-    assert_int_equal(store_count_links(f->store, &count), 0);
+    assert_int_equal(store_count_links(f->store, 7, &count, &own), 0);
     assert_int_equal(count, 2);
+    assert_int_equal(own, 2);
+    assert_int_equal(store_count_links(f->store, 8, &count, &own), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(own, 0);
 }
 
 static void test_ended(void **state)
