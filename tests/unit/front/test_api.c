@@ -60,7 +60,7 @@ static const struct form_row forms[] = {
     { "GET", "/v1/accounts?limit=0", NULL, 400, "limit must be" },
     { "GET", "/v1/accounts?limit=501", NULL, 400, "limit must be" },
     { "GET", "/v1/accounts?after=zenegy", NULL, 400, "after is no name" },
-    { "GET", "/v1/audit?account=x", NULL, 400, "account is no name" },
+    { "GET", "/v1/audit?account=x", NULL, 400, "account must be a name or a glob" },
     { "GET", "/v1/audit?before=0", NULL, 400, "before must be" },
     { "GET", "/v1/audit?limit=501", NULL, 400, "limit is out" },
     { "PUT", "/v1/accounts/zenegy/acme", "", 400, "either refresh_token or access_token" },
