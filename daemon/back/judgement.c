@@ -211,19 +211,20 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c)
                    : backoff_ms(row->failures + SHORT_RETRIES, c->random));
 }
 
-/* The time by which a try came late, as while the computer slept, says nothing of the account. */
-static void note_suspicion(struct account_row *row, int64_t now)
+/* The time by which a try began late, as while the computer slept, says nothing of the account. */
+static void note_suspicion(struct account_row *row, const struct circumstances *c)
 {
+    const int64_t began = c->lost_at > 0 ? c->lost_at : c->now;
     if (row->suspect_since == 0)
-        row->suspect_since = now;
-    else if (row->refresh_at > 0 && now > row->refresh_at)
-        row->suspect_since += now - row->refresh_at;
+        row->suspect_since = c->now;
+    else if (row->refresh_at > 0 && began > row->refresh_at)
+        row->suspect_since += began - row->refresh_at;
 }
 
 void judge_suspect(struct account_row *row, const struct circumstances *c)
 {
     note_failure(row);
-    note_suspicion(row, c->now);
+    note_suspicion(row, c);
     const int64_t given_up_at = later(row->expires_at, row->suspect_since) + SUSPECT_GIVEN_UP_MS;
     if (c->now >= given_up_at && !c->provider_paused && !needs_nobody(c->provider)) {
         row->state = ACCOUNT_CONSENT_REQUIRED;

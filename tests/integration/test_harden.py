@@ -100,7 +100,7 @@ C_LIBRARYS = 3 << 31  # signals 32 and 33, which posix_spawn() has ignored
 FACTS = """#!/bin/sh
 env >{folder}/env
 ls -l /proc/$$/fd >{folder}/fds
-cat /proc/$$/status /proc/$$/stat >{folder}/status
+(exec cat /proc/self/status /proc/self/stat) >{folder}/status
 sleep 300 &
 echo $! $$ >{folder}/pids.new
 mv {folder}/pids.new {folder}/pids

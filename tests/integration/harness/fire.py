@@ -56,15 +56,23 @@ class Fire:
             counts[line["user"]] = counts.get(line["user"], 0) + 1
         return counts
 
-    def pass_time(self, seconds, step=STEP, until=lambda: False):
-        """Lets time pass, to its end or until that is so."""
+    def pass_time(self, seconds, step=STEP, until=lambda: False, awake_for=None):
+        """Lets time pass, to its end or until that is so. The tries for a user awake_for are made when
+        they are due: the time by which one comes late counts towards no verdict."""
         end = self._seconds + seconds
         while self._seconds < end and not until():
             moved = min(step, end - self._seconds)
+            if awake_for:
+                moved = min(moved, self._until_due(awake_for))
             self._clocks.suspend(moved)
             self._seconds += moved
             self.settle()
             self._note_ends()
+
+    def _until_due(self, user):
+        due_at = self.api.account(f"plain/{user}").ok().get("next_refresh_at", 0)
+        left = due_at + 1 - self._clocks.wall()
+        return left if left > 0 else STEP
 
     def settle(self):
         """Until what is due has been sent and answered."""

@@ -319,6 +319,24 @@ static void a_night_is_not_six_hours_of_suspicion(void **state)
     assert_int_equal(row.state, ACCOUNT_CONSENT_REQUIRED);
 }
 
+/* What counts is when a try began: its short retries are part of it. */
+static void a_try_that_takes_long_is_not_late(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct circumstances c = at(row.expires_at);
+    (void)state;
+    judge_suspect(&row, &c);
+    const int64_t since = row.suspect_since;
+    c.lost_at = row.refresh_at;
+    c.now = row.refresh_at + HOUR;
+    judge_suspect(&row, &c);
+    assert_int_equal(row.suspect_since, since);
+    c.lost_at = row.refresh_at + SECOND;
+    c.now = row.refresh_at + HOUR;
+    judge_suspect(&row, &c);
+    assert_int_equal(row.suspect_since, since + SECOND);
+}
+
 static void a_suspect_is_given_up_six_hours_past_the_end(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -445,6 +463,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(failing_alone_becomes_suspect),
         cmocka_unit_test(a_night_is_not_six_hours_of_suspicion),
+        cmocka_unit_test(a_try_that_takes_long_is_not_late),
         cmocka_unit_test(a_suspect_is_given_up_six_hours_past_the_end),
         cmocka_unit_test(suspicions_are_its_own_once_others_succeed),
         cmocka_unit_test(what_was_minted_for_a_rejected_token_is_rejected_too),
