@@ -16,6 +16,8 @@ MODES = {
     "revoke-on-first-use": {"rotation": "revoke-on-first-use"},
     "grace": {"rotation": "grace", "grace": GRACE_S},
     "strict": {"rotation": "strict"},
+    "family": {"rotation": "grace", "grace": GRACE_S, "kill_family_on_reuse": True},
+    "access": {"rotation": "revoke-on-first-use", "refresh_kills_access": True},
 }
 
 
@@ -90,6 +92,8 @@ class Killing:
 def run(mode, count, chance, progress):
     """`count` kills; returns the facts of the run."""
     with Place(ACCOUNTS, lifetime=LIFETIME_S, **MODES[mode]) as place:
+        if mode == "access":
+            place.daemon.config.providers["plain"]["refresh_kills_access"] = "yes"
         killing = Killing(place, mode == "strict", chance)
         killing.begin()
         for _ in range(count):

@@ -37,6 +37,10 @@ KINDS = {kind.name: kind for kind in (
     Kind("kill-revoke", "kill -9", "no grant lost", partial(kill9.run, "revoke-on-first-use"), 250, 40,
          10_000),
     Kind("kill-grace", "kill -9", "no grant lost", partial(kill9.run, "grace"), 250, 20, 10_000),
+    Kind("kill-family", "kill -9, at a provider that revokes all of a grant when a spent refresh token "
+         "is shown after 10 s", "no grant lost", partial(kill9.run, "family"), 250, 12, 1000),
+    Kind("kill-access", "kill -9, at a provider where a refresh ends the old access token",
+         "no grant lost", partial(kill9.run, "access"), 250, 12, 1000),
     Kind("kill-strict", "kill -9", _STRICT, partial(kill9.run, "strict"), 250, 20, 10_000),
     Kind("calls-refresh", "kill before and after every system call of a refresh",
          "no grant lost, the store sound", partial(syscalls.run, "refresh"), ALL, 6,
