@@ -300,8 +300,8 @@ static bool refused_like_this_before(const struct account_row *row)
 bool judge_provider_refused(struct account_row *row, const struct circumstances *c)
 {
     /* What was found to be its own matter stays so, whatever else happens at the provider. */
-    const int64_t since = row->suspect_since > 0 ? row->suspect_since : row->last_error_at;
-    if (row->failures > 0 && refused_like_this_before(row) && others_succeeded_since(since, c)) {
+    const bool its_own = row->suspect_since > 0 || others_succeeded_since(row->last_error_at, c);
+    if (row->failures > 0 && refused_like_this_before(row) && its_own) {
         judge_suspect(row, c);
         return false;
     }

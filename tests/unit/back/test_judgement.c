@@ -437,9 +437,8 @@ static void refused_credentials_are_the_providers_matter_first(void **state)
     assert_false(judge_provider_refused(&row, &c));
     assert_int_equal(row.state, ACCOUNT_SUSPECT);
     /* From now on it is its own matter, also where no other was refreshed since the last try. */
-    c.others_succeeded_at = c.now + MINUTE;
-    c.now += HOUR;
     assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
+    c.now += MINUTE;
     assert_false(judge_provider_refused(&row, &c));
 }
 
