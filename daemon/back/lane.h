@@ -22,6 +22,7 @@ enum {
     LANE_RECHECK_MS = 1000,          /* accounts that are due and have a flight already */
     LANE_REST_WAITED_MS = 10 * 1000, /* who asks while the provider rests longer is refused */
     LANE_LULL_MS = 60 * 1000,        /* without a success; then one flight goes first again */
+    LANE_LATE_MS = 250,              /* a request may be on its way to the provider so long */
     LANE_QUEUE_MAX = 4096,
     LANE_DAMAGED_MAX = 64, /* rows of the store that may be damaged before others have to wait */
 };

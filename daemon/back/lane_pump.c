@@ -10,13 +10,15 @@ void lane_pump_soon(struct lane *lane)
     (void)loop_timer_set(lane->timer, 0);
 }
 
-/* A provider's rate limit is kept by pace: no burst can pass it, whatever its window is. */
+/* A provider's rate limit is kept by pace: no burst can pass it, whatever its window is, not even
+ * where one that was late on its way begins that window. */
 void lane_pace(struct lane *lane)
 {
     const struct provider *provider = lane->setup->provider;
-    if (provider->rate_limit_requests > 0)
+    const int64_t requests = provider->rate_limit_requests;
+    if (requests > 0)
         lane->paced_until =
-            clock_now() + provider->rate_limit_period_ms / provider->rate_limit_requests;
+            clock_now() + (provider->rate_limit_period_ms + LANE_LATE_MS + requests - 1) / requests;
 }
 
 static void launch(struct lane *lane, struct flight *flight, bool canary)

@@ -3,6 +3,8 @@
 
 #include "fixture.h"
 
+#include "back/lane.h"
+
 #include <stdio.h>
 
 static void seed_many(struct stage *stage, unsigned count, int64_t refresh_at)
@@ -127,6 +129,20 @@ static void a_rate_limit_is_kept_by_pace(void **state)
     const int64_t begun = broker_now();
     assert_true(server_wait(stage->server, NULL, 4));
     assert_true(broker_now() - begun >= 3 * 2 * SECOND - SECOND / 2);
+}
+
+/* With exactly 200 ms between them a first one that is late by 1 ms would make six in a second. */
+static void a_rate_limit_is_kept_where_one_comes_late(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 4, 1);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    acme(stage)->rate_limit_requests = 5;
+    acme(stage)->rate_limit_period_ms = SECOND;
+    const int64_t begun = broker_now();
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 4));
+    assert_true(broker_now() - begun >= 3 * (SECOND + LANE_LATE_MS) / 5);
 }
 
 static void concurrency_is_the_most_at_once(void **state)
@@ -302,6 +318,7 @@ int main(void)
         TEST(retry_after_is_honoured_for_all_and_said_to_whoever_asks),
         TEST(retry_after_is_bounded),
         TEST(a_rate_limit_is_kept_by_pace),
+        TEST(a_rate_limit_is_kept_where_one_comes_late),
         TEST(concurrency_is_the_most_at_once),
         TEST(a_window_may_be_wider_than_the_default),
         TEST(what_is_in_the_air_ends_with_the_settings_it_began_with),

@@ -414,7 +414,7 @@ class Login(Case):
             code, screen = self.on_terminal("login", "zenegy/acme", until="cancels.", kill=number)
             self.assertEqual(code, -number, screen)
             self.assertIn("cancelled", screen)
-            self.assertEqual(self.broker.seen[-1][:2], ("DELETE", self.path))
+            self.assertIn(("DELETE", self.path), [one[:2] for one in self.broker.seen])
 
     def test_paste_on_a_terminal(self):
         answers = [(400, {"error": "bad_request", "error_description": "another state"}),
