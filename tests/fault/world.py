@@ -25,6 +25,7 @@ class World:
         self.boots = 0
         self.doubted = 0  # the last boot at whose start the clock was evidently wrong
         self.stepped_at = self.now()
+        self.slept = 0  # the longest that it was suspended for in this boot
         self.story = deque(maxlen=6)  # what happened last, for who reads of a loss
 
     def now(self):
@@ -45,6 +46,7 @@ class World:
         self.story.append(f"suspend for {seconds} s")
         self._skip(seconds)
         self.clocks.suspend(seconds)
+        self.slept = max(self.slept, seconds)
 
     def boot(self, off, wrong):
         """The machine was off for so long, and comes up with that wall clock; the broker is down."""
@@ -54,6 +56,7 @@ class World:
         self.clocks.boot(off)
         self.step(wrong)
         self.boots += 1
+        self.slept = 0
         if self.now() + wrong < stored:
             self.doubted = self.boots
             self.ahead = stored + 2 * STORED_S - self.now()
