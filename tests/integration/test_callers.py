@@ -1,7 +1,6 @@
 """Rules with approve: no caller gets anything before somebody approved it."""
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
@@ -10,6 +9,7 @@ import time
 import pytest
 
 from harness.client import Api
+from harness.hook import wait_for_lines
 from harness.other_user import as_user
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
@@ -59,16 +59,6 @@ def approve(api, caller_id):
 
 def forget(api, caller_id):
     return api.request("DELETE", f"/v1/callers/{caller_id}")
-
-
-def wait_lines(path, count, timeout=15):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        lines = path.read_text().splitlines() if path.exists() else []
-        if len(lines) >= count:
-            return [json.loads(line) for line in lines]
-        time.sleep(0.05)
-    raise AssertionError(f"{path.name} has not {count} lines")
 
 
 def later(call):
@@ -196,13 +186,13 @@ def test_on_event_hears_of_it_once(ruled, other, daemon, folder):
     ruled()
     for _ in range(3):
         other().token(ACCOUNT, wait=0)
-    (event,) = wait_lines(folder / "events", 1)
+    (event,) = wait_for_lines(folder / "events", 1)
     caller = event["caller"]
     assert (event["event"], event["account"]) == ("caller_waits", ACCOUNT)
     assert (caller["id"], caller["uid"], caller["rule"]) == (1, OTHER, "sync")
     assert caller["approve"] == "tokenbroker approve 1"
     time.sleep(0.5)
-    assert len(wait_lines(folder / "events", 1)) == 1
+    assert len(wait_for_lines(folder / "events", 1)) == 1
 
 
 def test_on_caller_approves_while_the_request_waits(ruled, other, daemon, folder, api):
@@ -217,7 +207,7 @@ def test_on_caller_approves_while_the_request_waits(ruled, other, daemon, folder
     reply = other(THIRD).token(ACCOUNT, wait=20)
     assert reply.status == 403 and "on_caller did not approve" in reply.text
     assert time.monotonic() - begun < 15, "it need not wait until its time is over"
-    assert len(wait_lines(folder / "events", 2)) == 2
+    assert len(wait_for_lines(folder / "events", 2)) == 2
 
 
 @pytest.mark.parametrize("text", [None, "kill -9 $$", "exit 1"], ids=["missing", "killed", "no"])
@@ -237,7 +227,7 @@ def test_a_burst_runs_few_programs(ruled, other, daemon, folder):
     ruled()
     for _ in range(5):
         other().token(ACCOUNT, wait=1)
-    assert len(wait_lines(folder / "events", 1)) == 1
+    assert len(wait_for_lines(folder / "events", 1)) == 1
 
 
 def test_one_uid_has_few_callers_that_wait(ruled, daemon, plain, other, api):

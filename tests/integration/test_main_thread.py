@@ -1,10 +1,10 @@
 """The main thread's own duties: the service manager's watchdog and the hook for events."""
 
-import json
 import signal
-import time
 
 import pytest
+
+from harness.hook import wait_for_lines
 
 
 def test_watchdog_is_fed_while_the_front_answers(daemon):
@@ -27,16 +27,6 @@ def write_hook(folder):
     hook.write_text(f"#!/bin/sh\nenv >{folder}/hook-env\ncat >>{folder}/events\n")
     hook.chmod(0o700)
     return hook
-
-
-def wait_for_lines(path, count, timeout=15):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        lines = path.read_text().splitlines() if path.exists() else []
-        if len(lines) >= count:
-            return [json.loads(line) for line in lines]
-        time.sleep(0.05)
-    raise AssertionError(f"{path.name} has not {count} lines after {timeout} s")
 
 
 @pytest.mark.slow

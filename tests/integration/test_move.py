@@ -10,7 +10,7 @@ import pytest
 
 from harness.devices import with_device
 from harness.logins import start
-from test_backup import FEW, elsewhere, grant_all, key_file, restored  # noqa: F401
+from test_backup import FEW, elsewhere, key_file, provider, restored  # noqa: F401
 
 KILLS = int(os.environ.get("TOKENBROKER_TEST_MOVE_KILLS", "12"))
 
@@ -19,17 +19,6 @@ def requests(provider):
     """Everything that reached the provider, but what a browser did."""
     return [line for event in ("token_request", "revocation", "device_authorization", "push")
             for line in provider.ledger.lines(event)]
-
-
-@pytest.fixture
-def provider(daemon, emulator, folder):
-    """Watches for reuse: a refresh token that is sent again ends its grant."""
-    one = emulator("plain")
-    one.configure(rotation="revoke-on-first-use", lifetime=600)
-    daemon.config.broker["key"] = f"file:{key_file(folder)}"
-    daemon.with_provider("plain", one).start()
-    grant_all(daemon, one, FEW)
-    return one
 
 
 def move(cli, file):
