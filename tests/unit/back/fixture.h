@@ -78,6 +78,8 @@ struct seed {
     const char *identity;
 };
 void seed(struct stage *stage, struct seed seed);
+/* Both are due; "dk" still has the live token "at-secret", "se" has none. */
+void seed_live_and_ended(struct stage *stage);
 /* Out of the store, while the back does not run. Both are the caller's to release. */
 void stored(struct stage *stage, const char *label, struct account_row *row, struct grant *grant);
 bool holds(const struct secret *secret, const char *text);

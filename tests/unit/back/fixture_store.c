@@ -48,6 +48,16 @@ void seed(struct stage *stage, struct seed seed)
     assert_int_equal(store_commit(store), 0);
 }
 
+void seed_live_and_ended(struct stage *stage)
+{
+    seed(stage, (struct seed){ .label = "dk",
+                               .refresh_token = "rt-secret",
+                               .access_token = "at-secret",
+                               .lifetime_ms = HOUR,
+                               .refresh_at = 1 });
+    seed(stage, (struct seed){ .label = "se", .refresh_token = "rt-secret-se", .refresh_at = 1 });
+}
+
 void stored(struct stage *stage, const char *label, struct account_row *row, struct grant *grant)
 {
     CLEANUP(cleanup_store) struct store *store = open_store(stage);

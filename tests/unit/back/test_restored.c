@@ -25,12 +25,7 @@ static void expect_resumed(struct stage *stage, bool resumed)
 static void live_tokens_are_served(void **state)
 {
     struct stage *stage = *state;
-    seed(stage, (struct seed){ .label = "dk",
-                               .refresh_token = "rt-secret",
-                               .access_token = "at-secret",
-                               .lifetime_ms = HOUR,
-                               .refresh_at = 1 });
-    seed(stage, (struct seed){ .label = "se", .refresh_token = "rt-secret-se", .refresh_at = 1 });
+    seed_live_and_ended(stage);
     copied(stage);
     expect_token(stage, ask(stage, ASK_TOKEN, "dk"), "at-secret");
     expect_failure(stage, ask(stage, ASK_TOKEN, "se"), WIRE_PROVIDER_UNAVAILABLE);
