@@ -118,5 +118,8 @@ bool clock_doubts(int64_t broker_ms)
 
 int64_t clock_to_wall(int64_t broker_ms)
 {
-    return add(source->wall_ms(), subtract(broker_ms, clock_now()));
+    /* The wall first: a suspend between the two readings makes an end look too early, never late. */
+    const int64_t wall_ms = source->wall_ms();
+
+    return add(wall_ms, subtract(broker_ms, clock_now()));
 }

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,9 +216,13 @@ static int tcp_failed(const char *address, uint16_t port, int r, struct complain
     return r;
 }
 
+/* A connection comes to us with the first bytes of its request, so that it can be read before any
+ * crowd behind it is met; without any, after this. */
+enum { BYTES_AWAITED_S = 1 };
+
 static int bind_and_listen(int fd, const union tcp_address *address)
 {
-    const int on = 1;
+    const int on = 1, awaited_s = BYTES_AWAITED_S;
     bool v6 = address->any.sa_family == AF_INET6;
     socklen_t size = v6 ? sizeof address->v6 : sizeof address->v4;
 
@@ -225,6 +230,8 @@ static int bind_and_listen(int fd, const union tcp_address *address)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return -errno;
     if (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        return -errno;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &awaited_s, sizeof awaited_s) < 0)
         return -errno;
     if (bind(fd, &address->any, size) < 0 || listen(fd, SOMAXCONN) < 0)
         return -errno;

@@ -116,16 +116,26 @@ static void test_never_goes_back(void **state)
     }
 }
 
-static int64_t fake_boottime, fake_wall;
+static int64_t fake_boottime, fake_wall, fake_suspend;
+
+/* Each reading may be followed by a suspend. */
+static int64_t read_then_suspend(const int64_t *clock)
+{
+    const int64_t reading = *clock;
+
+    fake_boottime += fake_suspend;
+    fake_wall += fake_suspend;
+    return reading;
+}
 
 static int64_t boottime_source(void)
 {
-    return fake_boottime;
+    return read_then_suspend(&fake_boottime);
 }
 
 static int64_t wall_source(void)
 {
-    return fake_wall;
+    return read_then_suspend(&fake_wall);
 }
 
 static const struct clock_source fakes = { boottime_source, wall_source };
@@ -165,6 +175,21 @@ static void test_start_and_now(void **state)
     clock_use_source(NULL);
 }
 
+static void test_to_wall_within_a_suspend(void **state)
+{
+    struct clock_record stored = { 0 };
+    struct clock_record ret;
+
+    clock_use_source(&fakes);
+    fake_wall = wall;
+    assert_int_equal(clock_start(&stored, &ret), 0);
+    const int64_t end = clock_now() + HOUR;
+    fake_suspend = day;
+    assert_true(clock_to_wall(end) <= wall + HOUR);
+    fake_suspend = 0;
+    clock_use_source(NULL);
+}
+
 static void test_kernel_clocks(void **state)
 {
     struct clock_record stored = { 0 };
@@ -187,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_decide_cuts_a_long_boot_id),
         cmocka_unit_test(test_never_goes_back),
         cmocka_unit_test(test_start_and_now),
+        cmocka_unit_test(test_to_wall_within_a_suspend),
         cmocka_unit_test(test_kernel_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

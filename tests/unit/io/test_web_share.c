@@ -258,6 +258,52 @@ static void test_tcp(void **state)
     run_with_other_users(*state, tcp_has_uids);
 }
 
+/* Between a browser's connect() and its first byte a crowd may come: it is not met before. */
+static int ask_after_a_pause(struct harness *h)
+{
+    int drips[DRIPS], mine = client_connect(h);
+    struct reply reply;
+
+    CHECK(mine >= 0);
+    CHECK(drip(h, begun, 0, drips, DRIPS) == 0);
+    CHECK(count_open(drips, DRIPS) == ROOM_PER_UID);
+    CHECK(client_send_text(mine, whole) && client_read(mine, false, &reply));
+    CHECK(reply.status == 200);
+    reply_release(&reply);
+    close_all(&mine, 1);
+    close_all(drips, DRIPS);
+    return 0;
+}
+
+static void test_tcp_before_the_first_byte(void **state)
+{
+    struct harness *h = *state;
+
+    harness_start(h, echo);
+    harness_run(h, ask_after_a_pause);
+}
+
+/* A browser connects ahead of time: it is accepted then, and held as any that is idle. */
+static int stay_silent(struct harness *h)
+{
+    int silent[DRIPS];
+
+    for (size_t i = 0; i < DRIPS; i++)
+        silent[i] = client_connect(h);
+    client_sleep_ms(2500);
+    CHECK(count_open(silent, DRIPS) == ROOM_PER_UID);
+    close_all(silent, DRIPS);
+    return 0;
+}
+
+static void test_tcp_without_a_byte(void **state)
+{
+    struct harness *h = *state;
+
+    harness_start(h, echo);
+    harness_run(h, stay_silent);
+}
+
 static void test_uid_of_what_is_no_peer(void **state)
 {
     CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -277,6 +323,8 @@ int main(void)
         TEST(test_many_uids),
         TEST(test_the_newest_of_those_that_wait),
         cmocka_unit_test_setup_teardown(test_tcp, setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(test_tcp_before_the_first_byte, setup_tcp, teardown),
+        cmocka_unit_test_setup_teardown(test_tcp_without_a_byte, setup_tcp, teardown),
         cmocka_unit_test(test_uid_of_what_is_no_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
