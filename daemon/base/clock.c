@@ -118,7 +118,7 @@ bool clock_doubts(int64_t broker_ms)
 
 int64_t clock_to_wall(int64_t broker_ms)
 {
-    /* The wall first: a suspend between the two readings makes an end look too early, never late. */
+    /* The wall first: a suspend between the two makes an end look too early, never too late. */
     const int64_t wall_ms = source->wall_ms();
 
     return add(wall_ms, subtract(broker_ms, clock_now()));
