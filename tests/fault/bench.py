@@ -8,7 +8,8 @@ import traceback
 from dataclasses import dataclass, field
 
 PATIENCE_S = 0.2
-MAXIMA = ("longest", "most")  # a fact whose name begins so is the greatest of all runs, not the sum
+# A fact whose name begins so is the greatest, or the least, of all runs, not the sum.
+MAXIMA, MINIMA = ("longest", "most"), ("least",)
 
 
 @dataclass
@@ -24,13 +25,19 @@ class Outcome:
     losses: list = field(default_factory=list)
 
     def add(self, facts):
-        """Numbers add up; maxima stay."""
-        for name, value in facts.items():
-            longest = name.startswith(MAXIMA)
-            self.facts[name] = (max if longest else int.__add__)(self.facts.get(name, 0), value)
+        """Numbers add up; maxima and minima stay."""
+        self.facts = together(self.facts, facts)
 
 
-def _work(run, shares, seed, said):
+def together(facts, more):
+    """The facts of runs, and of another one."""
+    how = {name: max if name.startswith(MAXIMA) else min if name.startswith(MINIMA) else int.__add__
+           for name in more}
+    return facts | {name: how[name](facts[name], value) if name in facts else value
+                    for name, value in more.items()}
+
+
+def _work(kind, shares, parts, seed, said):
     """One process: share after share until none is left."""
     while True:
         try:
@@ -39,8 +46,9 @@ def _work(run, shares, seed, said):
             said.put(("over", None))
             return
         try:
-            facts = run(share, random.Random(f"{seed}/{number}"),
-                        lambda count: said.put(("progress", count)))
+            facts = kind.run(share, random.Random(f"{seed}/{number}"),
+                             lambda count: said.put(("progress", count)),
+                             **({"part": (number, parts)} if kind.parted else {}))
             said.put(("facts", facts))
         except Exception as error:  # whatever it is, it is no pass
             said.put(("lost", f"share {number}: {error or repr(error)}\n{traceback.format_exc()}"))
@@ -62,7 +70,7 @@ def run_kind(kind, count, jobs, seed, tell=lambda outcome: None, until=None):
     for share in waiting:
         shares.put(share)
     time.sleep(PATIENCE_S)  # a queue is filled by a thread
-    workers = [context.Process(target=_work, args=(kind.run, shares, seed, said))
+    workers = [context.Process(target=_work, args=(kind, shares, len(waiting), seed, said))
                for _ in range(jobs)]
     for worker in workers:
         worker.start()

@@ -1,10 +1,11 @@
 /*
  * drip COUNT ADDRESS…: so many connections to each address, a path or PORT of 127.0.0.1, with
  * "tls:" before it where TLS is spoken. Each sends one byte a second of a request, or of a
- * handshake, that never ends; whoever is hung up on comes again in its next turn.
+ * handshake, that never ends, and the first one at once: a listener may wait for it before it
+ * accepts. Whoever is hung up on comes again in its next turn.
  *
- * Says "ready" once all were tried, and at the end of its standard input "MADE": how many there
- * were.
+ * Says "ready" once all were tried, and at the end of its standard input "MADE SENT": how many
+ * connections there were, and how many bytes went over them.
  */
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 enum { SLICES = 100, SLICE_NS = 10 * 1000 * 1000, SECOND_NS = 1000 * 1000 * 1000 };
-enum { HELLO_SIZE = 512, DECIMAL = 10 };
+enum { DECIMAL = 10 };
 
 struct aim {
     union {
@@ -37,6 +38,11 @@ struct drop {
     const struct aim *aim;
     int fd; /* -1: comes in its next turn */
     size_t sent;
+};
+
+struct tally {
+    unsigned long made; /* connections */
+    unsigned long sent; /* bytes */
 };
 
 static const char head[] = "GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
@@ -83,24 +89,33 @@ static bool dial(struct drop *drop)
     return false;
 }
 
-static bool lives(const struct drop *drop)
+/* False when it was hung up on. */
+static bool send_byte(struct drop *drop, struct tally *tally)
 {
     const char byte = next_byte(drop);
-    char answer[256];
-    return (send(drop->fd, &byte, 1, MSG_NOSIGNAL) == 1 || errno == EAGAIN) &&
-           recv(drop->fd, answer, sizeof answer, 0) < 0 && errno == EAGAIN;
+    if (send(drop->fd, &byte, 1, MSG_NOSIGNAL) != 1)
+        return errno == EAGAIN;
+    drop->sent++;
+    tally->sent++;
+    return true;
 }
 
-/* Returns how many connections were made for it: none or one. */
-static unsigned turn(struct drop *drop)
+static bool lives(const struct drop *drop)
 {
-    if (drop->fd >= 0 && lives(drop)) {
-        drop->sent++;
-        return 0;
-    }
+    char answer[256];
+    return recv(drop->fd, answer, sizeof answer, 0) < 0 && errno == EAGAIN;
+}
+
+static void turn(struct drop *drop, struct tally *tally)
+{
+    if (drop->fd >= 0 && lives(drop) && send_byte(drop, tally))
+        return;
     if (drop->fd >= 0)
         (void)close(drop->fd);
-    return dial(drop);
+    if (!dial(drop))
+        return;
+    tally->made++;
+    (void)send_byte(drop, tally);
 }
 
 /* The next slice's moment; what is late stays late, so that the load does not come in heaps. */
@@ -120,21 +135,21 @@ static bool goes_on(void)
     return poll(&input, 1, 0) == 0;
 }
 
-static unsigned long drip(struct drop *drops, size_t count)
+static struct tally drip(struct drop *drops, size_t count)
 {
     struct timespec moment;
-    unsigned long made = 0;
+    struct tally tally = { 0 };
     (void)clock_gettime(CLOCK_MONOTONIC, &moment);
     for (size_t slice = 0; goes_on(); slice++) {
         for (size_t i = slice % SLICES; i < count; i += SLICES)
-            made += turn(&drops[i]);
+            turn(&drops[i], &tally);
         if (slice == SLICES) {
             puts("ready");
             (void)fflush(stdout);
         }
         wait_for(&moment);
     }
-    return made;
+    return tally;
 }
 
 int main(int argc, char **argv)
@@ -155,6 +170,7 @@ int main(int argc, char **argv)
         for (size_t n = 0; n < each; n++)
             drops[count++] = (struct drop){ .aim = &aims[i], .fd = -1 };
     }
-    printf("%lu\n", drip(drops, count));
+    const struct tally tally = drip(drops, count);
+    printf("%lu %lu\n", tally.made, tally.sent);
     return EXIT_SUCCESS;
 }

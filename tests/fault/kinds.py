@@ -19,10 +19,12 @@ class Kind:
     quick: int  # the count of a run among the other tests
     wanted: int = 0  # so many, at least, before anybody is told to rely on it
     missing: Callable = lambda: ""  # why it cannot be done here, or ""
+    parted: bool = False  # a share is told, as `part`, which of how many it is: what is done once in all is parted
 
 
 ALL = 1_000_000  # more than there are: one broker goes through all of them, once
 HOUR_S = 3600
+PART = 2500  # points of a walk, at most, for one broker
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
 _FAILS = {  # a walk of walks.py: in words, and so many calls of it in a quick run
@@ -84,6 +86,6 @@ KINDS = {kind.name: kind for kind in (
          soak.run, 120, 24, 2000),
     *(Kind(f"fail-{name}", f"{what}, with one allocation or one call of the system failing",
            "goes on or ends in order: no crash, hang or leak, no grant lost",
-           partial(walks.run, name), ALL, quick)
+           partial(walks.run, name), PART, quick, parted=True)
       for name, (what, quick) in _FAILS.items()),
 )}

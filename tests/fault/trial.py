@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness.client import Api, UnixConnection
-from harness.daemon import START_TIMEOUT, STOP_TIMEOUT
+from harness.daemon import START_TIMEOUT, STOP_TIMEOUT, await_end
 
 from .failing import Failing
 from .judge import Judge
@@ -88,7 +88,7 @@ class Trial:
         with contextlib.suppress(ProcessLookupError):
             self.daemon.process.send_signal(signal.SIGTERM)
         try:
-            self.daemon.process.wait(STOP_TIMEOUT)
+            await_end(self.daemon.process, STOP_TIMEOUT)
         except subprocess.TimeoutExpired as error:
             raise Hang(f"does not end:\n{self._log()}") from error
         return self._ended()

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .bench import MAXIMA
+from .bench import together
 from .kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,9 +113,7 @@ def _total(lines):
     """(count, losses, further facts) of runs together."""
     facts = {}
     for line in lines:
-        for name in line.keys() - _PLAIN:
-            longest = name.startswith(MAXIMA)
-            facts[name] = (max if longest else int.__add__)(facts.get(name, 0), line[name])
+        facts = together(facts, {name: line[name] for name in line.keys() - _PLAIN})
     return sum(line["count"] for line in lines), sum(line["losses"] for line in lines), facts
 
 

@@ -15,7 +15,10 @@ from .place import Lost, Place
 from .trial import ACCOUNT, ANSWER_S, Hang, Trial
 
 MANNERS = 12  # a multiple of how many errors may befall any call
+COUNTED = 5  # times that its calls are counted, once it is warm
+TRIES = 12  # for a point that does not come each time: threads take turns as they like
 OVER = 3  # so many times in a row it was over before the turn of the wanted one: that was all
+QUIET_S = 0.03
 
 
 class Walk:
@@ -45,6 +48,14 @@ class Walk:
         self.trial.assert_answers()
         if not self.refusals:
             self.trial.assert_nothing_refused()
+
+    def await_quiet(self):
+        """The broker has called nothing for a moment, so that it need not be asked how far it is."""
+        seen, since = -1, time.monotonic()
+        while time.monotonic() - since < QUIET_S and self.trial.daemon.process.poll() is None:
+            if (now := self.failing.point().seen) != seen:
+                seen, since = now, time.monotonic()
+            time.sleep(0.002)
 
     def new_account(self):
         self._number += 1
@@ -146,10 +157,10 @@ class Rekey(Walk):
     def _await_end(self):
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
+            self.await_quiet()
             found = self.trial.hasty.rekey_progress()
             if not found or found.status != 200 or not found.json["running"]:
                 return
-            time.sleep(0.01)
         raise Hang("the rekey does not end")
 
     def judge(self):
@@ -284,24 +295,63 @@ def try_one(walk, wanted, manner, kinds=3):
     return point
 
 
-def run(name, count, chance, progress):
-    """Each call in turn, or, where there are more than `count`, so many of them, evenly."""
+class Points:
+    """Of the points of a walk, every so many-th: those that are there each time, and then on to the end."""
+
+    def __init__(self, walk, chance, progress):
+        self._walk, self._chance, self._progress = walk, chance, progress
+        self._calls = set()
+        counts = [try_one(walk, 0, 0).seen for _ in range(1 + COUNTED)][1:]
+        self.total = sorted(counts)[COUNTED // 2]
+        self._there, self._failed = 0, 0
+
+    def _fails(self, wanted):
+        point = try_one(self._walk, wanted, self._chance.randrange(MANNERS))
+        if not point.what:
+            return False
+        self._calls.add(point.what)
+        self._failed += 1
+        self._progress(1)
+        return True
+
+    def go(self, count, part):
+        """This part's of them, `count` at most, evenly."""
+        number, parts = part
+        own = range(1 + number, self.total + 1, parts)
+        step = max(1, -(-len(own) // count))
+        for wanted in own[self._chance.randrange(step)::step]:
+            any(self._fails(wanted) for _ in range(TRIES))
+        self._there = len(own)
+        self._go_beyond(own.start + len(own) * parts, step * parts)
+
+    def _go_beyond(self, wanted, stride):
+        """Those that are not there each time."""
+        over = 0
+        while over < OVER:
+            failed = self._fails(wanted)
+            self._there += failed
+            over = 0 if failed else over + 1
+            wanted += stride
+
+    def facts(self):
+        """The share is rounded down."""
+        return {"points": self._there,
+                "least share of them failed, %": 100 * self._failed // max(self._there, 1),
+                "most different calls": len(self._calls),
+                "lives ended by a library's fault": self._walk.trial.broken}
+
+
+def run(name, count, chance, progress, part=(0, 1)):
+    """Each call in turn, or, where there are more than `count`, so many of them, evenly; of all that
+    is walked in several parts, this one (its number, how many)."""
     with Place(1, rotation="revoke-on-first-use") as place:
         trial = Trial(place)
         trial.begin()
         walk = WALKS[name](trial)
         walk.begin()
-        total = sorted(try_one(walk, 0, 0).seen for _ in range(OVER))[OVER // 2]
-        step = max(1, -(-total // count))
-        wanted, over, kinds = 1 + chance.randrange(step), 0, set()
-        while over < OVER:
-            point = try_one(walk, wanted, chance.randrange(MANNERS))
-            over = 0 if point.what else over + 1
-            kinds.add(point.what)
-            progress(int(point.what is not None))
-            wanted += step
+        points = Points(walk, chance, progress)
+        points.go(count, part)
         if trial.daemon.process.poll() is not None:
             place.start()
         trial.assert_all_kept()
-        return {"longest count in one": total, "different calls": len(kinds - {None}),
-                "lives ended by a library's fault": trial.broken}
+        return points.facts()

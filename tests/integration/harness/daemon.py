@@ -48,6 +48,17 @@ class Notices:
         self._socket.close()
 
 
+def await_end(process, timeout):
+    """The status that it ends with, at once: Popen.wait() with a timeout naps between its looks."""
+    if process.poll() is None:
+        exited = os.pidfd_open(process.pid)
+        try:
+            select.select([exited], [], [], timeout)
+        finally:
+            os.close(exited)
+    return process.wait(0)
+
+
 class DaemonEnded(AssertionError):
     """It ended where it should have lived; its log is part of the text."""
 
@@ -131,7 +142,7 @@ class Daemon:
         """SIGTERM; a clean end is demanded."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(STOP_TIMEOUT)
+        status = await_end(self.process, STOP_TIMEOUT)
         assert status == 0, f"ended with {status}\n{self.log()}"
 
     def kill(self):

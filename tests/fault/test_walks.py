@@ -1,0 +1,84 @@
+"""A walk reaches every point that there is, alone or in parts, and tells how many it has not."""
+
+import random
+from types import SimpleNamespace
+
+import pytest
+
+from fault.failing import Point
+from fault.walks import COUNTED, OVER, Points
+
+CALLS = 50
+
+
+class Thing:
+    """A walk of so many calls, in which some are never there and some only now and then."""
+
+    def __init__(self, calls=CALLS, never=(), seldom=()):
+        self.failing, self.trial = self, SimpleNamespace(broken=0)
+        self._calls, self._never, self._seldom = calls, never, seldom
+        self._wanted, self._tries, self.failed = 0, 0, []
+
+    def arm(self, wanted, _manner, _kinds):
+        self._tries = self._tries + 1 if wanted == self._wanted else 1
+        self._wanted = wanted
+
+    def disarm(self):
+        comes = 0 < self._wanted <= self._calls and self._wanted not in self._never and \
+            (self._wanted not in self._seldom or self._tries > 2)
+        if comes:
+            self.failed.append(self._wanted)
+        return Point(self._calls, "malloc" if comes else None, 0, "")
+
+    def prepare(self):
+        pass
+
+    def act(self):
+        pass
+
+    def judge(self):
+        pass
+
+
+def walked(thing, count=10_000, parts=1):
+    facts = []
+    for number in range(parts):
+        points = Points(thing, random.Random(number), lambda _: None)
+        points.go(count, (number, parts))
+        facts.append(points.facts())
+    return facts
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_every_point_is_reached_once(parts):
+    thing = Thing()
+    facts = walked(thing, parts=parts)
+    assert sorted(thing.failed) == list(range(1, CALLS + 1))
+    assert sum(one["points"] for one in facts) == CALLS
+    assert all(one["least share of them failed, %"] == 100 for one in facts)
+
+
+def test_what_is_seldom_there_is_tried_again():
+    thing = Thing(seldom=range(1, CALLS + 1, 3))
+    assert walked(thing)[0]["least share of them failed, %"] == 100
+    assert len(thing.failed) == CALLS
+
+
+def test_what_is_never_there_is_told():
+    assert walked(Thing(never=range(10, 10 + 2 * OVER)))[0]["least share of them failed, %"] == \
+        100 * (CALLS - 2 * OVER) // CALLS
+
+
+def test_the_walk_goes_on_behind_what_was_counted():
+    thing = Thing()
+    points = Points(thing, random.Random(0), lambda _: None)
+    thing._calls += COUNTED
+    points.go(CALLS, (0, 1))
+    assert points.facts()["points"] == CALLS + COUNTED == len(thing.failed)
+
+
+def test_a_small_count_is_spread_and_told():
+    thing = Thing()
+    facts = walked(thing, count=5)[0]
+    assert facts["points"] == CALLS and facts["least share of them failed, %"] == 10
+    assert max(thing.failed) - min(thing.failed) == 40
