@@ -58,6 +58,14 @@ static bool folder_of(const struct doctor *doctor, const char *variable, const c
     return length > 0 && length < PATH_SIZE;
 }
 
+static bool is_there(const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+
+    return length > 0 && length < PATH_SIZE && (access(path, F_OK) == 0 || errno != ENOENT);
+}
+
 void doctor_look_at_configuration(struct doctor *doctor)
 {
     static const char *const argv[] = { "tokenbrokerd", "--check-config", NULL };
@@ -66,7 +74,10 @@ void doctor_look_at_configuration(struct doctor *doctor)
     if (!folder_of(doctor, "XDG_CONFIG_HOME", ".config", "/etc/tokenbroker", folder))
         return;
     int r = program_run(argv, NULL, true);
-    if (r == 0)
+    if (r == 0 && !is_there(folder, "tokenbroker.conf") && !is_there(folder, "providers.d"))
+        doctor_find(doctor, VERDICT_WARN, "configuration", "write it: man tokenbroker.conf",
+                    "there is no %s/tokenbroker.conf", folder);
+    else if (r == 0)
         doctor_find(doctor, VERDICT_OK, "configuration", NULL, "%s/tokenbroker.conf is sound",
                     folder);
     else if (r == PROGRAM_MISSING)

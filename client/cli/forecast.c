@@ -122,7 +122,11 @@ static int put_table(const struct calendar *calendar)
     out.failed = out.failed || table.failed;
     int r = output_text(&out);
     if (calendar->others > 0)
-        cli_say("%" PRId64 " accounts have no end that is known", calendar->others);
+        cli_say("%" PRId64 "%s", calendar->others,
+                calendar->others == 1 ? " account has no end that is known"
+                                      : " accounts have no end that is known");
+    else if (calendar->count == 0)
+        cli_say("no accounts that you may see");
     return r;
 }
 

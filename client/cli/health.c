@@ -80,8 +80,11 @@ static void put_callback(struct sheet *sheet, const struct tb_value *callback)
     const char *problem = text_of(callback, "problem");
     bool bound = tb_value_true(tb_value_member(callback, "bound"));
 
-    sheet_put(sheet, "callback", "%s %s%s%s", text_of(callback, "listen"),
-              bound ? "held" : "not held", *problem ? ": " : "", problem);
+    if (*problem)
+        sheet_put(sheet, "callback", "%s not held: %s", text_of(callback, "listen"), problem);
+    else
+        sheet_put(sheet, "callback", "%s %s", text_of(callback, "listen"),
+                  bound ? "held" : "free; held while a login is pending");
 }
 
 int health_print(struct cli *cli, const struct tb_value *health)

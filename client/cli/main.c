@@ -56,10 +56,10 @@ static const char *operands_problem(const struct command *command,
 {
     if (arguments->operand_count < command->operands_min)
         return "an argument is missing";
-    if (arguments->operand_count > command->operands_max)
-        return "too many arguments";
     if (command->takes_rest && (!arguments->rest || !arguments->rest[0]))
         return "'--' and a command are missing";
+    if (arguments->operand_count > command->operands_max)
+        return "too many arguments";
     return !command->takes_rest && arguments->rest && arguments->rest[0] ? "too many arguments"
                                                                          : NULL;
 }

@@ -63,9 +63,9 @@ static const struct option_row options[] = {
 const struct command command_rekey = {
     .name = "rekey",
     .summary = "seal the store anew, with another key",
-    .details =
-        "The key is broker { key_next }, where that is configured; else, with key = \"auto\",\n"
-        "a new one is made. The broker serves on meanwhile, and goes on after a crash.\n",
+    .details = "The key is broker { key_next }, where that is configured; else, with key =\n"
+               "\"auto\", a new one is made. The broker serves on meanwhile, and goes on after a\n"
+               "crash.\n",
     .options = options,
     .run = run,
 };

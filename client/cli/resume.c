@@ -30,9 +30,8 @@ static const struct option_row options[] = {
 const struct command command_resume = {
     .name = "resume",
     .summary = "use a store that was restored, cloned or moved",
-    .details =
-        "Such a store starts paused. Make sure that no other broker uses its grants any more:\n"
-        "two brokers that refresh one grant end it at many providers.\n",
+    .details = "Such a store starts paused. Make sure that no other broker uses its grants any\n"
+               "more: two brokers that refresh one grant end it at many providers.\n",
     .options = options,
     .run = run,
 };

@@ -183,7 +183,10 @@ int seal_key_from_file(const char *path, bool create, struct seal_key **ret,
     int r = open_key(path, create, &fd);
 
     if (r < 0) {
-        complain(complaint, "the key file %s: %s", path, strerror(-r));
+        complain(complaint, "the key file %s: %s%s", path, strerror(-r),
+                 r == -ENOENT && !create ? ": put the copy of it there that you keep elsewhere; "
+                                           "what it sealed opens with no other"
+                                         : "");
         return r;
     }
     return key_from_fd(fd, path, ret, complaint);

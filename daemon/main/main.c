@@ -248,8 +248,10 @@ static int check_config(const struct places *places)
         (void)fprintf(stderr, "%s\n", complaint.text);
         return EXIT_FAILURE;
     }
-    (void)printf("%s: fine, %zu provider%s, %zu access rule%s\n", places->config,
-                 front->provider_count, front->provider_count == 1 ? "" : "s", front->rule_count,
+    const bool there = access(places->config, F_OK) == 0;
+    (void)printf("%s: %s, %zu provider%s, %zu access rule%s\n", places->config,
+                 there ? "fine" : "there is no such file", front->provider_count,
+                 front->provider_count == 1 ? "" : "s", front->rule_count,
                  front->rule_count == 1 ? "" : "s");
     return EXIT_SUCCESS;
 }

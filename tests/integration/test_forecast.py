@@ -18,13 +18,17 @@ def forecast(api, account):
     return api.account(account).ok()["forecast"]
 
 
+def test_no_account(broker, cli):
+    assert cli.run("forecast").stderr == "no accounts that you may see\n"
+
+
 def test_no_end_is_known(broker, plain, api, cli):
     broker.grant(plain, "plain/acme")
     api.token("plain/acme").ok()
     assert forecast(api, "plain/acme") == {"warning": "none"}
     assert "dies" not in cli.run("list").stdout + cli.run("status", "plain/acme").stdout
     shown = cli.run("forecast")
-    assert (shown.returncode, shown.stdout) == (0, "") and "1 accounts" in shown.stderr
+    assert (shown.returncode, shown.stdout) == (0, "") and "1 account has no end" in shown.stderr
 
 
 def test_absolute(daemon, plain, api, person):

@@ -68,6 +68,17 @@ def test_place_of_the_configuration(home, place, environment):
     assert f"{home / place}/tokenbroker.conf:1" in done.stderr
 
 
+def test_a_configuration_that_is_not_there(home):
+    """The daemon starts without one; nobody is told that a file is fine which nobody wrote."""
+    environment = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    done = as_user(DAEMON, "--check-config", **environment)
+    assert done.returncode == 0 and done.stdout == (
+        f"{home}/.config/tokenbroker/tokenbroker.conf: there is no such file, 0 providers, "
+        "0 access rules\n")
+    put(home / ".config/tokenbroker/tokenbroker.conf", "broker { }\n")
+    assert ": fine, 0 providers" in as_user(DAEMON, "--check-config", **environment).stdout
+
+
 @pytest.fixture
 def users_broker(folder, schema, home):
     """A broker of that user's, started with nothing but what a login session sets."""

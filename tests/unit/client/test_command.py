@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -163,6 +164,22 @@ class Failures(Case):
         self.assertIn("http://localhost/start\n", done.stderr)
         self.assertIn("tokenbroker login zenegy/acme\n", done.stderr)
 
+    def test_what_the_broker_says_is_not_said_again(self):
+        for status, code in ((404, "unknown_account"), (409, "consent_required")):
+            self.broker.answers[TOKEN] = (status, {
+                "error": code, "error_description":
+                    "there is no zenegy/acme: run `tokenbroker login zenegy/acme`"})
+            self.assertEqual(
+                self.run_command("token", "zenegy/acme").stderr,
+                f"tokenbroker: there is no zenegy/acme: run `tokenbroker login zenegy/acme` ({code})"
+                f"\nasked the broker on {self.broker.socket}\n")
+
+    def test_another_accounts_name_is_no_hint(self):
+        self.broker.answers[TOKEN] = (400, {"error": "bad_request",
+                                            "error_description": "that is zenegy/acme-2's"})
+        self.assertIn("zenegy/acme: that is zenegy/acme-2's",
+                      self.run_command("token", "zenegy/acme").stderr)
+
     def test_terminal_is_not_steered(self):
         self.broker.answers[TOKEN] = (500, {"error": "internal", "error_description": "\x1b[2Jx\n"})
         self.assertIn("?[2Jx? (internal)", self.run_command("token", "zenegy/acme").stderr)
@@ -180,6 +197,7 @@ class Failures(Case):
                                 (["--sockt", "x"], "did you mean --socket?"),
                                 (["token", "a", "b"], "too many arguments"),
                                 (["token"], "an argument is missing"),
+                                (["exec", "a/b", "true"], "'--' and a command are missing"),
                                 (["token", "--format"], "--format needs FORMAT"),
                                 (["reject", "zenegy/acme", "--fingerprint", "x"], "43"),
                                 (["retry", "A/b"], "neither a provider nor an account")]:
@@ -289,7 +307,8 @@ class Facts(Case):
             "accounts": {"active": 1, "suspect": 0, "consent_required": 1},
             "providers": [{"name": "gusto", "paused": True, "reason": "invalid_client",
                            "probe_at": now() + 2450}],
-            "callback": [{"listen": "http://localhost:8765", "bound": False, "problem": "taken"}]}
+            "callback": [{"listen": "http://localhost:8765", "bound": False, "problem": "taken"},
+                         {"listen": "http://localhost:8766", "bound": False}]}
         self.broker.answers["GET /v1/accounts"] = {"accounts": [
             account("a/b", state="consent_required"), account("a/c")]}
         done = self.run_command("status")
@@ -297,6 +316,7 @@ class Facts(Case):
                      "accounts       1 active, 0 suspect, 1 needing consent",
                      "provider       gusto PAUSED: invalid_client, next try in 40 min",
                      "callback       http://localhost:8765 not held: taken",
+                     "callback       http://localhost:8766 free; held while a login is pending",
                      "to do          tokenbroker login a/b"):
             self.assertIn(line + "\n", done.stdout)
         self.assertNotIn("a/c", done.stdout)
@@ -316,8 +336,9 @@ class Facts(Case):
     def test_help_fits(self):
         words = self.run_command("--help").stdout
         self.assertTrue(all(len(line) <= 80 for line in words.split("\n")), words)
-        for line in words.split("\n")[3:15]:
-            command = line.split()[0]
+        commands = re.findall(r"^  ([a-z]+) ", words, re.M)
+        self.assertTrue({"login", "resume", "rekey", "audit"} <= set(commands))
+        for command in commands:
             done = self.run_command(command, "--help")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertEqual(done.stdout, self.run_command("help", command).stdout)

@@ -225,8 +225,15 @@ class Doctor(Machine):
         self.program("tokenbrokerd", 0)
         self.program("systemctl", 1)
         found = self.look(code=0)
-        self.assert_found(found, "configuration", "ok", "is sound")
         self.assert_found(found, "service", "ok", "has not failed")
+        if os.geteuid() != 0:  # root's configuration is the system's
+            self.assert_found(found, "configuration", "warn", "there is no ", "write it")
+            os.makedirs(os.path.join(self.broker.folder, ".config/tokenbroker/providers.d"))
+            self.assert_found(self.look(code=0), "configuration", "ok", "is sound")
+        else:
+            known = os.path.exists("/etc/tokenbroker/tokenbroker.conf")
+            self.assert_found(found, "configuration", "ok" if known else "warn",
+                              "is sound" if known else "there is no /etc/tokenbroker/")
 
     def test_a_socket_that_is_none(self):
         path = os.path.join(self.broker.folder, "file")

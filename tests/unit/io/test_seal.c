@@ -344,6 +344,7 @@ static void test_missing_file(void **state)
 
     assert_int_equal(seal_key_from_file(path, false, &key, &complaint), -ENOENT);
     assert_non_null(strstr(complaint.text, path));
+    assert_non_null(strstr(complaint.text, "put the copy of it there"));
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(seal_key_from_file("/nonexistent/key", true, &key, &complaint), -ENOENT);
     assert_non_null(strstr(complaint.text, "/nonexistent/key"));
