@@ -14,7 +14,7 @@ from .place import Lost, Place
 from .witness import Contents, contents_of
 
 SHIM = BUILD / "tests" / "fault" / "power.so"
-NUMBER = 8  # bytes of the fuse's
+NUMBER, FUSE = 8, 16  # bytes of a number of the fuse, and of both
 ANSWER_MAX = 16 * 1024
 PATIENCE_S = 30
 
@@ -33,9 +33,9 @@ class Machine(Place):
         super().__enter__()
         root, journal, fuse = (self.folder / name for name in ("disk", "journal", "fuse"))
         self.disk = Disk(root, journal)
-        fuse.write_bytes(bytes(NUMBER))
+        fuse.write_bytes(bytes(FUSE))
         with open(fuse, "r+b") as file:
-            self._fuse = mmap.mmap(file.fileno(), NUMBER)
+            self._fuse = mmap.mmap(file.fileno(), FUSE)
         self.daemon.state, self.daemon.cache = root / "state", root / "cache"
         self.daemon.environment |= {
             "LD_PRELOAD": str(SHIM), "POWER_ROOT": str(root), "POWER_JOURNAL": str(journal),
@@ -46,18 +46,19 @@ class Machine(Place):
 
     # The fuse
 
-    def arm(self, count):
-        """The power is cut right before the operation of this number from now on; 0: it is not."""
-        self._fuse[:] = count.to_bytes(NUMBER, "little")
-        self.armed = count > 0
+    def arm(self, count, checkpoint=0):
+        """The power is cut right before the operation of this number from now on, or that of a
+        checkpoint; 0: it is not."""
+        self._fuse[:] = b"".join(one.to_bytes(NUMBER, "little") for one in (count, checkpoint))
+        self.armed = count > 0 or checkpoint > 0
 
     def left(self):
         """Of the operations."""
-        return int.from_bytes(self._fuse[:], "little")
+        return int.from_bytes(self._fuse[:NUMBER], "little")
 
     @property
     def blown(self):
-        return self.armed and self.left() == 0
+        return self.armed and not any(self._fuse[:])
 
     # Its life
 

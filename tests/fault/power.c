@@ -2,8 +2,9 @@
  * Preloaded: writes down what a program does to the files below $POWER_ROOT, one record for each
  * change and each sync, into $POWER_JOURNAL; disk.py reads it. Syncs are only written down.
  *
- * $POWER_FUSE is a file with a number: the process is killed right before so many more operations
- * were done; 0 is never. $POWER_LIE: "files" or "folders", whose syncs are not even written down.
+ * $POWER_FUSE is a file with two numbers: the process is killed right before so many more
+ * operations were done, or so many of checkpoints: on the database itself, not its log; 0 is never.
+ * $POWER_LIE: "files" or "folders", whose syncs are not even written down.
  */
 
 /* Both names of each call, that for short offsets too, are to be here, as calls. */
@@ -50,12 +51,14 @@ enum kind {
     MAP = 'M',
 };
 
+enum count { ANY, CHECKPOINT, COUNTS };
+
 enum { PERMISSIONS = 07777, LINK_TEXT = 64, TEMPLATE_LETTERS = 6 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static int journal = -1;
-static int64_t *fuse;
+static int64_t *fuse; /* what is left, by enum count */
 static const char *lie = "";
 
 static int open_at(int folder, const char *path, int flags, mode_t mode)
@@ -79,7 +82,7 @@ __attribute__((constructor)) static void begin(void)
     snprintf(root, sizeof root, "%s", where);
     lie = getenv("POWER_LIE") ? getenv("POWER_LIE") : "";
     int fd = open_at(AT_FDCWD, countdown, O_RDWR | O_CLOEXEC, 0);
-    void *page = mmap(NULL, sizeof *fuse, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *page = mmap(NULL, COUNTS * sizeof *fuse, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     journal = open_at(AT_FDCWD, book, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || page == MAP_FAILED || journal < 0)
         burst("cannot begin");
@@ -136,14 +139,32 @@ static bool whole_path(int folder, const char *path, char out[static PATH_MAX])
 
 /* --- records --- */
 
+static void count_down(enum count which)
+{
+    if (fuse[which] > 0 && --fuse[which] == 0) {
+        kill(getpid(), SIGKILL);
+        pause();
+    }
+}
+
 /* Right before an operation: may be the end. Records and operations are in the same order. */
 static void enter(void)
 {
     pthread_mutex_lock(&lock);
-    if (*fuse > 0 && --*fuse == 0) {
-        kill(getpid(), SIGKILL);
-        pause();
-    }
+    count_down(ANY);
+}
+
+/* The same for one on a file. */
+static void enter_file(int fd)
+{
+    static const char database[] = ".sqlite";
+    char path[PATH_MAX];
+    enter();
+    if (fuse[CHECKPOINT] == 0 || !path_of(fd, path))
+        return;
+    const char *ending = strrchr(path, '.');
+    if (ending && strcmp(ending, database) == 0)
+        count_down(CHECKPOINT);
 }
 
 static void leave(void)
@@ -230,7 +251,7 @@ int openat64(int folder, const char *path, int flags, ...)
 
 static ssize_t follow_write(int fd, const void *bytes, size_t size, off_t offset)
 {
-    enter();
+    enter_file(fd);
     ssize_t done = offset >= 0 ? syscall(SYS_pwrite64, fd, bytes, size, offset)
                                : syscall(SYS_write, fd, bytes, size);
     if (done > 0)
@@ -269,7 +290,7 @@ int ftruncate(int fd, off_t size)
 {
     if (!is_followed(fd))
         return (int)syscall(SYS_ftruncate, fd, size);
-    enter();
+    enter_file(fd);
     int r = (int)syscall(SYS_ftruncate, fd, size);
     if (r == 0)
         note(TRUNCATE, inode_of(fd), (uint64_t)size, NULL, 0);
@@ -285,7 +306,7 @@ int ftruncate64(int fd, off64_t size)
 static int follow_sync(int fd)
 {
     struct stat status;
-    enter();
+    enter_file(fd);
     int r = fstat(fd, &status);
     if (r == 0 && strcmp(lie, S_ISDIR(status.st_mode) ? "folders" : "files") != 0)
         note(SYNC, status.st_ino, 0, NULL, 0);

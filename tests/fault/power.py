@@ -19,7 +19,9 @@ OPERATIONS_MAX = 60  # of a life: within so many the fuse blows
 SOON_MAX = 20  # of what was just asked
 ENDING_MAX = 50  # of a clean end
 ENDING_S = 1
-SOFT, STOPPED = 0.15, 0.35  # shares of lives that end without a cut, or with one in their own end
+CHECKPOINT_MAX = 10  # its operations: pages, their sync
+SOFT, STOPPED = 0.15, 0.45  # shares of lives that end without a cut, or with one in their own end
+REKEYED, LOGGED = 0.4, 0.2  # shares of lives with a rekey, with a login
 IMPORTED, LOGGED_IN = 12, 6  # so many accounts come and go
 REFRESHED = 4  # by hand, in each life
 OBSERVED = ("revoke-on-first-use", "grace")  # the provider tells a token that was lost
@@ -60,6 +62,10 @@ class Serving:
         if self._chance.random() < 0.5:
             self._place.arm(self._chance.randrange(1, SOON_MAX))
 
+    def _arm_checkpoint(self):
+        """The first write of one is done."""
+        self._place.arm(0, self._chance.randrange(2, CHECKPOINT_MAX))
+
     # What is done in a life
 
     def _do(self):
@@ -68,10 +74,10 @@ class Serving:
             self._import()
             if self._chance.random() < 0.5:
                 self._forget()
-            if self._chance.random() < 0.2:
+            if self._chance.random() < REKEYED:
                 self._arm_soon()
                 self._ask("POST", "/v1/rekey")
-            if self._chance.random() < 0.2:
+            if self._chance.random() < LOGGED:
                 self._log_in()
             for account in self._chance.sample(self._place.accounts, REFRESHED):
                 self._ask("POST", f"/v1/refresh/{account}")
@@ -92,7 +98,7 @@ class Serving:
         if label == f"i{self._number % IMPORTED}":
             return  # it is being imported
         self._witness.forget(label)
-        self._arm_soon()
+        self._chance.choice((self._arm_soon, self._arm_checkpoint))()
         self._ask("DELETE", f"/v1/accounts/plain/{label}",
                   then=lambda: self._witness.forget(label, True))
 
@@ -113,7 +119,10 @@ class Serving:
         if way < SOFT and not self._place.armed:
             self._place.end_softly()
         elif way < SOFT + STOPPED:
-            self._place.arm(self._chance.randrange(1, ENDING_MAX))
+            if self._chance.random() < 0.5:
+                self._place.arm(self._chance.randrange(1, ENDING_MAX))
+            else:
+                self._arm_checkpoint()
             self._place.ask_to_stop()
             self._place.cut(ENDING_S)
         else:

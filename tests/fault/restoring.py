@@ -4,7 +4,7 @@ import secrets
 
 from harness.cli import Cli
 
-from .machine import NUMBER
+from .machine import FUSE
 from .place import Lost
 
 ACCOUNTS = 5
@@ -47,7 +47,7 @@ class Restoring:
     def _command(self, verb, file):
         """Whether it was told done. What it writes is on the same disk; the fuse is the broker's."""
         place, endless = self._place, self._place.folder / "endless"
-        endless.write_bytes(bytes(NUMBER))
+        endless.write_bytes(bytes(FUSE))
         done = Cli(place.daemon.socket, place.folder).run(
             verb, str(file), environment=place.daemon.environment | {"POWER_FUSE": str(endless)})
         return done.returncode == 0
