@@ -13,7 +13,7 @@ bool access_glob_matches(const char *glob, const char *text)
         if (*glob == '*') {
             after_star = ++glob;
             retry = text;
-        } else if (*glob == '?' || *glob == *text) {
+        } else if ((*glob == '?' && *text != '*') || *glob == *text) {
             glob++;
             text++;
         } else if (after_star) {

@@ -56,5 +56,6 @@ bool access_asks_for_units(const struct settings *settings, const struct access_
 void access_append_advice(struct buffer *out, const struct asker *asker, enum may may,
                           const struct account_name *account);
 
-/* True when the text fits the glob: * is any run of characters, ? any one. */
+/* True when the text fits the glob: * is any run of characters, ? any one but a star, which stands
+ * for all that there could be. */
 bool access_glob_matches(const char *glob, const char *text);

@@ -107,8 +107,8 @@ static int64_t capped_wait(const struct context *context, int64_t wait_ms)
 
 /* --- the requests --- */
 
-/* The request's login, if its peer started it or is an admin; answers and returns NULL otherwise.
- */
+/* The request's login, if its peer started it or is an admin of its account; answers and returns
+ * NULL otherwise. */
 static struct login *find_login(const struct api_request *request)
 {
     struct context *context = request->context;
@@ -120,7 +120,8 @@ static struct login *find_login(const struct api_request *request)
         return NULL;
     }
     if (login->uid == asker_uid(&request->asker) ||
-        access_allowed(context->settings, &context->access, &request->asker, MAY_ADMIN, NULL))
+        access_allowed(context->settings, &context->access, &request->asker, MAY_ADMIN,
+                       &login->account))
         return login;
     account_text(&login->account, account);
     audit_count_refusal(context->audit, account, asker_uid(&request->asker),

@@ -124,6 +124,27 @@ def test_login_belongs_to_its_starter(ruled, other):
     assert other(0).cancel(login_id).status == 200, "an admin may"
 
 
+def test_admin_of_another_account_is_none_of_this_login(ruled, other):
+    """Also with its id; and the person's login goes on."""
+    ruled(accounts=["plain/mine"], who=[f"user:{OTHER}"], may=["admin"])
+    login_id = start(other(0), ACCOUNT)["login_id"]
+    for ask in (lambda one: one.follow(login_id), lambda one: one.cancel(login_id),
+                lambda one: one.finish(login_id, "http://x/?code=1")):
+        assert ask(other()).status == 403
+    assert other(0).follow(login_id).ok()["status"] == "pending"
+    own = start(other(0), "plain/mine")["login_id"]
+    assert other().cancel(own).status == 200
+
+
+@pytest.mark.parametrize("glob, whole", [("?????/?", "/plain"), ("?/?", "")])
+def test_names_of_some_length_are_not_all_there_are(ruled, other, glob, whole):
+    """What is about a whole provider, or about all, wants a rule with a star for it."""
+    ruled(accounts=[glob], who=[f"user:{OTHER}"], may=["admin"])
+    assert other().request("POST", f"/v1/retry{whole}").status == 403
+    assert other().audit().status == 403
+    assert "accounts" not in other().health().ok()
+
+
 def test_health_of_those_without_rights(ruled, other):
     ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=["token"])
     seen, whole = other(OTHER).health().ok(), other(0).health().ok()

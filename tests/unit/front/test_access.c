@@ -34,6 +34,10 @@ static const struct glob_row globs[] = {
     { "*/*", "*/*", true },
     { "zenegy/acme", "zenegy/*", false },
     { "zenegy/dk-*", "zenegy/*", false },
+    /* All there could be is more than what is one letter long. */
+    { "zenegy/?", "zenegy/*", false },
+    { "?/*", "*/*", false },
+    { "???", "*/*", false },
 };
 
 static void test_globs(void **state)
