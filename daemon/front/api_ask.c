@@ -117,17 +117,17 @@ static void pending_answered(void *userdata, struct message *answer)
     pending_free(pending);
 }
 
-/* Returns 0, ASKS_BUSY, DEADLINES_QUOTA or -ENOMEM; takes the question over. */
+/* Returns 0, ASKS_BUSY, ASKS_QUOTA or -ENOMEM; takes the question over. */
 static int start(struct pending *pending, struct message *question, const struct context *context)
 {
     int64_t wait_ms = pending->then.wait_ms ? pending->then.wait_ms : API_ASK_WAIT_MS;
-    int r = deadlines_add(context->deadlines, &pending->deadline,
-                          asker_uid(&pending->request.asker), wait_ms, pending_expired);
+    uid_t uid = asker_uid(&pending->request.asker);
+    int r = deadlines_add(context->deadlines, &pending->deadline, uid, wait_ms, pending_expired);
     if (r) {
         message_free(question);
-        return r == DEADLINES_FULL ? ASKS_BUSY : r;
+        return r == DEADLINES_FULL ? ASKS_BUSY : r == DEADLINES_QUOTA ? ASKS_QUOTA : r;
     }
-    return asks_send(context->asks, question, pending_answered, pending, &pending->ask);
+    return asks_send_for(context->asks, uid, question, pending_answered, pending, &pending->ask);
 }
 
 void api_ask(const struct api_request *request, struct message *question,
@@ -155,7 +155,7 @@ void api_ask(const struct api_request *request, struct message *question,
     if (r == ASKS_BUSY)
         failure =
             (struct failure){ .error = WIRE_BUSY, .description = "too many requests are waiting" };
-    if (r == DEADLINES_QUOTA)
+    if (r == ASKS_QUOTA)
         failure = (struct failure){ .error = WIRE_TOO_MANY_REQUESTS,
                                     .description = "too many requests of yours are waiting" };
     fail(request, then, &failure);

@@ -18,6 +18,8 @@ struct ask {
     asks_answered answered; /* NULL: whoever asked is gone */
     void *userdata;
     uint32_t next_free; /* in the chain of slots that were used and are free again */
+    bool counted;       /* as uid's */
+    uid_t uid;
 };
 
 struct asks {
@@ -26,6 +28,7 @@ struct asks {
     uint64_t serial;
     uint32_t untouched;  /* slots from here on were never used */
     uint32_t first_free; /* ASKS_SLOTS: none */
+    uint32_t taken;
     struct ask slots[ASKS_SLOTS];
 };
 
@@ -58,6 +61,7 @@ static struct ask *take_slot(struct asks *asks)
         index = asks->untouched++;
     else
         return NULL;
+    asks->taken++;
     asks->slots[index].id = (++asks->serial << ASKS_SLOT_BITS) | index;
     return &asks->slots[index];
 }
@@ -66,6 +70,19 @@ static void give_slot(struct asks *asks, struct ask *ask)
 {
     *ask = (struct ask){ .next_free = asks->first_free };
     asks->first_free = (uint32_t)(ask - asks->slots);
+    asks->taken--;
+}
+
+/* Looked for only where there are many. */
+static bool has_too_many(const struct asks *asks, uid_t uid)
+{
+    size_t own = 0;
+
+    if (asks->taken < ASKS_PER_UID_MAX)
+        return false;
+    for (uint32_t i = 0; i < asks->untouched; i++)
+        own += asks->slots[i].counted && asks->slots[i].uid == uid;
+    return own >= ASKS_PER_UID_MAX;
 }
 
 static struct ask *find(struct asks *asks, uint64_t id)
@@ -105,6 +122,25 @@ int asks_send(struct asks *asks, struct message *question, asks_answered answere
     ask->userdata = userdata;
     if (ret_id)
         *ret_id = ask->id;
+    return 0;
+}
+
+int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_answered answered,
+                  void *userdata, uint64_t *ret_id)
+{
+    uint64_t id = 0;
+
+    if (has_too_many(asks, uid)) {
+        message_free(question);
+        return ASKS_QUOTA;
+    }
+    int r = asks_send(asks, question, answered, userdata, &id);
+    if (r)
+        return r;
+    struct ask *ask = find(asks, id);
+    ask->counted = true;
+    ask->uid = uid;
+    *ret_id = id;
     return 0;
 }
 

@@ -4,13 +4,20 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/mailbox.h"
 #include "messages.h"
 
 struct asks;
 
-enum { ASKS_BUSY = 1 };
+enum {
+    ASKS_BUSY = 1,
+    ASKS_QUOTA, /* too many of this uid, which others must not feel */
+};
+
+/* As many as may wait (DEADLINES_PER_UID_MAX), and some whose clients have left. */
+enum { ASKS_PER_UID_MAX = 1280 };
 
 /* answer: owned by asks, valid during the call; its parts may be stolen. */
 typedef void (*asks_answered)(void *userdata, struct message *answer);
@@ -28,6 +35,11 @@ struct asks *asks_free(struct asks *asks);
  */
 int asks_send(struct asks *asks, struct message *question, asks_answered answered, void *userdata,
               uint64_t *ret_id);
+
+/* The same for a client of that uid: it counts as the uid's until the answer is there, also when
+ * asks_forget() was called. Or ASKS_QUOTA. */
+int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_answered answered,
+                  void *userdata, uint64_t *ret_id);
 
 /* Sends a letter that gets no answer; takes it over in every case. Returns like asks_send(). */
 int asks_tell(struct asks *asks, struct message *letter);

@@ -38,6 +38,7 @@ struct waiter {
 struct flight {
     struct account_node node;
     struct tokens *tokens;
+    uid_t uid; /* who asked first: the question counts as theirs */
     uint64_t ask;
     int64_t asked_min_ttl_ms;
     /* What was heard since the question went out; an answer to a later question knows it. */
@@ -152,7 +153,8 @@ static void flight_answered(void *userdata, struct message *answer)
     flight_settle(flight, answer);
 }
 
-/* Asks for what the most demanding of those who wait needs. Returns 0, ASKS_BUSY or -ENOMEM. */
+/* Asks for what the most demanding of those who wait needs. Returns 0, ASKS_BUSY, ASKS_QUOTA or
+ * -ENOMEM. */
 static int flight_ask(struct flight *flight)
 {
     struct message *question = message_new(ASK_TOKEN);
@@ -168,8 +170,8 @@ static int flight_ask(struct flight *flight)
         question->account = flight->node.name;
         question->min_ttl_ms = flight->asked_min_ttl_ms;
     }
-    return asks_send(flight->tokens->context->asks, question, flight_answered, flight,
-                     &flight->ask);
+    return asks_send_for(flight->tokens->context->asks, flight->uid, question, flight_answered,
+                         flight, &flight->ask);
 }
 
 /* The failure was of a question for more than this waiter needs, or of an overtaken one. */
@@ -231,8 +233,8 @@ static void flight_settle(struct flight *flight, struct message *answer)
         int r = flight_ask(flight);
         if (r == 0)
             return;
-        flight_refuse_all(flight, r == ASKS_BUSY ? WIRE_BUSY : WIRE_INTERNAL,
-                          r == ASKS_BUSY ? "too many questions are waiting" : "out of memory");
+        flight_refuse_all(flight, r > 0 ? WIRE_BUSY : WIRE_INTERNAL,
+                          r > 0 ? "too many questions are waiting" : "out of memory");
     }
     flight_free(flight);
 }
@@ -280,6 +282,7 @@ static int flight_join(struct tokens *tokens, struct waiter *waiter)
             return -ENOMEM;
         flight->node.name = waiter->wish.account;
         flight->tokens = tokens;
+        flight->uid = waiter->wish.uid;
         account_map_add(&tokens->flights, &flight->node);
     }
     int room = flight_has_room(flight, waiter->wish.uid);
@@ -299,7 +302,7 @@ static int flight_join(struct tokens *tokens, struct waiter *waiter)
     list_remove(waiter);
     tokens->waiter_count--;
     flight_free(flight);
-    return r;
+    return r == ASKS_QUOTA ? DEADLINES_QUOTA : r;
 }
 
 /* Returns 0, ASKS_BUSY, DEADLINES_QUOTA or -ENOMEM. */

@@ -120,6 +120,45 @@ def test_a_user_who_may_shuts_out_nobody(daemon, api, plain, target, asked, refu
         flood.wait()
 
 
+# Asks so many times, and leaves without the answer; some are under way at a time.
+LEAVE = """
+import collections, socket, sys, time
+path, target, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+under_way = collections.deque()
+for _ in range(count):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(path)
+    one.sendall(f"POST {target} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    under_way.append(one)
+    if len(under_way) > 200:
+        under_way.popleft().close()
+        time.sleep(0.0005)
+"""
+
+
+@pytest.mark.slow
+def test_who_asks_and_leaves_shuts_out_nobody(daemon, api, plain):
+    """What the back still has to answer counts for who asked, also when nobody waits for it."""
+    daemon.with_provider("plain", plain)
+    daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
+    daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"],
+                                   "may": ["token"]}
+    daemon.start()
+    open_to_all(daemon)
+    for account in (ACCOUNT, "plain/other"):
+        daemon.grant(plain, account)
+    api.refresh_allowed(ACCOUNT).ok()
+    time.sleep(1.1)  # another refresh is allowed then
+    plain.fault("hang", seconds=60, users=["acme"])
+    subprocess.run(
+        ["/usr/bin/python3", "-I", "-c", LEAVE, str(daemon.socket), f"/v1/refresh/{ACCOUNT}",
+         "5000"], check=True, user=HOSTILE, group=HOSTILE, extra_groups=[], cwd="/")
+    assert api.account("plain/other").status == 200
+    assert api.token("plain/other").ok()["access_token"]
+    login_id = api.login("plain/third").ok()["login_id"]
+    assert api.cancel(login_id).status == 200
+
+
 @pytest.mark.slow
 def test_no_token_for_who_may_not(broker, api, plain):
     broker.grant(plain, ACCOUNT)

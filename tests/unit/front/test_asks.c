@@ -127,6 +127,32 @@ static void test_back_full(void **state)
     }
 }
 
+static void test_quota_counts_whom_nobody_waits_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asks *asks = fixture->context.asks;
+    struct heard heard = { 0 };
+    struct message *question = NULL;
+    uint64_t id = 0;
+
+    for (int i = 0; i < ASKS_PER_UID_MAX; i++) {
+        assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id), 0);
+        asks_forget(asks, id);
+        message_free(question);
+        question = fixture_take(fixture, ASK_HEALTH);
+    }
+    assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id),
+                     ASKS_QUOTA);
+    assert_int_equal(asks_send_for(asks, 7, NULL, hear, &heard, &id), ASKS_QUOTA);
+    assert_int_equal(asks_send_for(asks, 8, message_new(ASK_HEALTH), hear, &heard, &id), 0);
+    assert_int_equal(asks_send(asks, message_new(ASK_HEALTH), hear, &heard, NULL), 0);
+    answer_with(fixture, question, 1);
+    assert_int_equal(heard.times, 0);
+    assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id),
+                     ASKS_QUOTA);
+}
+
 static void test_every_slot_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -158,6 +184,8 @@ int main(void)
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_tell, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_back_full, set_up_narrow, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_quota_counts_whom_nobody_waits_for, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_every_slot_taken, fixture_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
