@@ -104,6 +104,16 @@ static int copy_file(const char *path, const struct trial *trial, struct complai
     return r;
 }
 
+/* The file alone is put in place: what stayed in the log, that it is a copy, would be lost. */
+static int settle(struct store *store, struct complaint *complaint)
+{
+    const int r = store_checkpoint(store);
+    if (r != 0)
+        complain(complaint, "the copy of it cannot be written to its end: %s%s",
+                 store_message(store), r == -ENOSPC ? "; free some space" : "");
+    return r;
+}
+
 static int look_through(const struct places *places, const struct settings *settings,
                         struct trial *trial, struct complaint *complaint)
 {
@@ -123,6 +133,8 @@ static int look_through(const struct places *places, const struct settings *sett
         r = keys_open(places, settings, store, &keys, &why);
     if (r == 0)
         r = store_count(store, counts);
+    if (r == 0)
+        r = settle(store, &why);
     if (r != 0)
         complain(complaint, "it cannot be restored: %s", why.text);
     seal_key_free(keys.key);

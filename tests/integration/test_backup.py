@@ -20,8 +20,8 @@ ACCOUNTS = [f"plain/u{number}" for number in range(50)]
 FEW = ACCOUNTS[:4]
 
 
-def key_file(folder):
-    path = folder / "seal"
+def key_file(folder, name="seal"):
+    path = folder / name
     path.write_bytes(os.urandom(32))
     path.chmod(0o600)
     return path
@@ -281,6 +281,33 @@ def test_another_key_is_refused(daemon, cli, provider, elsewhere, folder):
     failed = restore(elsewhere, folder / "kept")
     assert failed.returncode == 1 and "does not fit" in failed.stderr
     assert not list(elsewhere.state.iterdir())
+
+
+WRITES_MAX = 40  # of a restore, at most
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("call, error, words", [("pwrite64", "ENOSPC", "free some space"),
+                                                ("fdatasync", "EIO", "disk I/O error")])
+def test_a_disk_that_fails_from_some_moment_on(  # pylint: disable=too-many-arguments
+        daemon, cli, provider, elsewhere, folder, call, error, words):
+    """Either it is refused and leaves nothing, or the store is whole and knows that it is a copy."""
+    back_up(cli, folder / "kept")
+    trace = folder / "trace"
+    elsewhere.environment["ASAN_OPTIONS"] = "detect_leaks=0"  # it and strace exclude each other
+    for first in range(1, WRITES_MAX):
+        elsewhere.wrapper = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={call}",
+                             "-e", f"inject={call}:error={error}:when={first}+"]
+        done = restore(elsewhere, folder / "kept")
+        left = [path.name for path in elsewhere.state.iterdir()]
+        if done.returncode == 0:
+            break
+        assert not left and words in done.stderr, done.stderr
+    assert "INJECTED" not in trace.read_text() and left == ["store.sqlite"] and first > 2
+    elsewhere.wrapper = []
+    elsewhere.start()
+    assert_waits(elsewhere, provider, FEW)
 
 
 def test_one_at_a_time(daemon, api, provider):
