@@ -110,22 +110,35 @@ static int key_from_fd(int fd, const char *path, struct seal_key **ret, struct c
     return r;
 }
 
-/* Writes a new random key to the file, durably. */
-static int write_key(int fd)
+/* Random bytes from the file's position on, durably. */
+static int write_random(int fd, size_t length)
 {
-    unsigned char bytes[SEAL_KEY_BYTES];
+    unsigned char bytes[KEY_TEXT_MAX];
     ssize_t written;
 
-    if (ftruncate(fd, 0) < 0)
-        return -errno;
-    random_bytes(bytes, sizeof(bytes));
-    written = write(fd, bytes, sizeof(bytes));
+    random_bytes(bytes, length);
+    written = write(fd, bytes, length);
     sodium_memzero(bytes, sizeof(bytes));
     if (written < 0)
         return -errno;
-    if (written != sizeof(bytes))
+    if (written != (ssize_t)length)
         return -ENOSPC;
     return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_key(int fd)
+{
+    return ftruncate(fd, 0) < 0 ? -errno : write_random(fd, SEAL_KEY_BYTES);
+}
+
+/* The key's own bytes: a file that is cut first is written elsewhere on the disk. */
+static int overwrite(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    return write_random(fd, status.st_size < KEY_TEXT_MAX ? (size_t)status.st_size : KEY_TEXT_MAX);
 }
 
 /*
@@ -199,7 +212,7 @@ int seal_key_file_wipe(const char *path)
 
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    r = write_key(fd);
+    r = overwrite(fd);
     if (r < 0)
         return r;
     return unlink(path) < 0 ? -errno : folder_sync_above(path);
@@ -208,7 +221,7 @@ int seal_key_file_wipe(const char *path)
 int seal_key_file_replace(const char *path, const char *by)
 {
     CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    int r = fd < 0 ? -errno : write_key(fd);
+    int r = fd < 0 ? -errno : overwrite(fd);
 
     if (r < 0 && r != -ENOENT)
         return r;

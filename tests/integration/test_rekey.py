@@ -6,6 +6,7 @@ import random
 import secrets
 import shutil
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -13,6 +14,7 @@ import pytest
 
 ACCOUNTS = [f"plain/u{number:03}" for number in range(120)]
 KILLS = int(os.environ.get("TOKENBROKER_TEST_REKEY_KILLS", "30"))
+SBIN = "/usr/sbin:/sbin"
 ID = slice(1, 9)  # of a key, in what it sealed
 
 
@@ -144,6 +146,48 @@ def test_old_sealed_bytes_leave_the_disk(granted, cli):
     rekey(cli)
     for path in granted.state.iterdir():
         assert b"\x02" + old_id not in path.read_bytes(), path
+
+
+@pytest.fixture
+def own_disk(daemon, folder):
+    """The state folder on an ext4 of its own; the file that it is in."""
+    image = folder / "disk"
+    image.write_bytes(b"\0" * 32 * 1024 * 1024)
+    subprocess.run([shutil.which("mkfs.ext4", path=SBIN), "-q", image], check=True)
+    daemon.state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-o", "loop", image, daemon.state], check=True)
+    try:
+        daemon.state.chmod(0o700)
+        yield image
+        daemon.close()
+    finally:
+        if os.path.ismount(daemon.state):
+            subprocess.run(["umount", "-l", daemon.state], check=True)
+
+
+def all_bytes(own_disk, daemon):
+    """Of the disk that is taken out."""
+    daemon.stop()
+    subprocess.run(["umount", daemon.state], check=True)
+    return own_disk.read_bytes()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("mkfs.ext4", path=SBIN),
+                    reason="needs mount and mkfs.ext4")
+@pytest.mark.parametrize("outside", [False, True])
+def test_the_old_key_leaves_the_disk(own_disk, daemon, plain, cli, folder, outside):
+    """Its bytes are overwritten where they lie, not only in the file's name."""
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNTS[0])
+    old = (daemon.state / "key").read_bytes()
+    os.sync()
+    assert old in own_disk.read_bytes()
+    if outside:
+        daemon.config.broker["key_next"] = _file(daemon, folder)
+        daemon.reload()
+    rekey(cli)
+    assert_all_open(daemon, plain, ACCOUNTS[:1])
+    assert old not in all_bytes(own_disk, daemon)
 
 
 def test_a_bad_next_key_changes_nothing(granted, folder, cli, plain):
