@@ -141,6 +141,17 @@ static int spawn_with(const char *program, int input, pid_t *ret)
     return -r;
 }
 
+static void watch_the_slow(struct hooks *hooks)
+{
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
+        if (hooks->children[i].pid != 0 && hooks->children[i].end_by < first)
+            first = hooks->children[i].end_by;
+    const int64_t left = first - clock_now();
+    if (hooks->running > 0)
+        (void)loop_timer_set(hooks->impatience, left > 0 ? left : 0);
+}
+
 static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id)
 {
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
@@ -150,7 +161,7 @@ static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id)
         hooks->children[i].caller_id = caller_id;
         hooks->children[i].end_by = clock_now() + HOOK_TIME_MS;
         hooks->running++;
-        (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
+        watch_the_slow(hooks);
         return;
     }
 }
@@ -223,11 +234,14 @@ static void end_the_slow(void *userdata)
 {
     struct hooks *hooks = userdata;
     const int64_t now = clock_now();
-    for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
-        if (hooks->children[i].pid != 0 && hooks->children[i].end_by <= now)
-            (void)kill(-hooks->children[i].pid, SIGKILL);
-    if (hooks->running > 0)
-        (void)loop_timer_set(hooks->impatience, HOOK_TIME_MS);
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
+        struct child *child = &hooks->children[i];
+        if (child->pid == 0 || child->end_by > now)
+            continue;
+        (void)kill(-child->pid, SIGKILL);
+        child->end_by = now + HOOK_TIME_MS; /* until it is reaped */
+    }
+    watch_the_slow(hooks);
 }
 
 static int build(struct hooks *hooks, const struct hook_programs *programs)

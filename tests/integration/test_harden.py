@@ -165,3 +165,37 @@ def test_a_hook_has_a_time_limit(hooked):
     while any(map(lives, hooked)):
         assert time.monotonic() < deadline, "it and its child still run"
         time.sleep(0.2)
+
+
+SLOW_FOR_ONE = """#!/bin/sh
+case "$(cat)" in
+*plain/slow*) echo $$ >{folder}/slow; sleep 600 ;;
+esac
+echo done >>{folder}/quick
+"""
+
+
+@pytest.mark.slow
+def test_the_time_limit_holds_while_others_come(daemon, plain, folder, api):
+    """Events every few seconds lengthen nothing."""
+    hook = folder / "hook"
+    hook.write_text(SLOW_FOR_ONE.format(folder=folder))
+    hook.chmod(0o700)
+    daemon.config.broker["on_event"] = str(hook)
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, "plain/well")
+    others = iter(range(100))
+
+    def die(label):
+        api.refresh_allowed("plain/well").ok()  # so that it is not taken for the provider's matter
+        daemon.grant(plain, f"plain/{label}")
+        plain.revoke(label)
+        assert api.token(f"plain/{label}", wait=20).error == "consent_required"
+
+    die("slow")
+    pid = int(wait_for(folder / "slow"))
+    deadline = time.monotonic() + 38
+    while lives(pid):
+        assert time.monotonic() < deadline, "it still runs"
+        die(f"u{next(others)}")
+    assert len((folder / "quick").read_text().splitlines()) >= 3
