@@ -44,6 +44,7 @@ struct rekey {
     uint64_t resealed;
     uint64_t unreadable; /* in this pass */
     struct step step;
+    struct failure waits; /* for another try of what has failed; description "": it does not */
 };
 
 static void turn_after(struct rekey *rekey, int64_t delay_ms)
@@ -54,9 +55,16 @@ static void turn_after(struct rekey *rekey, int64_t delay_ms)
 
 static void fail(struct rekey *rekey, const char *what, int error)
 {
+    const bool told = rekey->waits.description[0];
     if (rekey->keeper->stopping)
         return;
-    log_warning("sealing the store anew waits: %s: %s", what, strerror(-error));
+    rekey->waits = failure_make(
+        WIRE_BUSY, REKEY_RETRY_MS / 1000,
+        "sealing the store anew waits: %s: %s; it goes on by itself after that, and both keys are "
+        "needed until its end",
+        what, error == -ENOSPC ? "the disk is full, free some" : strerror(-error));
+    if (!told)
+        log_warning("%s", rekey->waits.description);
     turn_after(rekey, REKEY_RETRY_MS);
 }
 
@@ -122,6 +130,7 @@ static void step_written(void *userdata, int result)
         fail(rekey, "a row cannot be written", result < 0 ? result : -EIO);
         return;
     }
+    rekey->waits.description[0] = '\0';
     rekey->after = step->after;
     rekey->resealed += step->resealed;
     rekey->unreadable += step->unreadable;
@@ -157,6 +166,7 @@ static void end_written(void *userdata, int result)
         fail(rekey, "its end cannot be written", result);
         return;
     }
+    rekey->waits.description[0] = '\0';
     seal_key_set_older(rekey->keeper->key, NULL);
     rekey->stage = STAGE_TIDYING;
     log_info("the store is sealed with the new key: %" PRIu64 " rows were sealed anew",
@@ -201,10 +211,12 @@ static int write_tidied(void *userdata, struct store *store)
 static void tidied(void *userdata, int result)
 {
     struct rekey *rekey = userdata;
-    if (result == 0)
-        rekey->stage = STAGE_IDLE;
-    else
+    if (result != 0) {
         fail(rekey, "its end cannot be written", result);
+        return;
+    }
+    rekey->waits.description[0] = '\0';
+    rekey->stage = STAGE_IDLE;
 }
 
 /* First what the older key has sealed leaves the disk, then that key. */
@@ -242,6 +254,16 @@ static void answer(struct rekey *rekey, const struct message *question)
     keeper_answer(rekey->keeper, question->id, answer);
 }
 
+/* key_next is there for another try. */
+static void give_target_back(struct rekey *rekey)
+{
+    if (rekey->target && rekey->took_next) {
+        rekey->next = steal(rekey->target);
+        rekey->took_next = false;
+    }
+    rekey->target = seal_key_free(rekey->target);
+}
+
 /* From here on all that is written is sealed by the new key. */
 static void begin_written(void *userdata, int result)
 {
@@ -253,8 +275,7 @@ static void begin_written(void *userdata, int result)
             WIRE_BUSY, 1, "the broker's store refuses writes (%s): the key is as it was",
             store_message(keeper->store));
         rekey->stage = STAGE_IDLE;
-        rekey->took_next = false;
-        rekey->target = seal_key_free(rekey->target);
+        give_target_back(rekey);
         keeper_refuse(keeper, question->id, &failure);
         return;
     }
@@ -314,7 +335,7 @@ static void begin(struct rekey *rekey, struct message *question)
     }
     const struct failure failure =
         failure_make(r == -EINVAL ? WIRE_BAD_REQUEST : WIRE_INTERNAL, 0, "%s", complaint.text);
-    rekey->target = seal_key_free(rekey->target);
+    give_target_back(rekey);
     keeper_refuse(rekey->keeper, question->id, &failure);
     message_free(question);
 }
@@ -326,7 +347,10 @@ void rekey_ask(struct keeper *keeper, struct message *question)
         begin(rekey, question);
         return;
     }
-    answer(rekey, question);
+    if (rekey->waits.description[0])
+        keeper_refuse(keeper, question->id, &rekey->waits);
+    else
+        answer(rekey, question);
     message_free(question);
 }
 

@@ -130,8 +130,8 @@ int origin_check(const struct places *places, struct store *store, struct origin
     }
     release(&known);
     if (r != 0) {
-        complain(complaint, "the store in %s cannot be used: %s", places->state_dir,
-                 store_message(store));
+        complain(complaint, "the store in %s cannot be used: %s%s", places->state_dir,
+                 store_message(store), r == -ENOSPC ? "; free some space" : "");
         guard_close(origin.guard);
         return r;
     }

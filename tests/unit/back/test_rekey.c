@@ -25,6 +25,7 @@ struct world {
     struct seal_key *outside; /* what key_next gives */
     struct loop_source *timer;
     struct rekey_progress progress;
+    unsigned waited; /* looks that were told that it waits */
 };
 
 /* --- keys --- */
@@ -228,8 +229,10 @@ static void leave_at_its_end(void *userdata)
 {
     struct world *w = userdata;
     CLEANUP(cleanup_message) struct message *answer = ask(w, false);
-    w->progress = answer->rekey;
-    if (answer->rekey.running)
+    if (!answer->failed)
+        w->progress = answer->rekey;
+    w->waited += answer->failed;
+    if (answer->failed || answer->rekey.running)
         (void)loop_timer_set(w->timer, 1);
     else
         loop_exit(w->keeper.loop, 0);
@@ -393,7 +396,25 @@ static void a_full_disk(void **state)
     message_free(ask(w, true));
     commits_to_refuse = 1;
     (void)run_to_its_end(w);
+    assert_true(w->waited > 0);
     assert_sealed_anew(w, old);
+}
+
+/* Nor is the configured key forgotten there. */
+static void a_full_disk_at_the_configured_key(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(cleanup_seal_key) struct seal_key *old = key_in(w, "key");
+    w->outside = key_of(9);
+    rekey_configure(w->keeper.rekey, key_of(9));
+    commits_to_refuse = 1;
+    CLEANUP(cleanup_message) struct message *refused = ask(w, true);
+    assert_true(refused->failed);
+    CLEANUP(cleanup_message) struct message *begun = ask(w, true);
+    assert_false(begun->failed);
+    (void)run_to_its_end(w);
+    assert_sealed_anew(w, old);
+    assert_true(seal_key_equal(w->keeper.key, w->outside));
 }
 
 /* What lies on the disk after every commit is opened as a start would, and goes on to the end. */
@@ -436,10 +457,15 @@ static void it_runs_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_new_key_of_its_own),      TEST(the_configured_key),
-        TEST(nothing_to_go_to),          TEST(what_is_written_meanwhile_has_the_new_key),
-        TEST(unreadable_rows_stay),      TEST(a_full_disk),
-        TEST(killed_after_every_commit), TEST(it_runs_once),
+        TEST(a_new_key_of_its_own),
+        TEST(the_configured_key),
+        TEST(nothing_to_go_to),
+        TEST(what_is_written_meanwhile_has_the_new_key),
+        TEST(unreadable_rows_stay),
+        TEST(a_full_disk),
+        TEST(a_full_disk_at_the_configured_key),
+        TEST(killed_after_every_commit),
+        TEST(it_runs_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
