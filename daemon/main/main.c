@@ -243,8 +243,16 @@ static int check_config(const struct places *places)
     CLEANUP(cleanup_settings) struct settings *back = NULL;
     CLEANUP(cleanup_message) struct message *certificate = NULL;
     bool locked = false;
-    if (secret_start(&locked) != 0 ||
-        load_settings(places, &front, &back, &certificate, &complaint) != 0) {
+    int r = secret_start(&locked);
+    if (r == 0)
+        r = load_settings(places, &front, &back, &certificate, &complaint);
+    if (r == SETTINGS_NO_CREDENTIALS) {
+        (void)printf("%s: fine; its secrets are not looked at, as systemd gives credentials to the "
+                     "service alone\n",
+                     places->config);
+        return EXIT_SUCCESS;
+    }
+    if (r != 0) {
         (void)fprintf(stderr, "%s\n", complaint.text);
         return EXIT_FAILURE;
     }

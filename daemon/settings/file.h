@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "settings/settings.h"
 
-enum { FILE_MISSING = SETTINGS_INVALID + 1 };
+enum { FILE_MISSING = SETTINGS_NO_CREDENTIALS + 1 };
 
 /*
  * Appends the whole file to out, whose maximum is the cap. Refused: what is no regular file, a file

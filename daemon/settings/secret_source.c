@@ -126,9 +126,11 @@ static int from_credential(const char *name, const char *folder, const char *whe
     CLEANUP(cleanup_buffer) struct buffer path = BUFFER_WITH_MAXIMUM(CREDENTIAL_PATH_MAX);
     if (*name == '\0' || strchr(name, '/') != NULL || name[0] == '.')
         return refuse(complaint, where, "credential: wants the name of a credential");
-    if (folder == NULL)
-        return refuse(complaint, where,
-                      "there are no credentials: the service has no LoadCredential= line");
+    if (folder == NULL) {
+        (void)refuse(complaint, where,
+                     "there are no credentials: the service has no LoadCredential= line");
+        return SETTINGS_NO_CREDENTIALS;
+    }
     buffer_append_format(&path, "%s/%s", folder, name);
     if (path.failed)
         return refuse(complaint, where, "the credential's path is too long");

@@ -17,7 +17,11 @@
 #include "oauth/provider.h"
 
 enum { SETTINGS_FILE_MAX = 1024 * 1024, SETTINGS_PROVIDERS_MAX = 1000, SETTINGS_RULES_MAX = 1000 };
-enum { SETTINGS_INVALID = 1, PUBLIC_URL_MAX = 512, LINK_URL_MAX = PUBLIC_URL_MAX + 64 };
+enum {
+    SETTINGS_INVALID = 1,
+    SETTINGS_NO_CREDENTIALS, /* a credential: where systemd gave none: the service may have it */
+};
+enum { PUBLIC_URL_MAX = 512, LINK_URL_MAX = PUBLIC_URL_MAX + 64 };
 
 /* What a rule allows; bits. */
 enum may {
@@ -140,7 +144,8 @@ struct settings_places {
 };
 
 /* Parses and checks everything. With secrets, `file:`, `credential:` and `command:` are resolved
- * (this may block: the main thread alone calls it). Returns 0 or SETTINGS_INVALID. */
+ * (this may block: the main thread alone calls it). Returns 0, SETTINGS_INVALID, or
+ * SETTINGS_NO_CREDENTIALS where that is what the first secret that cannot be had wants. */
 int settings_parse(const struct settings_text *text, const struct settings_places *places,
                    bool with_secrets, struct settings **ret, struct complaint *complaint);
 
@@ -148,8 +153,8 @@ int settings_parse(const struct settings_text *text, const struct settings_place
 struct settings *settings_free(struct settings *settings);
 
 /* A secret's source as the configuration writes it: "file:PATH", "credential:NAME",
- * "command:ARGV", or the literal itself. where is what the complaint starts with. Returns 0 or
- * SETTINGS_INVALID. */
+ * "command:ARGV", or the literal itself. where is what the complaint starts with. Returns 0,
+ * SETTINGS_INVALID or SETTINGS_NO_CREDENTIALS. */
 int settings_resolve_secret(const char *source, const struct settings_places *places,
                             const char *where, struct secret **ret, struct complaint *complaint);
 

@@ -1,5 +1,6 @@
 """The system service on a booted systemd: as it is installed, sandbox and all."""
 
+import json
 import time
 from pathlib import Path
 
@@ -185,6 +186,28 @@ def test_no_secret_in_the_journal_or_a_core(service, machine):
              if secret in journal]
     assert not found
     assert "core" not in machine.run("ls", "/var/lib/tokenbroker").stdout
+
+
+def test_doctor_looks_at_the_systems_configuration(service, machine):
+    """Root's check knows that credentials are for the service; nobody else's looks at another file."""
+    secret = service.config.providers["plain"]["client_secret"]
+    machine.write("/etc/tokenbroker/secrets/plain", secret, 0o600)
+    service.drop_in("LoadCredential=plain:/etc/tokenbroker/secrets/plain",
+                    name=DROP_IN.replace("test.conf", "secret.conf"))
+    service.config.providers["plain"]["client_secret"] = "credential:plain"
+    service.restart()
+
+    def configuration(done):
+        [found] = [one for one in json.loads(done.stdout)["findings"]
+                   if one["about"] == "configuration"]
+        return found["verdict"], found["text"]
+
+    command = ("/usr/local/bin/tokenbroker", "doctor", "--json")
+    assert configuration(machine.run(*command, check=False)) == ("ok", f"{CONFIG} is sound")
+    verdict, text = configuration(machine.run_as("doctor.service", "nobody", *command))
+    assert verdict == "ok" and text == f"{CONFIG} is the system's: root's doctor looks at it"
+    service.config.providers["plain"]["client_secret"] = secret
+    service.restart()
 
 
 def seal_key(machine, text, name=KEY_NAME):

@@ -30,6 +30,18 @@ def test_good_configuration(configured):
     assert not configured.state.exists() and not configured.socket.exists()
 
 
+def test_what_systemd_gives_the_service_alone(configured):
+    """The check by hand says what it could not look at, and no more than that is forgiven."""
+    configured.config.providers["plain"]["client_secret"] = "credential:plain"
+    status, said = check(configured)
+    assert status == 0 and "fine; its secrets are not looked at" in said
+    configured.config.providers["plain"]["client_secret"] = "credential:"
+    status, said = check(configured)
+    assert status == 1 and "wants the name of a credential" in said
+    configured.config.providers["plain"]["client_secret"] = "credential:plain"
+    assert "no LoadCredential= line" in configured.refuses_to_start()
+
+
 @pytest.mark.parametrize("text, words", [
     ("brokr {}\n", ["brokr", "broker"]),
     ("provider x { client_idd = \"a\" }\n", ["client_idd", "client_id"]),

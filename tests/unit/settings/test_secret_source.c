@@ -147,11 +147,11 @@ static void without_systemd_there_are_no_credentials(void **state)
     struct settings_places none = { NULL };
     struct secret *secret = NULL;
     assert_int_equal(settings_resolve_secret("credential:a", &none, "x", &secret, &complaint),
-                     SETTINGS_INVALID);
+                     SETTINGS_NO_CREDENTIALS);
     assert_string_equal(complaint.text,
                         "x: there are no credentials: the service has no LoadCredential= line");
     assert_int_equal(settings_resolve_secret("credential:a", NULL, "x", &secret, &complaint),
-                     SETTINGS_INVALID);
+                     SETTINGS_NO_CREDENTIALS);
     assert_null(secret);
 }
 
