@@ -22,7 +22,7 @@ enum { COMMIT_RETRY_MS = 1000 }; /* also the interval at which a failing store i
 /*
  * Runs inside a transaction and reads what it changes there, since other writes may stand before it
  * in the same transaction; it may run again after a failed commit. Returns 0, a positive value of
- * its own (nothing was written; the others go on), or -errno when the store failed.
+ * its own (the others go on), or -errno when the store failed.
  */
 typedef int (*commit_apply)(void *userdata, struct store *store);
 

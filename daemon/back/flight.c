@@ -7,6 +7,7 @@
 #include "back/flight_private.h"
 #include "back/lane.h"
 #include "back/links.h"
+#include "back/revoke.h"
 #include "back/vault.h"
 #include "back/waiters.h"
 #include "base/clock.h"
@@ -101,6 +102,20 @@ void flight_rest(struct flight *flight, int64_t rest_ms)
     (void)loop_timer_set(flight->rest, rest_ms);
 }
 
+/* The account was logged out meanwhile, with a refresh token that was spent already: what came in
+ * its place is the grant that has to end. */
+static int revoke_what_came(const struct flight *flight, struct store *store)
+{
+    const struct outcome *outcome = &flight->outcome;
+    CLEANUP(cleanup_grant) struct grant came = { 0 };
+    int r = secret_copy(outcome_refresh_token(outcome), &came.refresh_token);
+    if (r == 0)
+        r = secret_copy(outcome->reply.grant.access_token, &came.access_token);
+    if (r == 0 && (came.refresh_token || came.access_token))
+        r = revocation_write(flight->keeper, store, &flight->name, &came);
+    return r < 0 ? r : OUTCOME_GONE;
+}
+
 static int apply(void *userdata, struct store *store)
 {
     struct flight *flight = userdata;
@@ -109,6 +124,8 @@ static int apply(void *userdata, struct store *store)
     outcome->circumstances.others_succeeded_at =
         lane_others_succeeded_at(flight->lane, &flight->name);
     int r = outcome_apply(outcome, flight->keeper->key, store);
+    if (r == OUTCOME_GONE)
+        return revoke_what_came(flight, store);
     if (r == 0 && outcome->row.state == ACCOUNT_CONSENT_REQUIRED)
         r = links_offer(flight->keeper, store, &outcome->row);
     return r;

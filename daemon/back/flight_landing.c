@@ -4,6 +4,7 @@
 
 #include "back/lane.h"
 #include "back/links.h"
+#include "back/revoke.h"
 #include "back/waiters.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -167,6 +168,7 @@ void flight_durable(void *userdata, int result)
     if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {
         const struct failure failure =
             failure_make(WIRE_BUSY, 1, "the account was changed meanwhile: ask again");
+        revocations_pump(flight->keeper->revocations);
         flight_land_with_failure(flight, &failure);
         return;
     }

@@ -279,10 +279,38 @@ static int apply_failed(struct outcome *outcome, const struct seal_key *key, str
     return r == 0 ? write_grant(store, key, row, &next) : r;
 }
 
+const struct secret *outcome_refresh_token(const struct outcome *outcome)
+{
+    const struct token_reply *reply = &outcome->reply;
+    return reply->rescued_refresh_token ? reply->rescued_refresh_token : reply->grant.refresh_token;
+}
+
+/* A consent without a refresh token kept the one that was being spent, or it was imported again:
+ * the new one is the account's all the same. Returns OUTCOME_OVERTAKEN or -errno. */
+static int apply_overtaken(const struct outcome *outcome, const struct seal_key *key,
+                           struct store *store, struct account_row *row)
+{
+    const struct secret *came = outcome_refresh_token(outcome);
+    CLEANUP(cleanup_grant) struct grant now = { 0 };
+    CLEANUP(cleanup_grant) struct grant next = { 0 };
+    int r = came ? vault_open(key, row, &now) : 0;
+    if (r >= 0 && !secret_equal(now.refresh_token, outcome->spent))
+        return OUTCOME_OVERTAKEN;
+    if (r == 0)
+        r = next_grant(outcome, now.access_token, came, &next);
+    if (r == 0)
+        r = copy_words(&next, now.token_type, now.extra);
+    if (r == 0)
+        r = write_grant(store, key, row, &next);
+    return r < 0 ? r : OUTCOME_OVERTAKEN;
+}
+
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int r = read_again(outcome, store, &row);
+    if (r == OUTCOME_OVERTAKEN)
+        return apply_overtaken(outcome, key, store, &row);
     if (r != 0)
         return r;
     const bool granted = outcome->reply.verdict == VERDICT_GRANTED;

@@ -1,0 +1,156 @@
+/* A refresh comes back to an account that was changed while it was in the air: what it brought is
+ * the only copy there is, and nothing of a grant that was given up lives on. */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+static const struct canned held = {
+    .match = "rt-secret-a", .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true
+};
+
+static void seed_a(struct stage *stage)
+{
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .access_token = "at-secret-a",
+                               .lifetime_ms = HOUR,
+                               .refresh_at = 1 });
+}
+
+/* The refresh of "a" is in the air, its reply held back: rt-secret-1 will come for rt-secret-a. */
+static void fly(struct stage *stage)
+{
+    seed_a(stage);
+    server_script(stage->server, held);
+    start(stage);
+    assert_true(server_wait(stage->server, "refresh_token=rt-secret-a", 1));
+}
+
+static void land(struct stage *stage)
+{
+    server_release(stage->server);
+    rest(200);
+}
+
+static void expect_stored(struct stage *stage, const char *refresh_token, const char *predecessor,
+                          const char *access_token)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, refresh_token));
+    assert_true(row.has_refresh_token);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    if (predecessor)
+        assert_true(holds(grant.predecessor, predecessor));
+    if (access_token)
+        assert_true(holds(grant.access_token, access_token));
+    else
+        assert_null(grant.access_token);
+}
+
+/* The consent brought no refresh token, so it kept the one that is being spent. */
+static void a_consent_that_keeps_the_spent_token_gets_its_successor(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    land(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    expect_stored(stage, "rt-secret-1", "rt-secret-a", "at-secret-2");
+}
+
+/* A program that sets accounts up puts the same token in again. */
+static void an_import_of_the_spent_token_gets_its_successor(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    server_script(stage->server,
+                  (struct canned){ .match = "rt-secret-1", .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    land(stage);
+    expect_failure(stage, ask_import(stage, "b", "rt-secret-1"), WIRE_BAD_REQUEST);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    assert_int_equal(server_count(stage->server, "refresh_token=rt-secret-a"), 1);
+    expect_stored(stage, "rt-secret-2", "rt-secret-1", "at-secret-2");
+}
+
+/* Also where the account was forgotten and made anew between the two. */
+static void a_new_account_with_the_spent_token_gets_its_successor(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    land(stage);
+    expect_stored(stage, "rt-secret-1", "rt-secret-a", NULL);
+}
+
+static void a_successor_waits_for_a_full_disk(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    refuse_commits(2);
+    server_release(stage->server);
+    rest(2500);
+    expect_stored(stage, "rt-secret-1", "rt-secret-a", NULL);
+}
+
+static void another_token_is_left_alone(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
+    land(stage);
+    expect_stored(stage, "rt-secret-imported", NULL, NULL);
+}
+
+static void give_revocation(struct stage *stage)
+{
+    char url[128];
+    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
+    set_text(&acme(stage)->revocation_endpoint, url);
+}
+
+/* The token that was known when it was forgotten is spent: its successor is the living one. */
+static void what_comes_for_a_forgotten_account_is_revoked(void **state)
+{
+    struct stage *stage = *state;
+    give_revocation(stage);
+    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
+    fly(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    server_release(stage->server);
+    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
+    assert_true(server_wait(stage->server, "token=at-secret-1", 1));
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+}
+
+static void without_an_endpoint_it_is_let_go(void **state)
+{
+    struct stage *stage = *state;
+    fly(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    land(stage);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_consent_that_keeps_the_spent_token_gets_its_successor),
+        TEST(an_import_of_the_spent_token_gets_its_successor),
+        TEST(a_new_account_with_the_spent_token_gets_its_successor),
+        TEST(a_successor_waits_for_a_full_disk),
+        TEST(another_token_is_left_alone),
+        TEST(what_comes_for_a_forgotten_account_is_revoked),
+        TEST(without_an_endpoint_it_is_let_go),
+    };
+    return RUN(tests);
+}
