@@ -47,7 +47,7 @@ static int check_owner(struct exchange_write *write, struct store *store)
     return account_name_equal(&write->owner, name) ? 0 : EXCHANGE_OWNED;
 }
 
-/* A new consent replaces the grant; a refresh token that still works is kept where the provider
+/* A new consent replaces the grant; a refresh token that may still work is kept where the provider
  * sends one at the first consent alone. old is NULL when the consent is another identity's. */
 static int build_grant(const struct exchange_write *write, const struct seal_key *key,
                        const struct account_row *old, struct grant *ret)
@@ -57,7 +57,7 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     const struct token_grant *granted = &write->reply.grant;
     const struct secret *refresh_token = refresh_token_of(&write->reply);
     int r = 0;
-    if (!refresh_token && old && old->has_refresh_token && old->state == ACCOUNT_ACTIVE &&
+    if (!refresh_token && old && old->has_refresh_token && old->state != ACCOUNT_CONSENT_REQUIRED &&
         vault_open(key, old, &before) == 0)
         refresh_token = before.refresh_token;
     if (granted->access_token)

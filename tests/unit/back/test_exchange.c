@@ -266,7 +266,8 @@ static void a_consent_for_another_identity_is_held(void **state)
     assert_null(held.refresh_token);
 }
 
-static void a_refresh_token_that_still_works_is_kept(void **state)
+/* b's is dead; c's may only have met a provider that had gone wrong. */
+static void a_refresh_token_that_may_still_work_is_kept(void **state)
 {
     struct stage *stage = *state;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
@@ -275,12 +276,15 @@ static void a_refresh_token_that_still_works_is_kept(void **state)
     seed(stage, (struct seed){ .label = "b",
                                .refresh_token = "rt-secret-dead",
                                .state = ACCOUNT_CONSENT_REQUIRED });
+    seed(stage, (struct seed){
+                    .label = "c", .refresh_token = "rt-secret-three", .state = ACCOUNT_SUSPECT });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
     start(stage);
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
     expect_ok(stage, ask_exchange(stage, "b", "code-secret-2", NULL));
+    expect_ok(stage, ask_exchange(stage, "c", "code-secret-3", NULL));
     /* b's dead token is nobody's now: it may be imported elsewhere. */
-    expect_ok(stage, ask_import(stage, "c", "rt-secret-dead"));
+    expect_ok(stage, ask_import(stage, "d", "rt-secret-dead"));
     stop(stage);
     stored(stage, "a", &row, &grant);
     assert_true(holds(grant.refresh_token, "rt-secret-one"));
@@ -289,6 +293,11 @@ static void a_refresh_token_that_still_works_is_kept(void **state)
     stored(stage, "b", &row, &grant);
     assert_null(grant.refresh_token);
     assert_false(row.has_refresh_token);
+    grant_release(&grant);
+    account_row_release(&row);
+    stored(stage, "c", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-three"));
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
 }
 
 static void a_refresh_token_of_another_account_is_refused(void **state)
@@ -436,7 +445,7 @@ int main(void)
         TEST(a_code_that_is_put_off_for_ever_is_given_up),
         TEST(codes_keep_the_rate_limit),
         TEST(a_consent_for_another_identity_is_held),
-        TEST(a_refresh_token_that_still_works_is_kept),
+        TEST(a_refresh_token_that_may_still_work_is_kept),
         TEST(a_refresh_token_of_another_account_is_refused),
         TEST(a_code_that_was_not_sent_is_tried_again),
         TEST_STARTED(a_code_that_was_sent_is_not_sent_again),
