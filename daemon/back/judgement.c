@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "oauth/lifetime.h"
@@ -287,12 +288,13 @@ enum next_step judge_refused(struct account_row *row, const struct circumstances
     return STEP_REST;
 }
 
-static bool refused_like_this_before(const struct account_row *row)
+/* NULL is fine. */
+static bool is_of_our_set_up(const char *error)
 {
     static const char *const words[] = { "invalid_client", "unauthorized_client",
                                          "unsupported_grant_type", "invalid_scope" };
-    for (size_t i = 0; row->last_error && i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(row->last_error, words[i]) == 0)
+    for (size_t i = 0; error && i < sizeof words / sizeof words[0]; i++)
+        if (strcasecmp(error, words[i]) == 0)
             return true;
     return false;
 }
@@ -301,7 +303,7 @@ bool judge_provider_refused(struct account_row *row, const struct circumstances 
 {
     /* What was found to be its own matter stays so, whatever else happens at the provider. */
     const bool its_own = row->suspect_since > 0 || others_succeeded_since(row->last_error_at, c);
-    if (row->failures > 0 && refused_like_this_before(row) && its_own) {
+    if (row->failures > 0 && is_of_our_set_up(row->last_error) && its_own) {
         judge_suspect(row, c);
         return false;
     }
@@ -321,9 +323,21 @@ void judge_pardoned(struct account_row *row, const struct circumstances *c)
     row->refresh_at = c->now + REFUSAL_PAUSE_MS;
 }
 
+/* A set-up that is refused for this account alone is known by these words: an outage that comes
+ * between would make it look like the provider's matter again, and everybody would have to wait. */
+static bool keeps_its_words(const struct account_row *row, const char *error)
+{
+    return row->suspect_since > 0 && is_of_our_set_up(row->last_error) &&
+           !is_of_our_set_up(error) && strcasecmp(error, "invalid_grant") != 0;
+}
+
 int judge_note_error(struct account_row *row, const char *error, const char *description,
                      int64_t now)
 {
+    if (keeps_its_words(row, error)) {
+        row->last_error_at = now;
+        return 0;
+    }
     int r = text_replace(&row->last_error, error);
     if (r == 0)
         r = text_replace(&row->last_error_description, description);

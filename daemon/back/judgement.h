@@ -102,6 +102,7 @@ bool refusal_is_its_own(const struct account_row *row, const struct circumstance
 bool suspicion_is_its_own(const struct account_row *row, const struct circumstances *c);
 
 /* Records the words of a reply in the row; after it was judged, which looks at the words before.
+ * Those of a set-up that is refused for this account alone stay until it is refused otherwise.
  * Returns 0 or -ENOMEM (the row keeps the old ones). */
 int judge_note_error(struct account_row *row, const char *error, const char *description,
                      int64_t now);

@@ -233,21 +233,6 @@ static void a_pardon_takes_the_steps_back(void **state)
     assert_int_equal(row.refusals, REFUSAL_NONE);
 }
 
-static void the_words_of_a_past_incident_mean_nothing(void **state)
-{
-    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
-    const struct token_grant grant = { .lifetime_ms = HOUR };
-    struct circumstances c = at(start);
-    (void)state;
-    assert_true(judge_provider_refused(&row, &c));
-    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
-    assert_int_equal(judge_granted(&row, &grant, start + MINUTE, &c), 0);
-    c.now += HOUR;
-    c.others_succeeded_at = c.now - MINUTE;
-    assert_true(judge_provider_refused(&row, &c));
-    assert_int_equal(row.state, ACCOUNT_ACTIVE);
-}
-
 static void refusals_are_its_own_once_others_succeed(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -424,24 +409,6 @@ static void a_rejection_wakes_no_account_that_waits_for_a_person(void **state)
     assert_true(row.rejected);
 }
 
-static void refused_credentials_are_the_providers_matter_first(void **state)
-{
-    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
-    struct circumstances c = at(start);
-    (void)state;
-    assert_true(judge_provider_refused(&row, &c));
-    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
-    assert_true(judge_provider_refused(&row, &c));
-    c.now += HOUR;
-    c.others_succeeded_at = c.now - MINUTE;
-    assert_false(judge_provider_refused(&row, &c));
-    assert_int_equal(row.state, ACCOUNT_SUSPECT);
-    /* From now on it is its own matter, also where no other was refreshed since the last try. */
-    assert_int_equal(judge_note_error(&row, "invalid_client", "wrong secret", c.now), 0);
-    c.now += MINUTE;
-    assert_false(judge_provider_refused(&row, &c));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,7 +423,6 @@ int main(void)
         cmocka_unit_test(no_verdict_falls_while_the_provider_is_paused),
         cmocka_unit_test(a_pardon_takes_the_verdict_back),
         cmocka_unit_test(a_pardon_takes_the_steps_back),
-        cmocka_unit_test(the_words_of_a_past_incident_mean_nothing),
         cmocka_unit_test(refusals_are_its_own_once_others_succeed),
         cmocka_unit_test(no_answer_backs_off_and_never_asks_for_consent),
         cmocka_unit_test(retry_after_is_honoured),
@@ -467,7 +433,6 @@ int main(void)
         cmocka_unit_test(suspicions_are_its_own_once_others_succeed),
         cmocka_unit_test(what_was_minted_for_a_rejected_token_is_rejected_too),
         cmocka_unit_test(a_rejection_wakes_no_account_that_waits_for_a_person),
-        cmocka_unit_test(refused_credentials_are_the_providers_matter_first),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }
