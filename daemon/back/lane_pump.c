@@ -151,13 +151,14 @@ static void wake_at(struct lane *lane, int64_t at)
 }
 
 /* For the earliest account that is not due yet. What is due by now has a flight, whose end pumps.
- */
+ * A schedule that cannot be read is read again: nothing else may ever pump. */
 static void wake_for_next_due(struct lane *lane)
 {
     int64_t at = 0;
-    if (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) != 0 || at == 0)
-        return;
-    wake_at(lane, at > clock_now() ? at : clock_now() + LANE_RECHECK_MS);
+    if (store_next_due(lane->keeper->store, lane->setup->provider->name, &at) != 0)
+        (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+    else if (at != 0)
+        wake_at(lane, at > clock_now() ? at : clock_now() + LANE_RECHECK_MS);
 }
 
 static void pump_paused(struct lane *lane)

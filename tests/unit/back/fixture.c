@@ -80,6 +80,24 @@ int __wrap_store_read(struct store *store, const struct account_name *name, stru
     return __real_store_read(store, name, ret);
 }
 
+static atomic_uint schedule_failures;
+
+int __real_store_next_due(struct store *store, const char *provider, int64_t *ret);
+int __wrap_store_next_due(struct store *store, const char *provider, int64_t *ret);
+int __wrap_store_next_due(struct store *store, const char *provider, int64_t *ret)
+{
+    unsigned left = schedule_failures;
+    while (left > 0)
+        if (atomic_compare_exchange_weak(&schedule_failures, &left, left - 1))
+            return -EIO;
+    return __real_store_next_due(store, provider, ret);
+}
+
+void fail_schedule(unsigned count)
+{
+    schedule_failures = count;
+}
+
 void damage_reads(const char *label)
 {
     fail_reads(label, STORE_FOREIGN);
@@ -244,6 +262,7 @@ int set_up(void **state)
     set_speed(1);
     refuse_commits(0);
     damage_reads(NULL);
+    fail_schedule(0);
     clock_use_source(&fast_clock);
     (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/tb-back-XXXXXX");
     assert_non_null(mkdtemp(stage->folder));

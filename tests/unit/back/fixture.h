@@ -51,6 +51,8 @@ void refuse_commits(unsigned count);
 void damage_reads(const char *label);
 /* The same with another result. */
 void fail_reads(const char *label, int result);
+/* So many of the next looks at the schedule fail. */
+void fail_schedule(unsigned count);
 /* The back's clock. */
 int64_t broker_now(void);
 

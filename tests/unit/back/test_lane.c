@@ -309,6 +309,18 @@ static void a_failed_account_does_not_hold_up_the_others(void **state)
     assert_in_range(server_count(stage->server, "rt-secret-00"), 2, 6);
 }
 
+/* Memory was short, say, or the disk hung: it has no other timer, and nobody asks. */
+static void a_look_at_the_schedule_that_fails_is_taken_again(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(10);
+    seed_many(stage, 1, broker_now() + 2 * SECOND);
+    server_script(stage->server, grants);
+    fail_schedule(1);
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +339,7 @@ int main(void)
         TEST(nothing_is_asked_for_while_the_store_refuses),
         TEST(the_end_answers_everybody),
         TEST(a_failed_account_does_not_hold_up_the_others),
+        TEST(a_look_at_the_schedule_that_fails_is_taken_again),
     };
     return RUN(tests);
 }
