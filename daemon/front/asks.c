@@ -18,8 +18,8 @@ struct ask {
     asks_answered answered; /* NULL: whoever asked is gone */
     void *userdata;
     uint32_t next_free; /* in the chain of slots that were used and are free again */
-    bool counted;       /* as uid's */
     uid_t uid;
+    size_t weight; /* in uid's quota; 0: in nobody's */
 };
 
 struct asks {
@@ -28,7 +28,7 @@ struct asks {
     uint64_t serial;
     uint32_t untouched;  /* slots from here on were never used */
     uint32_t first_free; /* ASKS_SLOTS: none */
-    uint32_t taken;
+    size_t weight;       /* of all slots */
     struct ask slots[ASKS_SLOTS];
 };
 
@@ -61,28 +61,38 @@ static struct ask *take_slot(struct asks *asks)
         index = asks->untouched++;
     else
         return NULL;
-    asks->taken++;
     asks->slots[index].id = (++asks->serial << ASKS_SLOT_BITS) | index;
     return &asks->slots[index];
 }
 
 static void give_slot(struct asks *asks, struct ask *ask)
 {
+    asks->weight -= ask->weight;
     *ask = (struct ask){ .next_free = asks->first_free };
     asks->first_free = (uint32_t)(ask - asks->slots);
-    asks->taken--;
 }
 
-/* Looked for only where there are many. */
-static bool has_too_many(const struct asks *asks, uid_t uid)
+static size_t weight_of(const struct message *question)
 {
-    size_t own = 0;
+    const struct import_request *import = question->import;
+    size_t bytes = 0;
 
-    if (asks->taken < ASKS_PER_UID_MAX)
-        return false;
+    if (import && import->refresh_token)
+        bytes += secret_length(import->refresh_token);
+    if (import && import->access_token)
+        bytes += secret_length(import->access_token);
+    return 1 + bytes / ASKS_SECRET_BYTES;
+}
+
+static bool fits_quota(const struct asks *asks, uid_t uid, size_t weight)
+{
+    size_t own = weight;
+
+    if (asks->weight + weight <= ASKS_PER_UID_MAX)
+        return true; /* whosever they are */
     for (uint32_t i = 0; i < asks->untouched; i++)
-        own += asks->slots[i].counted && asks->slots[i].uid == uid;
-    return own >= ASKS_PER_UID_MAX;
+        own += asks->slots[i].uid == uid ? asks->slots[i].weight : 0;
+    return own <= ASKS_PER_UID_MAX;
 }
 
 static struct ask *find(struct asks *asks, uint64_t id)
@@ -128,9 +138,10 @@ int asks_send(struct asks *asks, struct message *question, asks_answered answere
 int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_answered answered,
                   void *userdata, uint64_t *ret_id)
 {
+    size_t weight = question ? weight_of(question) : 0;
     uint64_t id = 0;
 
-    if (has_too_many(asks, uid)) {
+    if (!fits_quota(asks, uid, weight)) {
         message_free(question);
         return ASKS_QUOTA;
     }
@@ -138,8 +149,9 @@ int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_a
     if (r)
         return r;
     struct ask *ask = find(asks, id);
-    ask->counted = true;
     ask->uid = uid;
+    ask->weight = weight;
+    asks->weight += weight;
     *ret_id = id;
     return 0;
 }

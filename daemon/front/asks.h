@@ -16,8 +16,13 @@ enum {
     ASKS_QUOTA, /* too many of this uid, which others must not feel */
 };
 
-/* As many as may wait (DEADLINES_PER_UID_MAX), and some whose clients have left. */
-enum { ASKS_PER_UID_MAX = 1280 };
+enum {
+    /* As many as may wait (DEADLINES_PER_UID_MAX), and some whose clients have left. */
+    ASKS_PER_UID_MAX = 1280,
+    /* A question that brings secrets of so many bytes counts as two, and so on: all secrets share
+     * one region. */
+    ASKS_SECRET_BYTES = 256,
+};
 
 /* answer: owned by asks, valid during the call; its parts may be stolen. */
 typedef void (*asks_answered)(void *userdata, struct message *answer);
@@ -37,7 +42,7 @@ int asks_send(struct asks *asks, struct message *question, asks_answered answere
               uint64_t *ret_id);
 
 /* The same for a client of that uid: it counts as the uid's until the answer is there, also when
- * asks_forget() was called. Or ASKS_QUOTA. */
+ * asks_forget() was called. Or ASKS_QUOTA, of ASKS_PER_UID_MAX. */
 int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_answered answered,
                   void *userdata, uint64_t *ret_id);
 

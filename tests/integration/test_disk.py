@@ -1,13 +1,13 @@
 """A disk that is full, slow or broken: no token leaves before its refresh token is durable."""
 
 import os
-import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+
+from harness.strace import injected, needs_strace, slow_syncs
 
 ACCOUNT = "plain/acme"
 CACHED_MAX = 0.25
@@ -113,18 +113,14 @@ def test_import_on_a_full_disk(small_disk, daemon, api, plain):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@needs_strace
 def test_slow_disk_delays_no_cached_token(daemon, api, plain):
     daemon.with_provider("plain", plain).start()
     daemon.grant(plain, ACCOUNT)
     token = api.token(ACCOUNT).ok()["access_token"]
     daemon.stop()
     daemon.start()
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid),
-         "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=5000000"])
-    try:
-        _wait_traced(daemon.process.pid)
+    with slow_syncs(daemon.process, 5):
         api.token(ACCOUNT).ok()
         with ThreadPoolExecutor() as pool:
             refresh = pool.submit(api.refresh_allowed, ACCOUNT)
@@ -138,13 +134,10 @@ def test_slow_disk_delays_no_cached_token(daemon, api, plain):
             assert time.monotonic() - begun > 3, "the disk was not slow"
             assert refresh.result().status == 200
         assert api.token(ACCOUNT).ok()["access_token"] != token
-    finally:
-        tracer.terminate()
-        tracer.wait()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@needs_strace
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
 def test_failing_disk(daemon, api, plain, call):
     """Every write fails with EIO for a while: nothing undurable is served, the grant survives."""
@@ -154,27 +147,11 @@ def test_failing_disk(daemon, api, plain, call):
     before = api.token(ACCOUNT).ok()["access_token"]
     with ThreadPoolExecutor() as pool:
         refresh = _in_the_air(pool, api, plain)
-        tracer = subprocess.Popen(
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid),
-             "-e", f"trace={call}", "-e", f"inject={call}:error=EIO"])
-        try:
-            _wait_traced(daemon.process.pid)
+        with injected(daemon.process, call, "error=EIO"):
             plain.clear_faults()
             api.wait_health("degraded")
             assert api.token(ACCOUNT).ok()["access_token"] == before
             assert not refresh.done()
-        finally:
-            tracer.terminate()
-            tracer.wait()
         assert refresh.result().status == 200
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert not plain.ledger.lines("refresh", outcome="refused")
-
-
-def _wait_traced(pid):
-    """Until strace holds every thread; /proc alone tells."""
-    tasks = list(Path(f"/proc/{pid}/task").iterdir())
-    deadline = time.monotonic() + 10
-    while any("TracerPid:\t0\n" in (task / "status").read_text() for task in tasks):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -13,6 +13,7 @@ from harness.churn import COUNT, churn
 from harness.drips import drips
 from harness.logins import log_in, log_in_soon
 from harness.person import Person
+from harness.strace import needs_strace, slow_syncs
 from harness.stream import Stream
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
@@ -157,6 +158,47 @@ def test_who_asks_and_leaves_shuts_out_nobody(daemon, api, plain):
     assert api.token("plain/other").ok()["access_token"]
     login_id = api.login("plain/third").ok()["login_id"]
     assert api.cancel(login_id).status == 200
+
+
+# Imports a token of 32 KB by so many connections at once, and counts what came of it.
+IMPORTS = """
+import collections, socket, sys
+path, target, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+body = b'{"refresh_token":"' + b"r" * 32000 + b'"}'
+head = f"PUT {target} HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n".encode()
+sockets = []
+for _ in range(count):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(path)
+    one.sendall(head + body)
+    sockets.append(one)
+print("sent", flush=True)
+print(*collections.Counter(one.recv(4096)[9:12].decode() for one in sockets).items())
+"""
+
+
+@pytest.mark.slow
+@needs_strace
+def test_large_imports_leave_memory_for_secrets(daemon, api, plain):
+    """While the disk is slow: all secrets share one region, which one user cannot fill."""
+    daemon.with_provider("plain", plain)
+    daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
+    daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"],
+                                   "may": ["import"]}
+    daemon.start()
+    open_to_all(daemon)
+    daemon.grant(plain, "plain/other")
+    with slow_syncs(daemon.process, 2):
+        flood = subprocess.Popen(
+            ["/usr/bin/python3", "-I", "-c", IMPORTS, str(daemon.socket), f"/v1/accounts/{ACCOUNT}",
+             "400"], text=True, stdout=subprocess.PIPE, user=HOSTILE, group=HOSTILE,
+            extra_groups=[], cwd="/")
+        assert flood.stdout.readline() == "sent\n"
+        time.sleep(0.5)
+        api.import_grant("plain/third", refresh_token="r" * 20000).ok()
+        assert api.token("plain/other").ok()["access_token"]
+        said = flood.communicate()[0]
+    assert "'429'" in said and "'200'" in said and "'500'" not in said, said
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ static void test_quota_counts_whom_nobody_waits_for(void **state)
     }
     assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id),
                      ASKS_QUOTA);
-    assert_int_equal(asks_send_for(asks, 7, NULL, hear, &heard, &id), ASKS_QUOTA);
+    assert_int_equal(asks_send_for(asks, 7, NULL, hear, &heard, &id), -12);
     assert_int_equal(asks_send_for(asks, 8, message_new(ASK_HEALTH), hear, &heard, &id), 0);
     assert_int_equal(asks_send(asks, message_new(ASK_HEALTH), hear, &heard, NULL), 0);
     answer_with(fixture, question, 1);
@@ -151,6 +151,41 @@ static void test_quota_counts_whom_nobody_waits_for(void **state)
     assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id), 0);
     assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id),
                      ASKS_QUOTA);
+}
+
+static struct message *import_of(size_t length)
+{
+    struct message *question = message_new(ASK_IMPORT);
+    char *text = malloc(length);
+
+    memset(text, 'r', length);
+    question->import = calloc(1, sizeof(*question->import));
+    assert_int_equal(secret_new(text, length, &question->import->refresh_token), 0);
+    free(text);
+    return question;
+}
+
+/* The region of all secrets cannot be filled by one uid. */
+static void test_quota_counts_secrets(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asks *asks = fixture->context.asks;
+    struct heard heard = { 0 };
+    struct message *question = NULL;
+    uint64_t id = 0;
+    size_t sent = 0;
+
+    while (asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id) == 0) {
+        sent++;
+        message_free(question);
+        question = fixture_take(fixture, ASK_IMPORT);
+    }
+    assert_in_range(sent, 4, SECRET_REGION_MAX / SECRET_MAX / 16);
+    assert_int_equal(asks_send_for(asks, 7, import_of(200), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 8, import_of(SECRET_MAX), hear, &heard, &id), 0);
+    answer_with(fixture, question, 1);
+    assert_int_equal(asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id), ASKS_QUOTA);
 }
 
 static void test_every_slot_taken(void **state)
@@ -185,6 +220,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tell, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_back_full, set_up_narrow, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_quota_counts_whom_nobody_waits_for, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_quota_counts_secrets, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_every_slot_taken, fixture_set_up, fixture_tear_down),
     };
