@@ -114,6 +114,26 @@ static int settle(struct store *store, struct complaint *complaint)
     return r;
 }
 
+/* root may do it for the service: its own key is read as it reads it, whose folder it is. */
+static int open_keys(const struct places *places, const struct settings *settings,
+                     struct store *store, struct keys *ret, struct complaint *complaint)
+{
+    struct stat st;
+    if (geteuid() != 0 || strcmp(settings->key, "auto") != 0)
+        return keys_open(places, settings, store, ret, complaint);
+    if (stat(places->state_dir, &st) < 0 || seteuid(st.st_uid) < 0) {
+        const int r = -errno;
+        complain(complaint, "%s cannot be looked into as its owner", places->state_dir);
+        return r;
+    }
+    int r = keys_open(places, settings, store, ret, complaint);
+    if (seteuid(0) < 0 && r == 0) {
+        complain(complaint, "root cannot go on as root");
+        r = -EPERM;
+    }
+    return r;
+}
+
 static int look_through(const struct places *places, const struct settings *settings,
                         struct trial *trial, struct complaint *complaint)
 {
@@ -130,7 +150,7 @@ static int look_through(const struct places *places, const struct settings *sett
         r = STORE_FOREIGN;
     }
     if (r == 0)
-        r = keys_open(places, settings, store, &keys, &why);
+        r = open_keys(places, settings, store, &keys, &why);
     if (r == 0)
         r = store_count(store, counts);
     if (r == 0)

@@ -8,8 +8,10 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from harness.daemon import Daemon
 
 ACCOUNTS = [f"plain/u{number}" for number in range(50)]
 FEW = ACCOUNTS[:4]
+NOBODY = 65534
 
 
 def key_file(folder, name="seal"):
@@ -208,6 +211,38 @@ def test_an_own_key_has_to_be_kept(daemon, cli, plain, elsewhere, folder):
     shutil.copy2(daemon.state / "key", elsewhere.state / "key")
     restored(elsewhere, folder / "kept")
     assert_waits(elsewhere, plain, FEW)
+
+
+@pytest.fixture
+def service(schema):
+    """A broker whose state is another user's, in a place that this one can enter."""
+    place = Path(tempfile.mkdtemp(prefix="tb-service-"))
+    place.chmod(0o755)
+    one = Daemon(place, schema)
+    one.state.mkdir(mode=0o700)
+    os.chown(one.state, NOBODY, NOBODY)
+    yield one
+    one.close()
+    shutil.rmtree(place)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to restore another user's store")
+def test_root_restores_for_the_service(daemon, cli, plain, service, folder):
+    """With the key that is the service's own, and only with one that the service can read."""
+    daemon.with_provider("plain", plain).start()
+    grant_all(daemon, plain, FEW)
+    back_up(cli, folder / "kept", "--key-kept")
+    daemon.stop()
+    service.config.providers = daemon.config.providers
+    key = service.state / "key"
+    shutil.copy2(daemon.state / "key", key)
+    refused = restore(service, folder / "kept")
+    assert refused.returncode == 1 and f"{key}: Permission denied" in refused.stderr
+    os.chown(key, NOBODY, NOBODY)
+    done = restore(service, folder / "kept")
+    assert done.returncode == 0, done.stderr
+    assert (service.state / "store.sqlite").stat().st_uid == NOBODY
+    assert {path.name for path in service.state.iterdir()} == {"key", "store.sqlite"}
 
 
 def test_the_key_that_is_in_use_counts(daemon, cli, plain, folder):
