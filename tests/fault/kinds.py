@@ -27,6 +27,7 @@ HOUR_S = 3600
 PART = 2500  # points of a walk, at most, for one broker
 _STRICT = "lost only where the kill cut off the one reply of a strict provider, never what anyone saw"
 
+_ORDERLY = "goes on or ends in order: no crash, hang or leak, no grant lost"
 _FAILS = {  # a walk of walks.py: in words, and so many calls of it in a quick run
     "start": ("a start", 8), "stop": ("a stop", 6), "refresh": ("a refresh", 20),
     "exchange": ("a login", 20), "import": ("an import", 20), "rekey": ("a rekey", 6),
@@ -85,7 +86,9 @@ KINDS = {kind.name: kind for kind in (
          "no grant lost, nobody asked to consent again, the store sound, descriptors and memory bounded",
          soak.run, 120, 24, 2000),
     *(Kind(f"fail-{name}", f"{what}, with one allocation or one call of the system failing",
-           "goes on or ends in order: no crash, hang or leak, no grant lost",
-           partial(walks.run, name), PART, quick, parted=True)
+           _ORDERLY, partial(walks.run, name), PART, quick, parted=True)
       for name, (what, quick) in _FAILS.items()),
+    Kind("fail-strict", "a refresh at a strictly single-use provider, with one allocation or one call of "
+         "the system failing", _ORDERLY + " but where receiving the one reply failed",
+         partial(walks.run, "strict"), PART, 12, parted=True),
 )}

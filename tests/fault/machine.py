@@ -140,5 +140,8 @@ class Errand:
         got = b""
         with contextlib.suppress(OSError):
             got = self._socket.recv(ANSWER_MAX)
-        self._socket.close()
+        self.hang_up()
         return got.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201"))
+
+    def hang_up(self):
+        self._socket.close()
