@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -304,6 +306,23 @@ void hooks_set_decided(struct hooks *hooks,
     hooks->userdata = userdata;
 }
 
+static void check(const char *key, const char *program)
+{
+    struct stat st;
+    if (!program)
+        return;
+    if (stat(program, &st) < 0 || access(program, X_OK) < 0)
+        log_warning("%s program %s cannot be started: %s", key, program, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        log_warning("%s program %s cannot be started: it is no file", key, program);
+}
+
+void hooks_check(const struct hook_programs *programs)
+{
+    check("on_event", programs->on_event);
+    check("on_caller", programs->on_caller);
+}
+
 int hooks_configure(struct hooks *hooks, const struct hook_programs *programs)
 {
     CLEANUP(cleanup_string) char *on_event = NULL;
@@ -313,6 +332,7 @@ int hooks_configure(struct hooks *hooks, const struct hook_programs *programs)
         r = text_copy(programs->on_caller, &on_caller);
     if (r != 0)
         return r;
+    hooks_check(programs);
     free(hooks->on_event);
     free(hooks->on_caller);
     hooks->on_event = steal(on_event);

@@ -24,6 +24,9 @@ struct hook_programs {
     const char *on_caller; /* without it on_event hears of callers too */
 };
 
+/* Tells of each that could not be started now; whoever needs it may come too late. */
+void hooks_check(const struct hook_programs *programs);
+
 /* Events without a program are dropped. SIGCHLD has to be blocked. Returns 0 or -errno. */
 int hooks_new(struct loop *loop, const struct hook_programs *programs, struct hooks **ret);
 
@@ -38,5 +41,5 @@ struct hooks *hooks_free(struct hooks *hooks);
 /* Where EVENT letters go. Owned by hooks. */
 struct mailbox *hooks_mailbox(struct hooks *hooks);
 
-/* Other programs from now on. Returns 0 or -ENOMEM. */
+/* Other programs from now on; they are checked. Returns 0 or -ENOMEM. */
 int hooks_configure(struct hooks *hooks, const struct hook_programs *programs);

@@ -256,7 +256,9 @@ static int check_config(const struct places *places)
         (void)fprintf(stderr, "%s\n", complaint.text);
         return EXIT_FAILURE;
     }
+    const struct hook_programs programs = programs_of(front);
     const bool there = access(places->config, F_OK) == 0;
+    hooks_check(&programs);
     (void)printf("%s: %s, %zu provider%s, %zu access rule%s\n", places->config,
                  there ? "fine" : "there is no such file", front->provider_count,
                  front->provider_count == 1 ? "" : "s", front->rule_count,

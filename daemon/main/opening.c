@@ -92,11 +92,14 @@ int open_store(const struct places *places, struct store **ret, struct complaint
     if (r != 0)
         return r < 0 ? r : -EBUSY;
     r = start_clock(store);
-    if (r != 0) {
+    if (r == -EBADMSG)
+        complain(complaint, "the store in %s is damaged (%s): restore a backup", places->state_dir,
+                 store_message(store));
+    else if (r != 0)
         complain(complaint, "the store in %s cannot be written: %s: free space or mend the disk",
                  places->state_dir, r == -ENOSPC ? "the disk is full" : store_message(store));
+    if (r != 0)
         return r < 0 ? r : -EIO;
-    }
     *ret = steal(store);
     return 0;
 }

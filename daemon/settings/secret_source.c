@@ -75,9 +75,13 @@ int take_key_source(const struct key *key, const struct setting *setting, void *
 {
     const char *source = setting->values[0], *rest = NULL;
     char **where = (char **)(void *)((char *)into + key->offset);
-    if (strcmp(source, "auto") != 0 && secret_kind_of(source, &rest) == SECRET_LITERAL)
+    const bool is_auto = strcmp(source, "auto") == 0;
+    const enum secret_kind kind = secret_kind_of(source, &rest);
+    if (!is_auto && (kind == SECRET_LITERAL || *rest == '\0'))
         return complain_setting(complaint, setting,
                                 "wants \"auto\", \"file:…\", \"credential:…\" or \"command:…\"");
+    if (kind == SECRET_FILE && rest[0] != '/')
+        return complain_setting(complaint, setting, "file: wants an absolute path");
     *where = strdup(source);
     return *where != NULL ? 0 : -ENOMEM;
 }

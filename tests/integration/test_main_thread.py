@@ -47,10 +47,12 @@ def test_hook_hears_of_a_dead_grant(daemon, plain, folder, api):
 
 @pytest.mark.slow
 def test_a_missing_hook_is_said_and_harms_nothing(daemon, plain, folder, api):
+    """Before it is needed, and then."""
     daemon.config.broker["on_event"] = str(folder / "not-there")
     daemon.with_provider("plain", plain).start()
+    assert daemon.log().count("not-there cannot be started: No such file") == 1
     daemon.grant(plain, "plain/acme")
     plain.revoke("acme")
     assert api.token("plain/acme", wait=20).error == "consent_required"
     assert api.health().status == 200
-    daemon.wait_log("not-there cannot be started")
+    daemon.wait_log("not-there cannot be started for consent_required")

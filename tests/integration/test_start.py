@@ -80,6 +80,25 @@ def test_bad_values(configured, key, value):
     assert key in said or "preset" in said
 
 
+@pytest.mark.parametrize("source", ["file:seal", "file:", "command:", "credential:"])
+def test_sealing_key_from_nowhere(configured, source):
+    """A relative path would depend on where the broker is started."""
+    configured.config.broker["key"] = source
+    status, said = check(configured)
+    assert status not in (0, -6, -11), said
+    assert f"{configured.config.path}:" in said and "key" in said
+
+
+@pytest.mark.parametrize("program, why", [("/nonexistent/hook", "No such file"), ("/", "no file"),
+                                          ("/etc/passwd", "Permission denied")])
+@pytest.mark.parametrize("key", ["on_event", "on_caller"])
+def test_programs_that_cannot_be_started(configured, key, program, why):
+    """Said by the check; no reason not to start."""
+    configured.config.broker[key] = program
+    status, said = check(configured)
+    assert status == 0 and f"{key} program {program} cannot be started: " in said and why in said
+
+
 @pytest.mark.parametrize("listen", [
     "http://0.0.0.0:8765", "http://[::]:8765", "http://192.0.2.1:8765", "ftp://127.0.0.1:8765",
     "http://127.0.0.1:99999", "127.0.0.1:8765", "http://localhost.example:1"])
@@ -237,6 +256,15 @@ def test_store_that_is_none(configured):
     before = file.read_bytes()
     configured.refuses_to_start()
     assert file.read_bytes() == before, "it may not be overwritten"
+
+
+def test_store_with_a_damaged_page(configured):
+    configured.start()
+    configured.stop()
+    with open(configured.state / "store.sqlite", "r+b") as store:
+        store.seek(8192)
+        store.write(os.urandom(8192))
+    assert "is damaged" in (said := configured.refuses_to_start()) and "restore a backup" in said
 
 
 def test_lost_key(configured, plain, api):
