@@ -1,6 +1,7 @@
 #include "main/harden.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,18 @@ void harden(char **argv)
     (void)umask(077);
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         log_warning("core dumps could not be switched off: %s", strerror(errno));
+}
+
+/* Else the log would be written to whatever file of ours came to be number 2. */
+void keep_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
 }
 
 static rlim_t raise_limit(void)

@@ -18,6 +18,9 @@ enum {
  * dump, no debugger of another process of this user. */
 void harden(char **argv);
 
+/* Opens what is closed of standard input, output and error, before anything else is opened. */
+void keep_standard_files(void);
+
 /* Raises the limit of open files. ret_clients: how many connections the API socket may have so that
  * the rest still has descriptors; 0: as many as it likes. Returns 0 or -EMFILE; complaint says what
  * to do. */

@@ -298,6 +298,7 @@ int main(int argc, char **argv)
     struct options options = { 0 };
     struct daemon daemon = { 0 };
     struct complaint complaint = { "" };
+    keep_standard_files();
     int result = options_parse(argc, argv, &options);
     if (result != 0) {
         options_release(&options);

@@ -108,6 +108,18 @@ wait
 """
 
 
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_files(daemon, plain, api, closed):
+    """The log, and a hook's words, go into no file of the broker's."""
+    daemon.wrapper = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    files = [os.readlink(f"/proc/{daemon.process.pid}/fd/{fd}") for fd in range(3)]
+    assert set(files) <= {"/dev/null", str(daemon.log_path)}
+    assert (daemon.state / "lock").read_text() == f"{daemon.process.pid}\n"
+
+
 def wait_for(path, timeout=20):
     deadline = time.monotonic() + timeout
     while not path.exists():
