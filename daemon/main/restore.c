@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,14 +89,21 @@ static int copy_bytes(int from, int to)
     }
 }
 
-static int copy_file(const char *path, const struct trial *trial, struct complaint *complaint)
+static int open_backup(const char *path, int *ret, struct complaint *complaint)
 {
-    CLEANUP(cleanup_fd) int from = open(path, O_RDONLY | O_CLOEXEC);
-    if (from < 0) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         const int r = -errno;
         complain(complaint, "%s cannot be read: %s", path, strerror(-r));
         return r;
     }
+    *ret = fd;
+    return 0;
+}
+
+static int copy_file(const char *path, int from, const struct trial *trial,
+                     struct complaint *complaint)
+{
     CLEANUP(cleanup_fd)
     int to = open(trial->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int r = to < 0 ? -errno : copy_bytes(from, to);
@@ -111,26 +119,6 @@ static int settle(struct store *store, struct complaint *complaint)
     if (r != 0)
         complain(complaint, "the copy of it cannot be written to its end: %s%s",
                  store_message(store), r == -ENOSPC ? "; free some space" : "");
-    return r;
-}
-
-/* root may do it for the service: its own key is read as it reads it, whose folder it is. */
-static int open_keys(const struct places *places, const struct settings *settings,
-                     struct store *store, struct keys *ret, struct complaint *complaint)
-{
-    struct stat st;
-    if (geteuid() != 0 || strcmp(settings->key, "auto") != 0)
-        return keys_open(places, settings, store, ret, complaint);
-    if (stat(places->state_dir, &st) < 0 || seteuid(st.st_uid) < 0) {
-        const int r = -errno;
-        complain(complaint, "%s cannot be looked into as its owner", places->state_dir);
-        return r;
-    }
-    int r = keys_open(places, settings, store, ret, complaint);
-    if (seteuid(0) < 0 && r == 0) {
-        complain(complaint, "root cannot go on as root");
-        r = -EPERM;
-    }
     return r;
 }
 
@@ -150,7 +138,7 @@ static int look_through(const struct places *places, const struct settings *sett
         r = STORE_FOREIGN;
     }
     if (r == 0)
-        r = open_keys(places, settings, store, &keys, &why);
+        r = keys_open(places, settings, store, &keys, &why);
     if (r == 0)
         r = store_count(store, counts);
     if (r == 0)
@@ -170,23 +158,10 @@ static int sync_path(const char *path)
     return fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
 }
 
-/* root may do it for the service, whose folder it is. */
-static int give_to_owner(const char *state_dir, const char *file)
-{
-    struct stat st;
-    if (stat(state_dir, &st) < 0)
-        return -errno;
-    if (st.st_uid == geteuid())
-        return 0;
-    return lchown(file, st.st_uid, st.st_gid) < 0 ? -errno : 0;
-}
-
 static int put_in_place(const struct places *places, const struct trial *trial,
                         struct complaint *complaint)
 {
-    int r = give_to_owner(places->state_dir, trial->file);
-    if (r == 0)
-        r = sync_path(trial->file);
+    int r = sync_path(trial->file);
     if (r == 0 && link(trial->file, trial->target) < 0) /* which replaces nothing */
         r = -errno;
     if (r == 0)
@@ -208,8 +183,24 @@ static int refuse_another(const char *target, struct complaint *complaint)
     return -EEXIST;
 }
 
+/* root may do it for the service, whose folder it is: with its rights and no others, since it could
+ * put links there that lead elsewhere. */
+static int become_owner(const char *state_dir, struct complaint *complaint)
+{
+    struct stat st;
+    if (geteuid() != 0)
+        return 0;
+    if (stat(state_dir, &st) == 0 &&
+        (st.st_uid == 0 ||
+         (setgroups(0, NULL) == 0 && setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)))
+        return 0;
+    const int r = -errno;
+    complain(complaint, "%s cannot be used as its owner: %s", state_dir, strerror(-r));
+    return r;
+}
+
 static int restore(const struct places *places, const struct settings *settings, const char *path,
-                   struct trial *trial, struct complaint *complaint)
+                   int from, struct trial *trial, struct complaint *complaint)
 {
     CLEANUP(cleanup_string) char *wal = NULL;
     int r = name_all(places->state_dir, trial);
@@ -223,7 +214,7 @@ static int restore(const struct places *places, const struct settings *settings,
     if (r == 0)
         r = refuse_another(wal, complaint);
     if (r == 0)
-        r = copy_file(path, trial, complaint);
+        r = copy_file(path, from, trial, complaint);
     if (r == 0)
         r = look_through(places, settings, trial, complaint);
     return r == 0 ? put_in_place(places, trial, complaint) : r;
@@ -233,11 +224,16 @@ int restore_backup(const struct places *places, const struct settings *settings,
                    struct complaint *complaint)
 {
     struct trial trial = { NULL };
+    CLEANUP(cleanup_fd) int from = -1;
     int r = folder_make(places->state_dir, 0700);
     if (r != 0)
         complain(complaint, "%s cannot be made: %s", places->state_dir, strerror(-r));
     else
-        r = restore(places, settings, path, &trial, complaint);
+        r = open_backup(path, &from, complaint);
+    if (r == 0)
+        r = become_owner(places->state_dir, complaint);
+    if (r == 0)
+        r = restore(places, settings, path, from, &trial, complaint);
     if (r == 0)
         (void)printf("%s: restored, %" PRIu64 " account%s; it starts paused: start the broker, "
                      "then run tokenbroker resume\n",

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,7 @@ def service(schema):
     place = Path(tempfile.mkdtemp(prefix="tb-service-"))
     place.chmod(0o755)
     one = Daemon(place, schema)
+    one.environment["ASAN_OPTIONS"] = "detect_leaks=0"  # the look for them needs root's rights back
     one.state.mkdir(mode=0o700)
     os.chown(one.state, NOBODY, NOBODY)
     yield one
@@ -243,6 +245,37 @@ def test_root_restores_for_the_service(daemon, cli, plain, service, folder):
     assert done.returncode == 0, done.stderr
     assert (service.state / "store.sqlite").stat().st_uid == NOBODY
     assert {path.name for path in service.state.iterdir()} == {"key", "store.sqlite"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("strace"),
+                    reason="it takes root to restore another user's store, and strace")
+def test_the_service_cannot_mislead_root(daemon, cli, plain, service, folder):
+    """Whose folder it is, may exchange what lies in it: root does nothing elsewhere for that."""
+    daemon.with_provider("plain", plain).start()
+    grant_all(daemon, plain, FEW)
+    back_up(cli, folder / "kept", "--key-kept")
+    service.config.providers = daemon.config.providers
+    shutil.copy2(daemon.state / "key", service.state / "key")
+    os.chown(service.state / "key", NOBODY, NOBODY)
+    victim = folder / "victim"
+    victim.mkdir(mode=0o700)
+    (victim / "store.sqlite").write_text("root's")
+    service.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=lchown,chown,link",
+                       "-e", "inject=lchown,chown,link:delay_enter=3000000"]
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(restore, service, folder / "kept")
+        deadline = time.monotonic() + 20
+        while not list(service.state.glob("restoring*/store.sqlite")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(1.5)  # it stands before the call by now
+        [trial] = service.state.glob("restoring*")
+        trial.rename(service.state / "aside")
+        trial.symlink_to(victim)
+        assert done.result().returncode != 0
+    assert (victim / "store.sqlite").stat().st_uid == 0
+    assert (victim / "store.sqlite").read_text() == "root's"
 
 
 def test_the_key_that_is_in_use_counts(daemon, cli, plain, folder):
