@@ -332,12 +332,20 @@ static void test_half_a_request(void **state)
     run(state, dawdle_later);
 }
 
+/* A connection that has begun a handshake: without a byte the server takes it much later. */
+static int begin_handshake(struct harness *h)
+{
+    int fd = client_connect(h);
+
+    return fd >= 0 && send(fd, "\x16", 1, MSG_NOSIGNAL) == 1 ? fd : -1;
+}
+
 /* Who has been sending for longest gives way, long before its deadline. */
 static int fill_up(struct harness *h)
 {
-    CLEANUP(cleanup_fd) int one = client_connect(h);
+    CLEANUP(cleanup_fd) int one = begin_handshake(h);
     client_sleep_ms(50);
-    CLEANUP(cleanup_fd) int two = client_connect(h);
+    CLEANUP(cleanup_fd) int two = begin_handshake(h);
     CLEANUP(cleanup_client) struct client client = { .fd = -1 };
     char byte;
 
