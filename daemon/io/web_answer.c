@@ -99,6 +99,14 @@ enum MHD_Result web_queue_answer(struct web_request *request)
     return queued;
 }
 
+void web_send_past(struct web_connection *connection, const char *text, size_t length)
+{
+    if (connection->server->options.tls)
+        web_tls_send(connection, text, length);
+    else
+        (void)send(connection->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Without the library, whose pool is full. Nothing of an earlier answer is left to be sent, and
  * what does not fit the socket's empty buffer is lost: it is a farewell. */
 static enum MHD_Result send_farewell(struct web_request *request, const struct web_answer *answer)
@@ -109,10 +117,7 @@ static enum MHD_Result send_farewell(struct web_request *request, const struct w
                           "Connection: close\r\n\r\n%s",
                           answer->status, answer->content_type, answer->length, answer->body);
 
-    if (request->connection->server->options.tls)
-        web_tls_send(request, text, (size_t)length);
-    else
-        (void)send(request->connection->fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    web_send_past(request->connection, text, (size_t)length);
     return MHD_NO;
 }
 

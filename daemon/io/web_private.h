@@ -183,14 +183,16 @@ enum MHD_Result web_refuse(struct web_request *request, enum web_refusal refusal
 /* web.c: has the loop tell when the client of a suspended request hangs up. */
 void web_watch(struct web_request *request);
 
+/* web_answer.c: sends past the library, once and without waiting. */
+void web_send_past(struct web_connection *connection, const char *text, size_t length);
+
 /* web_answer.c: false when memory is short, or a header has a line break in it. */
 bool web_add_headers(struct MHD_Response *response, const struct web_answer *answer);
 
 /* web_tls.c: the library's options for TLS; none for a server without it. */
 void web_tls_options(const struct web_options *options,
                      struct MHD_OptionItem items[static WEB_TLS_OPTIONS]);
-/* Sends past the library, once and without waiting. */
-void web_tls_send(struct web_request *request, const char *text, size_t length);
+void web_tls_send(struct web_connection *connection, const char *text, size_t length);
 
 /* web.c: the server whose connections the library looks at just now; NULL: none. */
 const struct web_server *web_running(void);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "io/web_private.h"
 
@@ -73,8 +72,8 @@ static const struct web_share *largest_share(const struct web_server *server)
     return largest;
 }
 
-/* Says why, where that does no harm: nothing else was said yet, and nothing is encrypted. */
-static void say_crowded(const struct web_connection *connection)
+/* Says why, where that does no harm: nothing else was said yet. */
+static void say_crowded(struct web_connection *connection)
 {
     static const char text[] =
         "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n"
@@ -85,7 +84,7 @@ static void say_crowded(const struct web_connection *connection)
 
     if (connection->server->options.reject_malformed_json && !connection->request.streams)
         /* A client that takes nothing is not told. */
-        (void)send(connection->fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        web_send_past(connection, text, sizeof text - 1);
 }
 
 static bool end_idle(struct web_server *server, uid_t uid)

@@ -138,10 +138,10 @@ void web_tls_options(const struct web_options *options,
     items[count] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 }
 
-void web_tls_send(struct web_request *request, const char *text, size_t length)
+void web_tls_send(struct web_connection *connection, const char *text, size_t length)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
     /* One try, like a plain socket's: it is a farewell. */
     if (info && info->tls_session)

@@ -23,7 +23,7 @@ from provider.ledger import fingerprint
 
 ACCOUNT, OTHER = "plain/acme", "plain/other"
 KEY, SECOND_KEY = "first-" + "k3Y/+" * 8, "second-" + "k3Y_-" * 8
-FAILURES_MAX = 30  # daemon/front/consumers.h
+FAILURES_MAX, TLS_PER_UID_MAX = 30, 12  # daemon/front/consumers.h
 NO_UID = 2**32 - 1  # daemon/front/asker.h
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -405,8 +405,9 @@ def test_port_of_another_user(daemon, api, plain, port, consumer):
     assert consumer(X_Api_Key=KEY).token(ACCOUNT).status == 200
 
 
-def test_over_https(daemon, plain, port, schema, folder):
-    """With the certificate of the callback's own authority."""
+@pytest.fixture
+def over_https(daemon, plain, port, schema, folder):
+    """A started daemon with a consumer by https; the consumer, and what makes its connections."""
     daemon.with_provider("plain", plain)
     daemon.config.consumers["powerbi"] = section(port, KEY, listen=f"https://localhost:{port}")
     daemon.start()
@@ -423,10 +424,31 @@ def test_over_https(daemon, plain, port, schema, folder):
         return http.client.HTTPSConnection("localhost", *more, context=https.trust(authority),
                                            **named)
 
-    one = ConsumerApi(port, schema, {"X-Api-Key": KEY}, connect)
+    return ConsumerApi(port, schema, {"X-Api-Key": KEY}, connect), connect
+
+
+def test_over_https(over_https):
+    """With the certificate of the callback's own authority."""
+    one, _ = over_https
     assert one.token(ACCOUNT).status == 200
     one.headers = {}
     assert one.token(ACCOUNT).status == 403
+
+
+def test_too_many_who_wait_by_https_are_told(over_https, plain, port):
+    one, connect = over_https
+    plain.fault("hang", seconds=60)
+    waiting = [connect(None, port, timeout=30) for _ in range(TLS_PER_UID_MAX + 1)]
+    try:
+        for connection in waiting:
+            connection.request("GET", f"/v1/token/{ACCOUNT}?wait=5", headers=one.headers)
+        answers = [connection.getresponse() for connection in waiting]
+        assert sorted(answer.status for answer in answers) == [429] + TLS_PER_UID_MAX * [504]
+        told = [answer for answer in answers if answer.status == 429]
+        assert json.loads(told[0].read())["error"] == "too_many_requests"
+    finally:
+        for connection in waiting:
+            connection.close()
 
 
 @pytest.mark.parametrize("scheme", ["file", "command"])
