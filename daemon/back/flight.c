@@ -73,6 +73,12 @@ bool flight_is_canary(const struct flight *flight)
     return flight->canary;
 }
 
+bool flight_is_unanswered(const struct flight *flight)
+{
+    const enum verdict verdict = flight->outcome.reply.verdict;
+    return verdict == VERDICT_NOT_SENT || verdict == VERDICT_NO_ANSWER;
+}
+
 struct flight *flight_next(const struct flight *flight)
 {
     return flight->next;

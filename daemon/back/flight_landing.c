@@ -72,27 +72,23 @@ static struct failure why_not(const struct flight *flight)
     }
     if (lane_paused(flight->lane))
         return lane_pause_failure(flight->lane);
-    const bool unanswered =
-        outcome->reply.verdict == VERDICT_NOT_SENT || outcome->reply.verdict == VERDICT_NO_ANSWER;
     char grace[64] = "";
     const int64_t grace_ms =
         lifetime_grace_ends_at(outcome->setup->provider, row->lost_at) - clock_now();
     if (grace_ms > 0)
         (void)snprintf(grace, sizeof grace, ", soon: its provider's grace ends in %lld s",
                        (long long)(grace_ms / 1000));
-    return failure_make(unanswered ? WIRE_PROVIDER_UNAVAILABLE : WIRE_PROVIDER_REJECTED,
-                        retry_after_s,
-                        "%s cannot be refreshed now (%s: %.100s); it is tried again%s", name,
-                        outcome->reply.error, outcome->reply.description, grace);
+    return failure_make(
+        flight_is_unanswered(flight) ? WIRE_PROVIDER_UNAVAILABLE : WIRE_PROVIDER_REJECTED,
+        retry_after_s, "%s cannot be refreshed now (%s: %.100s); it is tried again%s", name,
+        outcome->reply.error, outcome->reply.description, grace);
 }
 
 bool flight_short_retry_fits(const struct flight *flight)
 {
-    const struct outcome *outcome = &flight->outcome;
-    return (outcome->reply.verdict == VERDICT_NOT_SENT ||
-            outcome->reply.verdict == VERDICT_NO_ANSWER) &&
-           !flight->canary && !flight->keeper->stopping && flight->tries < SHORT_RETRIES &&
-           outcome->circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
+    return flight_is_unanswered(flight) && !flight->canary && !flight->keeper->stopping &&
+           flight->tries < SHORT_RETRIES &&
+           flight->outcome.circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
 }
 
 /* A grace of a few seconds may end within these. */

@@ -234,7 +234,11 @@ static void out_of_air(struct lane *lane, const struct flight *flight)
 
 static void note_probe(struct lane *lane, const struct flight *flight)
 {
-    if (flight_is_canary(flight) && pause_holds(&lane->pause))
+    if (!flight_is_canary(flight) || !pause_holds(&lane->pause))
+        return;
+    if (flight_is_unanswered(flight))
+        pause_probe_unanswered(&lane->pause);
+    else
         pause_probe_failed(&lane->pause, lane->keeper);
 }
 

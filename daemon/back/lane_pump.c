@@ -95,7 +95,7 @@ static bool may_probe(const struct lane *lane, const struct account_name *name)
 static int find_canary(struct lane *lane, struct account_name *ret)
 {
     const struct pause *pause = &lane->pause;
-    const size_t turn = pause->row.probes % 2 == 1 ? 0 : 1;
+    const size_t turn = pause->turn % 2 == 1 ? 0 : 1;
     if (lane->setup->provider->grant == GRANT_CLIENT_CREDENTIALS)
         return find_any(lane, ret);
     if (pause->moves_on && find_last_succeeded(lane, pause->risked_count, ret) == 0)
@@ -131,7 +131,7 @@ static struct flight *canary(struct lane *lane)
     struct flight *flight = NULL;
     if (trial_canary(lane, &name))
         return lane_add_flight(lane, &name, &flight) == 0 ? flight : NULL;
-    if (lane->pause.row.probes % 2 == 1 && lane->pause.risked_count == 0) {
+    if (lane->pause.turn % 2 == 1 && lane->pause.risked_count == 0) {
         flight = next_due(lane);
         if (flight)
             return flight;

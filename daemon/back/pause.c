@@ -45,6 +45,7 @@ int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *s
         setup_fingerprint(setup, pause->row.credentials);
     else
         (void)pause_setup_changed(pause, keeper, setup);
+    pause->turn = pause->row.probes;
     return 0;
 }
 
@@ -65,7 +66,7 @@ static void begin(struct pause *pause, struct keeper *keeper, const char *reason
 {
     const int64_t now = clock_now();
     pause->row.paused_since = now;
-    pause->row.probes = 0;
+    pause->row.probes = pause->turn = 0;
     pause->row.probe_at = now + first_probe_ms;
     (void)snprintf(pause->row.reason, sizeof pause->row.reason, "%s", reason);
     log_error("provider %s pauses: %s; one account probes in %lld s, then ever more rarely",
@@ -160,12 +161,19 @@ void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const 
         begin(pause, keeper, reason, 0);
 }
 
+void pause_probe_unanswered(struct pause *pause)
+{
+    pause->turn++;
+    pause->row.probe_at = clock_now() + PAUSE_PROBE_AGAIN_MS;
+}
+
 void pause_probe_failed(struct pause *pause, struct keeper *keeper)
 {
     if (pause->moves_on) {
         pause->row.probe_at = clock_now();
         return;
     }
+    pause->turn++;
     pause->row.probes++;
     pause->row.probe_at = clock_now() + backoff_canary_ms(pause->row.probes, random_below(1000));
     save(pause, keeper);

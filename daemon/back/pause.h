@@ -10,6 +10,7 @@
 enum {
     PAUSE_AFTER_REFUSALS = 3,         /* different accounts in a row */
     PAUSE_FIRST_PROBE_MS = 60 * 1000, /* after such refusals; refused credentials wait an hour */
+    PAUSE_PROBE_AGAIN_MS = 60 * 1000, /* after a probe without an answer, which decides nothing */
     PAUSE_RISKED_MAX = 2,
     PAUSE_MOVE_ON_MS = 24 * 60 * 60 * 1000, /* between two such accounts */
 };
@@ -23,6 +24,7 @@ struct pause {
      */
     struct account_name risked[PAUSE_RISKED_MAX];
     size_t risked_count;
+    unsigned turn;       /* counts the probes: every other one is another account's */
     int64_t moved_on_at; /* when somebody else was last let probe; 0: never */
     bool moves_on;       /* that is wanted now */
 };
@@ -46,8 +48,11 @@ void pause_account_refused(struct pause *pause, const struct account_name *name)
 /* As if it had been refused, but one account probes now. */
 void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason);
 
-/* The canary did not pass; reason NULL keeps the old one. */
+/* The canary did not pass. */
 void pause_probe_failed(struct pause *pause, struct keeper *keeper);
+
+/* It was not sent, or got no usable answer. */
+void pause_probe_unanswered(struct pause *pause);
 
 /* An account succeeded. Returns true when that ends a pause. */
 bool pause_succeeded(struct pause *pause, struct keeper *keeper);

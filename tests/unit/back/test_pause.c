@@ -229,6 +229,36 @@ static void a_damaged_canary_does_not_hold_the_pause(void **state)
     damage_reads(NULL);
 }
 
+/* An incident is a mixture of refusals and no answers: an hour's wait is for what was refused. */
+static void a_probe_without_an_answer_is_made_again_soon(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server, (struct canned){ .times = 3, .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .times = 3, .status = 503 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    set_speed(50); /* 20 s are 17 min */
+    start(stage);
+    await_paused(stage, true);
+    await_paused(stage, false);
+    assert_true(server_count(stage->server, NULL) >= 7);
+}
+
+/* Nor does it hold the others that one of them never gets an answer. */
+static void probes_without_an_answer_alternate(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server, (struct canned){ .times = 3, .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .match = "rt-secret-02", .status = 503 });
+    server_script(stage->server, (struct canned){ .match = "rt-secret-00", .status = 503 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    set_speed(50);
+    start(stage);
+    await_paused(stage, true);
+    await_paused(stage, false);
+}
+
 static void a_paused_provider_still_serves_what_is_valid(void **state)
 {
     struct stage *stage = *state;
@@ -256,6 +286,8 @@ int main(void)
         TEST(after_a_pause_the_current_token_goes_first),
         TEST(a_retry_right_after_the_pause_is_not_lost),
         TEST(a_damaged_canary_does_not_hold_the_pause),
+        TEST(a_probe_without_an_answer_is_made_again_soon),
+        TEST(probes_without_an_answer_alternate),
         TEST(a_paused_provider_still_serves_what_is_valid),
     };
     return RUN(tests);
