@@ -186,7 +186,8 @@ static void replied(void *userdata, const struct http_reply *http)
     if (outcome->reply.verdict == VERDICT_NO_ANSWER && flight->lost_at == 0)
         flight->lost_at = outcome->sent_at;
     outcome->circumstances.lost_at = flight->lost_at;
-    if (r == 0 && refused_as_another(flight)) {
+    const bool as_another = r == 0 && refused_as_another(flight);
+    if (as_another && !outcome_must_be_kept(outcome)) {
         lane_wait_again(flight->lane, flight, 0);
         return;
     }

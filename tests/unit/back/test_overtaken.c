@@ -109,6 +109,29 @@ static void another_token_is_left_alone(void **state)
     expect_stored(stage, "rt-secret-imported", NULL, NULL);
 }
 
+/* A refusal of a set-up that is not in force any more goes again at once, with the new token. */
+static void what_came_with_a_refusal_outlives_a_reload(void **state)
+{
+    struct stage *stage = *state;
+    seed_a(stage);
+    server_script(stage->server, (struct canned){ .match = "rt-secret-a",
+                                                  .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"error\":\"invalid_client\","
+                                                          "\"refresh_token\":\"rt-secret-new\"}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .status = 503 });
+    set_speed(10);
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 1));
+    reload(stage);
+    rest(100);
+    server_release(stage->server);
+    assert_true(server_wait(stage->server, "refresh_token=rt-secret-new", 1));
+    assert_int_equal(server_count(stage->server, "refresh_token=rt-secret-a"), 1);
+    expect_stored(stage, "rt-secret-new", "rt-secret-a", "at-secret-a");
+}
+
 static void give_revocation(struct stage *stage)
 {
     char url[128];
@@ -149,6 +172,7 @@ int main(void)
         TEST(a_new_account_with_the_spent_token_gets_its_successor),
         TEST(a_successor_waits_for_a_full_disk),
         TEST(another_token_is_left_alone),
+        TEST(what_came_with_a_refusal_outlives_a_reload),
         TEST(what_comes_for_a_forgotten_account_is_revoked),
         TEST(without_an_endpoint_it_is_let_go),
     };
