@@ -5,7 +5,7 @@
 #include "front/api_path.h"
 
 enum {
-    LIST_QUESTIONS_MAX = 16, /* pages of the back for one of the client's */
+    LIST_QUESTIONS_MAX = 4096, /* pages of the back for one of the client's */
     ACCOUNT_BYTES_MAX = 64 * 1024,
 };
 
@@ -15,6 +15,7 @@ struct listing {
     struct buffer body;        /* a JSON object, open inside its array */
     struct json_writer object, accounts;
     size_t limit;
+    size_t asked; /* rows of the back's page */
     size_t count;
     unsigned questions;
 };
@@ -69,20 +70,28 @@ static void listing_answered(const struct api_request *request, struct message *
     while (looked_at < answer->row_count && !listing_full(listing))
         listing_add(request, listing, &answer->rows[looked_at++]);
 
-    bool at_end = looked_at == answer->row_count && answer->row_count < listing->limit;
-    if (at_end || listing_full(listing) || listing->questions == LIST_QUESTIONS_MAX)
+    bool at_end = looked_at == answer->row_count && answer->row_count < listing->asked;
+    if (at_end || listing_full(listing)) {
         listing_finish(request, listing, at_end);
-    else
+    } else if (listing->questions < LIST_QUESTIONS_MAX) {
         listing_ask(request, listing);
+    } else { /* `next` would be a name that the peer may not see */
+        listing_free(listing);
+        api_refuse(request->web, WIRE_BUSY, NULL, "there is too much that you may not see");
+    }
 }
 
+/* The back's pages grow: where the first was not enough, there may be much to be passed over. */
 static void listing_ask(const struct api_request *request, struct listing *listing)
 {
     struct message *question = message_new(listing->what->question);
 
+    listing->asked = listing->questions == 0 ? listing->limit : 2 * listing->asked;
+    if (listing->asked > WIRE_LIST_LIMIT_MAX)
+        listing->asked = WIRE_LIST_LIMIT_MAX;
     if (question) {
         question->account = listing->after;
-        question->limit = listing->limit;
+        question->limit = listing->asked;
     }
     listing->questions++;
     api_ask(request, question,

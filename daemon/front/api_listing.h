@@ -1,7 +1,8 @@
 #pragma once
 
 /* A page of accounts for a client, made of the rows that it may see. The back is asked again and
- * again, a bounded number of times, until the page is full. */
+ * again, a bounded number of times, until the page is full or the store at its end: where a page
+ * ended before, what comes next would be told from a row that the client may not see. */
 
 #include "front/api.h"
 

@@ -85,6 +85,18 @@ def test_every_route(ruled, api, plain, peer, schema):
         clean(peer.request(method.upper(), target, bodies.get(f"{method} {path}")))
 
 
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/links", "/v1/held"])
+def test_where_a_page_ends_names_nobody(ruled, api, peer, path):
+    """However many others lie between, and however small the pages are."""
+    for number in range(60):
+        api.import_grant(f"plain/zz{number:02}", refresh_token=f"r{number}").ok()
+    for query in ("?limit=1", f"?limit=1&after={MINE}", f"?limit=2&after={MINE}"):
+        reply = peer.request("GET", path + query)
+        if path != "/v1/held":  # of admins, which the peer is not
+            assert clean(reply).ok().get("next") in (None, MINE)
+        clean(reply)
+
+
 def test_events_are_of_its_own(ruled, api, plain, peer, schema):
     """The stream of a peer that may list and monitor its account; then the older ones again."""
     seen = []
