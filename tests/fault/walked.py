@@ -17,6 +17,7 @@ from .place import Lost, user_of
 from .trial import ACCOUNT, ANSWER_S, Hang
 
 QUIET_S = 0.03
+WAITS = 503
 
 
 class Walk:
@@ -221,15 +222,21 @@ class Rekey(Walk):
         while time.monotonic() < deadline:
             self.await_quiet()
             self.said = self.trial.hasty.rekey_progress()
-            if not self.said or self.said.status != 200 or not self.said.json["running"]:
+            if not self._goes_on():
                 return
         raise Hang("the rekey does not end")
+
+    def _goes_on(self):
+        """Also where it says that it waits for another try of what has failed."""
+        return self.said and (self.said.status == WAITS or
+                              self.said.status == 200 and self.said.json["running"])
 
     def done(self):
         return super().done() and self.said.json["resealed"] > 0
 
     def judge(self):
         super().judge()
+        self._await_end()
         reply = self.trial.hasty.rekey()
         if not reply or reply.status != 200:
             raise Lost(f"no rekey any more: {reply and reply.text}")
