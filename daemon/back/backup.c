@@ -95,11 +95,12 @@ static void describe_key(struct backup *backup, bool *ret_own)
     const struct rekey *rekey = backup->keeper->rekey;
     CLEANUP(cleanup_string) char *own = rekey_own_file(rekey);
     const char *source = rekey_source(rekey);
-    const bool runs = strncmp(source, command, sizeof command - 1) == 0;
+    const bool runs = source && strncmp(source, command, sizeof command - 1) == 0;
     (void)snprintf(backup->facts.key, sizeof backup->facts.key, "%s%s", own ? "file:" : "",
-                   own    ? own
-                   : runs ? "command" /* its arguments may say more than they should */
-                          : source);
+                   own      ? own
+                   : runs   ? "command" /* its arguments may say more than they should */
+                   : source ? source
+                            : "");
     *ret_own = own != NULL;
 }
 
@@ -114,6 +115,12 @@ static bool key_is_in_the_way(struct backup *backup, struct failure *ret)
         return true;
     }
     describe_key(backup, &own);
+    if (!backup->facts.key[0]) {
+        *ret = failure_make(WIRE_BAD_REQUEST, 0,
+                            "the store is not sealed with the key that broker { key } names by "
+                            "now: set that right and reload");
+        return true;
+    }
     if (!own || backup->order.key_kept)
         return false;
     *ret = failure_make(WIRE_BAD_REQUEST, 0,

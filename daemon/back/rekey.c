@@ -371,9 +371,14 @@ char *rekey_own_file(const struct rekey *rekey)
 
 const char *rekey_source(const struct rekey *rekey)
 {
+    static const char file[] = "file:";
     const struct keeper *keeper = rekey->keeper;
     const bool next = rekey->took_next || (rekey->next && seal_key_equal(rekey->next, keeper->key));
-    return next ? keeper->settings->key_next : keeper->settings->key;
+    const char *source = next ? keeper->settings->key_next : keeper->settings->key;
+    if (strcmp(source, "auto") == 0)
+        return NULL;
+    const bool is_file = strncmp(source, file, sizeof file - 1) == 0;
+    return is_file && !holds_key(rekey, source + sizeof file - 1) ? NULL : source;
 }
 
 /* --- its life --- */

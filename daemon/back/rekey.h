@@ -34,7 +34,8 @@ bool rekey_runs(const struct rekey *rekey);
  * outside, or memory is short. */
 char *rekey_own_file(const struct rekey *rekey);
 
-/* Where the configuration says that the key in use comes from; borrowed from the settings. */
+/* Where the configuration says that the key in use comes from; borrowed from the settings. NULL: a
+ * file of the broker's own, or it names by now a file that does not hold it. */
 const char *rekey_source(const struct rekey *rekey);
 
 /* ASK_REKEY: answers how far it is; begins when question->accept says so. */

@@ -289,6 +289,21 @@ def test_the_key_that_is_in_use_counts(daemon, cli, plain, folder):
     assert str(folder / "seal") in back_up(cli, folder / "two").stderr
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_a_key_that_is_not_in_use_is_not_named(daemon, cli, provider, folder, other):
+    """What key says counts from the next start on: whoever kept that one alone had lost all."""
+    mine = daemon.config.broker.pop("key")
+    if other:
+        daemon.config.broker["key"] = f"file:{key_file(folder, 'other')}"
+    daemon.reload()
+    for flags in ([], ["--key-kept"]):
+        refused = cli.run("backup", str(folder / "kept"), *flags)
+        assert refused.returncode == 2 and "set that right" in refused.stderr
+    daemon.config.broker["key"] = mine
+    daemon.reload()
+    assert str(folder / "seal") in back_up(cli, folder / "kept").stderr
+
+
 @pytest.mark.parametrize("source", ["credential", "command"])
 def test_which_key_is_needed(daemon, cli, plain, folder, source):
     seal = folder / "seal"

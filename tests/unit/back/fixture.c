@@ -170,7 +170,7 @@ static struct settings *copy_settings(const struct settings *from)
 {
     struct settings *copy = calloc(1, sizeof *copy);
     assert_non_null(copy);
-    copy->key = strdup("auto");
+    copy->key = strdup("credential:seal");
     copy->public_url = from->public_url ? strdup(from->public_url) : NULL;
     copy->on_caller = from->on_caller ? strdup(from->on_caller) : NULL;
     copy->provider_count = from->provider_count;
