@@ -62,6 +62,10 @@ async function callApi(account, path) {
 }
 
 const [account, path] = process.argv.slice(2);
+if (!path) {
+  console.error('usage: node call_api.mjs ACCOUNT PATH, such as gusto-demo/acme /v1/me');
+  process.exit(1);
+}
 try {
   const reply = await callApi(account, path);
   console.log(await reply.text());

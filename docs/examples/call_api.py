@@ -88,6 +88,8 @@ def call_api(account, path):
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: call_api.py ACCOUNT PATH, such as gusto-demo/acme /v1/me")
     account, path = sys.argv[1:]
     try:
         status, text = call_api(account, path)

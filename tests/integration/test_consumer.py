@@ -25,7 +25,7 @@ ACCOUNT, OTHER = "plain/acme", "plain/other"
 KEY, SECOND_KEY = "first-" + "k3Y/+" * 8, "second-" + "k3Y_-" * 8
 FAILURES_MAX, TLS_PER_UID_MAX = 30, 12  # daemon/front/consumers.h
 NO_UID = 2**32 - 1  # daemon/front/asker.h
-README = Path(__file__).resolve().parents[2] / "README.md"
+RECIPES = Path(__file__).resolve().parents[2] / "docs" / "RECIPES.md"
 
 needs_browser = pytest.mark.skipif(browsers.missing() != "", reason=browsers.missing())
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
@@ -498,8 +498,8 @@ def test_key_that_others_can_read(daemon, plain, port):
 
 
 def m_query():
-    """The M query of the README."""
-    [query] = re.findall(r"```powerquery-m\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    """The M query of the recipes."""
+    [query] = re.findall(r"```powerquery-m\n(.*?)```", RECIPES.read_text(encoding="utf-8"), re.S)
     return query
 
 
@@ -509,7 +509,7 @@ def test_the_m_query_holds_no_secret():
 
 
 def test_the_m_query_does_what_it_says(daemon, emulator, port):
-    """The very requests of the README's query: the broker's, then ZenHR's with the token."""
+    """The very requests of that query: the broker's, then ZenHR's with the token."""
     query = m_query()
     broker = re.search(r'Broker = "(http://127\.0\.0\.1:8770)"', query)[1]
     path = re.search(r'Web\.Contents\(Broker, \[\s*RelativePath = "([^"]+)"', query)[1]

@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: a real nginx, as README sets it up, with a public name of its own."""
+"""Behind a reverse proxy: a real nginx, as docs/RECIPES.md sets it up, with a public name of its own."""
 
 import os
 import shutil

@@ -40,9 +40,9 @@ http {{
 """
 
 
-def location_of_readme():
-    """What README gives to people who run nginx."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def location_of_recipe():
+    """What docs/RECIPES.md gives to people who run nginx."""
+    text = (ROOT / "docs" / "RECIPES.md").read_text(encoding="utf-8")
     return re.search(r"```nginx\n(.*?)```", text, re.DOTALL)[1]
 
 
@@ -61,7 +61,7 @@ class Nginx:
         return f"https://{NAME}:{self.port}/oauth"
 
     def serve(self, upstream_port):
-        location = location_of_readme()
+        location = location_of_recipe()
         # Its public_url has no port and its callback the usual one.
         for before, after in (("127.0.0.1:8765;", f"127.0.0.1:{upstream_port};"),
                               ("Host $host;", f"Host $host:{self.port};")):
