@@ -18,12 +18,21 @@ FUZZ = "fuzz-"  # before a target's name it is the kind of its runs
 FUZZ_MINUTES = 30
 COVERAGE = "coverage"
 
-_HEAD = """# Figures
+_HEAD = """# What was done to the broker, and what was lost
 
-What was done to the broker, how often, and what was lost. Made by `scripts/torture` and `scripts/fuzz`
-from `docs/trust.jsonl`, which has a line for each run; do not edit. The counts of all runs of the same
-code of the daemon add up; a figure of older code is called stale. A fuzz target's code is what its
-inputs reach.
+Each row is a kind of fault and the promise that it tries to break; *lost* is how often the promise did not
+hold. Where grants are at stake the ledger of an emulated provider judges. The other columns:
+
+- *done*: how often it was tried on this code; *wanted*: how often it has to be before anybody relies on it.
+- *found on the way*: that the faults met something. Rotations are refresh tokens that were replaced; *asked
+  again* are those that were sent once more, since the first answer was lost. *Residue* is what nobody can save:
+  a provider that takes a refresh token once, forgives nothing, and was cut off in its only reply.
+- *code*: the commit of the newest run. Runs of the same code of the daemon add up; a figure of older code is
+  called stale. A fuzz target's code is what its inputs reach.
+- *command*: does it again.
+
+Made by `scripts/torture`, `scripts/fuzz` and `scripts/coverage` from `docs/trust.jsonl`, which has a line for
+each run; do not edit.
 
 | what | done | wanted | lost | found on the way | code | command |
 |---|---|---|---|---|---|---|
@@ -123,7 +132,7 @@ def _row(kind, lines, now):
     same = [line for line in lines if line["code"] == newest]
     count, losses, facts = _total(same)
     found = ", ".join(f"{name}: {facts[name]:,}" for name in sorted(facts))
-    return [f"{kind.what} ({kind.name}): {kind.promise}", f"{count:,}", f"{kind.wanted:,}",
+    return [f"{kind.what} ({kind.name}): {kind.promise}", f"{count:,}", f"{kind.wanted:,}" if kind.wanted else "",
             str(losses), found, f"{same[-1]['commit']}" + ("" if newest == now else ", stale"),
             f"`scripts/torture --count {count} {kind.name}`"]
 
