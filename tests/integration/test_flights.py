@@ -59,6 +59,32 @@ def test_refresh_joins_the_flight(broker, api, plain):
     assert len(plain.ledger.token_requests()) == 1
 
 
+def test_the_spent_token_imported_again_gets_its_successor(broker, api, plain):
+    """A program that sets accounts up says the same again while the refresh is in the air."""
+    token = broker.grant(plain, "plain/acme")
+    plain.fault("hold-after", times=1)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(api.token, "plain/acme", wait=30)
+        plain.ledger.wait_for("fault")
+        api.import_grant("plain/acme", refresh_token=token).ok()
+        plain.clear_faults()
+        waiting.result()
+    assert plain.call(api.patient_token("plain/acme"))[0] == 200
+    assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
+
+
+def test_what_comes_after_a_logout_is_revoked(broker, api, plain):
+    broker.grant(plain, "plain/acme")
+    plain.fault("hold-after", times=1)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(api.token, "plain/acme", wait=30)
+        plain.ledger.wait_for("fault")
+        api.forget("plain/acme").ok()
+        plain.clear_faults()
+        assert waiting.result().status != 200
+    plain.ledger.wait_for("revocation", token=plain.ledger.refreshes()[-1]["refresh"])
+
+
 @pytest.mark.slow
 def test_hanging_provider_delays_nobody_else(daemon, api, emulator):
     slow, good = emulator("plain"), emulator("plain")
