@@ -190,6 +190,9 @@ def test_no_secret_in_the_journal_or_a_core(service, machine):
 
 def test_doctor_looks_at_the_systems_configuration(service, machine):
     """Root's check knows that credentials are for the service; nobody else's looks at another file."""
+    # With the secret in it the file is for root and the service's group.
+    checked = machine.run("/usr/local/bin/tokenbrokerd", "--check-config", check=False)
+    assert ": fine, 1 provider" in checked.stdout, checked.stderr
     secret = service.config.providers["plain"]["client_secret"]
     machine.write("/etc/tokenbroker/secrets/plain", secret, 0o600)
     service.drop_in("LoadCredential=plain:/etc/tokenbroker/secrets/plain",
