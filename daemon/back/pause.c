@@ -66,7 +66,7 @@ static void begin(struct pause *pause, struct keeper *keeper, const char *reason
 {
     const int64_t now = clock_now();
     pause->row.paused_since = now;
-    pause->row.probes = pause->turn = 0;
+    pause->row.probes = pause->turn = pause->unanswered = 0;
     pause->row.probe_at = now + first_probe_ms;
     (void)snprintf(pause->row.reason, sizeof pause->row.reason, "%s", reason);
     log_error("provider %s pauses: %s; one account probes in %lld s, then ever more rarely",
@@ -163,8 +163,10 @@ void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const 
 
 void pause_probe_unanswered(struct pause *pause)
 {
+    const unsigned step = PAUSE_UNANSWERED_STEP + pause->unanswered;
     pause->turn++;
-    pause->row.probe_at = clock_now() + PAUSE_PROBE_AGAIN_MS;
+    pause->unanswered++;
+    pause->row.probe_at = clock_now() + backoff_ms(step, random_below(1000));
 }
 
 void pause_probe_failed(struct pause *pause, struct keeper *keeper)
@@ -174,6 +176,7 @@ void pause_probe_failed(struct pause *pause, struct keeper *keeper)
         return;
     }
     pause->turn++;
+    pause->unanswered = 0;
     pause->row.probes++;
     pause->row.probe_at = clock_now() + backoff_canary_ms(pause->row.probes, random_below(1000));
     save(pause, keeper);

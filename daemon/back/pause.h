@@ -10,7 +10,7 @@
 enum {
     PAUSE_AFTER_REFUSALS = 3,         /* different accounts in a row */
     PAUSE_FIRST_PROBE_MS = 60 * 1000, /* after such refusals; refused credentials wait an hour */
-    PAUSE_PROBE_AGAIN_MS = 60 * 1000, /* after a probe without an answer, which decides nothing */
+    PAUSE_UNANSWERED_STEP = 6, /* of backoff_ms(), after the first probe without an answer: 1 min */
     PAUSE_RISKED_MAX = 2,
     PAUSE_MOVE_ON_MS = 24 * 60 * 60 * 1000, /* between two such accounts */
 };
@@ -24,6 +24,7 @@ struct pause {
      */
     struct account_name risked[PAUSE_RISKED_MAX];
     size_t risked_count;
+    unsigned unanswered; /* probes in a row; they decide nothing */
     unsigned turn;       /* counts the probes: every other one is another account's */
     int64_t moved_on_at; /* when somebody else was last let probe; 0: never */
     bool moves_on;       /* that is wanted now */
