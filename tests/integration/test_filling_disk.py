@@ -2,21 +2,20 @@
 is lost, what was half done is gone or goes on, and it is said what to do."""
 
 import os
-import sqlite3
 import subprocess
 import time
 
 import pytest
 
-from test_backup import (FEW, assert_waits, assert_works_after_resume, back_up,  # noqa: F401
-                         elsewhere, grant_all, key_file, provider, restore)
+from harness.large import enlarge
+from test_backup import FEW, back_up, key_file, provider  # noqa: F401
 from test_rekey import key_ids
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 
 MB = 1024 * 1024
 DISK = 80 * MB
-BIG_ROWS = 10_000  # of 2 kB: a copy of them takes long enough to be met on its way
+BIG_ROWS = 10_000  # a copy of them takes long enough to be met on its way
 
 
 class SmallDisk:
@@ -58,25 +57,6 @@ def disk(daemon):
         one.close()
 
 
-def enlarge(daemon, account):
-    """Adds many rows that look like this one."""
-    daemon.stop()
-    provider, _, label = account.partition("/")
-    store = sqlite3.connect(daemon.state / "store.sqlite")
-    names = [row[1] for row in store.execute("PRAGMA table_info(accounts)")]
-    other = {"label": "'copy' || value", "sealed": "randomblob(2000)", "refresh_at": "0",
-             "id": "NULL"}
-    store.execute(
-        f"WITH RECURSIVE n(value) AS"
-        f" (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {BIG_ROWS})"
-        f" INSERT INTO accounts ({', '.join(names)})"
-        f" SELECT {', '.join(other.get(name, name) for name in names)} FROM n, accounts"
-        f" WHERE provider = '{provider}' AND label = '{label}'")
-    store.commit()
-    store.close()
-    daemon.start()
-
-
 def wait_until(condition, timeout=30):
     deadline = time.monotonic() + timeout
     while not condition():
@@ -85,7 +65,7 @@ def wait_until(condition, timeout=30):
 
 
 def test_a_backup(disk, daemon, api, cli, provider, folder):
-    enlarge(daemon, FEW[0])
+    enlarge(daemon, FEW[0], BIG_ROWS)
     before = disk.free()
     one = cli.spawn("backup", str(folder / "kept"))
     wait_until(lambda: disk.free() < before - 4 * MB)
