@@ -357,6 +357,11 @@ def test_packages_are_the_scripts():
                for line in block.commands() if line.startswith("sudo apt install"))
 
 
+def test_readme_is_short():
+    """What needs more than one step is for docs/RECIPES.md, and what needs no example for the man pages."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 400
+
+
 def test_every_preset_is_listed():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for preset in ROOT.glob("config/providers/*.conf"):
