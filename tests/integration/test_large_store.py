@@ -14,7 +14,7 @@ BEFORE_S = 3
 RATIO_MAX = 20  # of the 99th of 100 answers while it is copied to that of before
 NOISE_S = 0.03  # so long a step of the scheduler may last on a busy machine
 WORST_S = 0.2  # far less than the copying takes as a whole
-WORST_RATIO_MAX = 3
+WORST_RATIO_MAX = 3  # to the worst of before, or of the front, which only the machine delays
 
 
 class Asker:
@@ -82,4 +82,4 @@ def test_a_backup_stalls_nobody(daemon, api, cli, plain, folder):
               f" worst {old[-1] * 1000:.0f} -> {new[-1] * 1000:.0f} ms")
     for old, new in zip(before, during):
         assert p99(new) <= RATIO_MAX * p99(old) + NOISE_S
-        assert new[-1] <= max(WORST_S, WORST_RATIO_MAX * old[-1])
+        assert new[-1] <= max(WORST_S, WORST_RATIO_MAX * max(old[-1], during[0][-1]))
