@@ -111,6 +111,27 @@ def test_wrong_secret_by_reload(fire, daemon):
     _only(fire, *victims)
 
 
+def test_refusals_then_no_answers(fire):
+    """An incident of both kinds is over after half an hour: so it is for the clients, soon after."""
+    fire.grants(*MANY)
+    fire.pass_time(40 * MINUTE)
+    fire.provider.fault("http403")
+    fire.pass_time(20 * MINUTE, until=fire.paused, step=MINUTE)
+    assert fire.paused()
+    fire.provider.clear_faults()
+    fire.provider.fault("http500")
+    before = fire.requests()
+    fire.pass_time(HOUR // 2, step=MINUTE)
+    probes = fire.requests() - before
+    assert fire.paused() and 3 <= probes <= 8, "one account at once, ever more rarely"
+    fire.provider.clear_faults()
+    fire.pass_time(20 * MINUTE, step=MINUTE)
+    assert not fire.paused()
+    fire.pass_time(HOUR)
+    _only(fire)
+    _assert_nothing_spent_twice(fire)
+
+
 # A few
 
 
@@ -141,6 +162,21 @@ def test_invalid_grant_is_told_at_once(fire, mode):
     _only(fire, "acme")
     assert fire.ends["acme"] <= LIFE
     assert fire.asked().count("acme") == 1 + 3, "once more, its predecessor, then no more"
+
+
+def test_one_accounts_own_refusal_and_an_outage_in_between(fire):
+    """Its tenant has thrown the app out. Others pay for it once, until it is known to be its own."""
+    fire.grants(*FEW)
+    fire.provider.fault("invalid_scope", users=["acme"])
+    fire.pass_time(3 * HOUR, until=lambda: fire.states()["acme"] == "suspect")
+    assert not fire.paused()
+    for _ in range(2):
+        fire.provider.fault("http500", users=["acme"])
+        fire.pass_time(2 * HOUR, step=10 * MINUTE)
+        fire.provider.clear_faults()
+        fire.provider.fault("invalid_scope", users=["acme"])
+        fire.pass_time(2 * HOUR, until=fire.paused, step=MINUTE)
+        assert not fire.paused()
 
 
 @pytest.mark.parametrize("mode, tries_max, late", [
