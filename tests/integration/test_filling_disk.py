@@ -2,18 +2,21 @@
 is lost, what was half done is gone or goes on, and it is said what to do."""
 
 import os
+import shutil
 import subprocess
 import time
 
 import pytest
 
 from harness.large import enlarge
-from test_backup import FEW, back_up, key_file, provider  # noqa: F401
+from test_backup import (FEW, assert_waits, back_up, elsewhere, key_file, provider,  # noqa: F401
+                         restore)
 from test_rekey import key_ids
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 
-MB = 1024 * 1024
+KB = 1024
+MB = 1024 * KB
 DISK = 80 * MB
 BIG_ROWS = 10_000  # a copy of them takes long enough to be met on its way
 
@@ -139,3 +142,27 @@ def test_a_rekey_that_is_killed_there(disk, daemon, api, cli, provider, folder, 
     disk.relieve()
     daemon.start()
     assert_goes_on(daemon, cli, provider)
+
+
+def test_a_restore(daemon, cli, provider, elsewhere, folder):
+    """On disks of every size up to that on which it succeeds: whole, or not there."""
+    back_up(cli, folder / "kept")
+    daemon.stop()
+    size = (folder / "kept").stat().st_size
+    for more in range(0, 128 * KB, 4 * KB):
+        small = SmallDisk(elsewhere.state, size + more)
+        try:
+            done = restore(elsewhere, folder / "kept")
+            left = [path.name for path in elsewhere.state.iterdir()]
+            if done.returncode == 0:
+                shutil.copy2(elsewhere.state / "store.sqlite", folder / "restored")
+                break
+            assert not left and ("No space left" in done.stderr or "full" in done.stderr)
+        finally:
+            small.close()
+            elsewhere.state.rmdir()
+    assert left == ["store.sqlite"] and more > 0
+    elsewhere.state.mkdir(mode=0o700)
+    shutil.copy2(folder / "restored", elsewhere.state / "store.sqlite")
+    elsewhere.start()
+    assert_waits(elsewhere, provider, FEW)

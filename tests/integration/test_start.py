@@ -62,6 +62,47 @@ def test_bad_configuration(configured, text, words):
     assert not [word for word in words if word not in said], said
 
 
+SLIPS = {
+    "a brace too few": ('broker {\n  key = "auto"\n', 1, "never closed"),
+    "a semicolon": ('broker { key = "auto"; }\n', 1, "ends nothing here"),
+    "a section as in ini": ("[broker]\nkey = auto\n", 1, "did you mean \"broker\""),
+    "a section with =": ("broker = {\n}\n", 1, "missing opening brace"),
+    "a colon": ('broker {\n key: "auto"\n}\n', 2, "did you mean \"key\""),
+    "typographic quotes": ("broker {\n key = “auto”\n}\n", 2, "wants \"auto\""),
+    "a key twice": ('broker {\n key = "auto"\n key = "auto"\n}\n', 3, "first in line 2"),
+    "a section twice": ("broker {}\nbroker {}\n", 2, "first in line 1"),
+    "no name": ('provider {\n client_id = "a"\n}\n', 1, "missing title"),
+    "a list for one value": ('broker {\n key = {"a", "b"}\n}\n', 2, "unexpected"),
+    "the key itself": ('broker {\n key = "c2VjcmV0"\n}\n', 2, "wants \"auto\""),
+    "a program without a path": ('broker {\n on_event = "page-me"\n}\n', 2, "absolute path"),
+    "one of two files": ('callback {\n certificate = {"/a.pem"}\n}\n', 2, "{certificate, key}"),
+    "a path in listen": ('callback {\n listen = {"http://localhost:1/x"}\n}\n', 2, "such as"),
+    "a name without a kind": ('access a {\n accounts = {"z/*"}\n who = {"root"}\n may = {"token"}\n}\n',
+                              3, "user:NAME"),
+    "nobody of that name": ('access a {\n accounts = {"z/*"}\n who = {"user:no-such-user"}\n'
+                            ' may = {"token"}\n}\n', 3, "no-such-user"),
+    "accounts by provider": ('access a {\n accounts = {"z"}\n who = {"user:root"}\n'
+                             ' may = {"token"}\n}\n', 2, "provider/label"),
+    "an environment variable": ('broker {\n key = "file:${HOME}/key"\n}\n', 2, "single quotes"),
+    "another unit": ('provider z {\n client_id = "a"\n default_lifetime = "1 hour"\n}\n', 3,
+                     "unknown unit"),
+    "nothing in it": ("provider z {\n}\n", 1, "needs client_id"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slips_of_a_person(daemon, slip):
+    """Each is told with file and line, and how it is meant."""
+    text, line, words = SLIPS[slip]
+    path = daemon.folder / "own.conf"
+    path.write_text(text)
+    path.chmod(0o600)
+    done = subprocess.run([str(DAEMON), "--config", str(path), "--check-config"],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert f"{path}:{line}: " in done.stderr and words in done.stderr
+
+
 @pytest.mark.parametrize("key, value", [
     ("token_endpoint", "http://provider.example/token"),
     ("token_endpoint", "ftp://127.0.0.1/"),
