@@ -243,6 +243,14 @@ def test_commands(block, request):
     sandbox.shell("\n".join(lines))
 
 
+def test_readme_from_top_to_bottom(sandbox):
+    """One who types all of it, in its order, gets through."""
+    sandbox.start()
+    for block in SHELL_BLOCKS:
+        if block.path.name == "README.md":
+            sandbox.shell("\n".join(_runnable(block)))
+
+
 def test_token_is_alone_on_stdout(connected):
     token = _token(connected)
     assert len(token) > 20 and token.split() == [token]
