@@ -82,11 +82,28 @@ static struct http_transfer *oldest(const struct http_client *client)
     return transfer;
 }
 
+static int set_up_multi(struct http_client *client);
+
+/* libcurl 7.88 keeps the broken table of a socket that it had no memory for, and divides by its
+ * size of zero with the next transfer there: nothing of it is used any more. */
+static void start_over(struct http_client *client)
+{
+    CURLM *broken = client->multi;
+
+    for (struct http_transfer *one = client->transfers; one; one = one->next)
+        if (one->easy)
+            (void)curl_multi_remove_handle(broken, one->easy);
+    if (set_up_multi(client) < 0)
+        client->multi = broken; /* without memory for another it has to do */
+    else
+        (void)curl_multi_cleanup(broken);
+}
+
 /* libcurl has failed as a whole (it had no memory for a socket's source): none of its transfers
- * would ever end. With the last of them gone it starts over. What their owners send meanwhile comes
- * after them. */
+ * would ever end. What their owners send meanwhile comes after them. */
 static void fail_all(struct http_client *client)
 {
+    start_over(client);
     for (size_t i = client->count; i > 0 && !client->gone && client->transfers; i--)
         deliver(oldest(client), CURLE_OUT_OF_MEMORY);
 }
