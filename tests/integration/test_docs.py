@@ -386,6 +386,29 @@ def test_paths_exist(path):
     assert not missing, missing
 
 
+def _anchors(path):
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        page = path.parent / name if name else path
+        assert page.exists() and (not anchor or anchor in _anchors(page)), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_are_whole(path):
+    """Each row of a table has the cells of its head."""
+    head = 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        cells = re.sub(r"`[^`]*`", "", line).count("|") if line.startswith("|") else 0
+        head = (head or cells) if cells else 0
+        assert cells == head, f"{path.name}:{number}"
+
+
 _WORD = re.compile(r"`((?:tests/\S+/)?test_\w+\.(?:py|c))(?:::(\w+))?`")
 
 
