@@ -89,6 +89,9 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->refused_at = row->suspect_since = row->lost_at = 0;
     row->warned_days = 0;
     row->failures = 0;
+    row->imported[0] = '\0';
+    if (import->refresh_token)
+        (void)secret_fingerprint(import->refresh_token, row->imported);
     return r;
 }
 
@@ -111,6 +114,22 @@ static int write_imported(struct job *job, struct store *store, struct account_r
     return 0;
 }
 
+/* A script that brings the same token at every start is not to put it in the place of those that
+ * came of it since: at many providers that would end the grant. Returns 0 or 1, or -errno. */
+static int was_replaced_since(const struct job *job, const struct account_row *row)
+{
+    const struct secret *token = job->question->import->refresh_token;
+    CLEANUP(cleanup_grant) struct grant now = { 0 };
+    char fingerprint[FINGERPRINT_SIZE];
+    if (!token || row->state == ACCOUNT_CONSENT_REQUIRED ||
+        strcmp(secret_fingerprint(token, fingerprint), row->imported) != 0)
+        return 0;
+    int r = vault_open(job->keeper->key, row, &now);
+    if (r != 0)
+        return r == VAULT_BROKEN ? 0 : r;
+    return now.refresh_token && !secret_equal(now.refresh_token, token) ? 1 : 0;
+}
+
 static int apply_import(void *userdata, struct store *store)
 {
     struct job *job = userdata;
@@ -126,14 +145,23 @@ static int apply_import(void *userdata, struct store *store)
     r = keeper_row_or_new(store, &job->question->account, &row);
     if (r != 0)
         return r;
-    r = fill_imported(job, lane_setup(lane)->provider, &row, &grant);
+    r = was_replaced_since(job, &row);
+    if (r > 0) {
+        job_set_row(job, &row);
+        return JOB_IMPORTED_BEFORE;
+    }
+    if (r == 0)
+        r = fill_imported(job, lane_setup(lane)->provider, &row, &grant);
     return r == 0 ? write_imported(job, store, &row, &grant) : r;
 }
 
 static void tell_imported(struct job *job)
 {
     char name[ACCOUNT_TEXT_SIZE];
-    log_info("%s: imported", account_text(&job->question->account, name));
+    log_info("%s: %s", account_text(&job->question->account, name),
+             job->result == JOB_IMPORTED_BEFORE
+                 ? "imported before: what came of that refresh token since is kept"
+                 : "imported");
     keeper_notify(job->keeper, &job->question->account, job->row.generation, NULL);
     job_answer_row(job);
     job_pump_provider(job);

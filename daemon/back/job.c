@@ -69,10 +69,16 @@ static struct failure job_failure(const struct job *job, int result)
                         store_message(job->keeper->store), name);
 }
 
+static bool is_fine(int result)
+{
+    return result == 0 || (result >= JOB_NOT_CURRENT && result <= JOB_IMPORTED_BEFORE);
+}
+
 static void job_done(void *userdata, int result)
 {
     struct job *job = userdata;
-    if (result == 0 || result == JOB_NOT_CURRENT || result == JOB_REJECTED_BEFORE) {
+    job->result = result;
+    if (is_fine(result)) {
         job->tell(job);
     } else {
         const struct failure failure = job_failure(job, result);

@@ -17,8 +17,9 @@ enum job_result {
     JOB_LINKS_QUOTA,
     JOB_LINK_OF_OTHER, /* the account's identity is another than the link is to expect */
     JOB_LINK_BUSY,     /* too many attempts by it within an hour */
-    JOB_NOT_CURRENT,   /* it is fine, and nothing was to be written: as is the next */
-    JOB_REJECTED_BEFORE
+    JOB_NOT_CURRENT,   /* it is fine, and nothing was to be written: as are the next */
+    JOB_REJECTED_BEFORE,
+    JOB_IMPORTED_BEFORE
 };
 
 struct job {
@@ -26,6 +27,7 @@ struct job {
     struct message *question;
     struct account_row row;    /* as it was written */
     struct account_name other; /* whom a result is about */
+    int result;                /* what apply returned at last, for tell */
     void (*tell)(struct job *job);
 };
 

@@ -18,6 +18,7 @@
 #include "base/account.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 
 struct store;
 struct link_row;
@@ -74,6 +75,7 @@ struct account_row {
 
     char *scope;
     char *identity;
+    char imported[FINGERPRINT_SIZE]; /* of the refresh token that was imported last; "": none was */
 
     /* Of a consent for another identity that is held; only read, see struct held_row. */
     int64_t held_at;     /* 0: none is */

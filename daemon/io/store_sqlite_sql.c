@@ -7,10 +7,10 @@
     "provider, label, generation, state, has_refresh_token, rejected, created_at, refreshed_at,"   \
     " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
     " suspect_since, failures, last_error, last_error_description, last_error_at, scope,"          \
-    " identity, refresh_token_life_ms, asked_at, lost_at, warned_days"
+    " identity, refresh_token_life_ms, asked_at, lost_at, warned_days, imported"
 #define ACCOUNT_FACTS_VALUES                                                                       \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
-    " ?21, ?22, ?23, ?24, ?25"
+    " ?21, ?22, ?23, ?24, ?25, ?26"
 #define ACCOUNT_FACTS_REPLACE                                                                      \
     "generation = excluded.generation, state = excluded.state,"                                    \
     " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
@@ -26,7 +26,7 @@
     " identity = excluded.identity,"                                                               \
     " refresh_token_life_ms = excluded.refresh_token_life_ms,"                                     \
     " asked_at = excluded.asked_at, lost_at = excluded.lost_at,"                                   \
-    " warned_days = excluded.warned_days"
+    " warned_days = excluded.warned_days, imported = excluded.imported"
 
 /* What is held for the account, read with its row. */
 #define HELD_OF_ACCOUNT(column)                                                                    \
@@ -70,7 +70,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                                " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_PUT_ACCOUNT] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
-        " VALUES (" ACCOUNT_FACTS_VALUES ", ?26) ON CONFLICT (provider, label) DO UPDATE SET"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?27) ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
     [STATEMENT_PUT_ACCOUNT_FACTS] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ")"

@@ -73,6 +73,18 @@ def test_the_spent_token_imported_again_gets_its_successor(broker, api, plain):
     assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
 
 
+def test_the_spent_token_imported_later_changes_nothing(broker, api, plain):
+    """A script that brings the token of the first day at every start."""
+    token = broker.grant(plain, "plain/acme")
+    for _ in range(3):
+        assert plain.call(api.patient_token("plain/acme"))[0] == 200
+        generation = api.account("plain/acme").ok()["generation"]
+        again = api.import_grant("plain/acme", refresh_token=token).ok()
+        assert again["generation"] == generation
+        api.refresh_allowed("plain/acme").ok()
+    assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
+
+
 def test_what_comes_after_a_logout_is_revoked(broker, api, plain):
     broker.grant(plain, "plain/acme")
     plain.fault("hold-after", times=1)

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 
 static void an_import_spends_nothing(void **state)
@@ -33,6 +35,40 @@ static void an_import_makes_an_account_whole_again(void **state)
     expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
     assert_int_equal(server_count(stage->server, "rt-secret-new"), 1);
+}
+
+static void what_came_of_an_import_outlives_the_next(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    CLEANUP(cleanup_message)
+    struct message *again = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_false(again->failed);
+    assert_int_equal(again->rows[0].generation, 2);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    assert_int_equal(server_count(stage->server, "rt-secret-a"), 1);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-other"));
+    CLEANUP(cleanup_message)
+    struct message *back = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_int_equal(back->rows[0].generation, 4);
+}
+
+/* Nothing came of it that could be kept. */
+static void an_import_mends_what_cannot_be_unsealed(void **state)
+{
+    struct stage *stage = *state;
+    char sql[128], fingerprint[FINGERPRINT_SIZE];
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-later" });
+    (void)snprintf(sql, sizeof sql, "UPDATE accounts SET sealed = x'00', imported = '%s'",
+                   digest_text("rt-secret-a", strlen("rt-secret-a"), fingerprint));
+    run_sql(stage, sql);
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_false(came->failed);
+    assert_int_equal(came->rows[0].generation, 2);
 }
 
 static void a_refresh_token_has_one_account(void **state)
@@ -256,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_STARTED(an_import_spends_nothing),
         TEST(an_import_makes_an_account_whole_again),
+        TEST_STARTED(what_came_of_an_import_outlives_the_next),
+        TEST(an_import_mends_what_cannot_be_unsealed),
         TEST_STARTED(a_refresh_token_has_one_account),
         TEST_STARTED(a_static_token_serves_until_it_is_rejected),
         TEST_STARTED(an_import_to_nowhere_is_refused),

@@ -159,6 +159,7 @@ static void test_from_the_version_before(void **state)
                      "ALTER TABLE accounts DROP COLUMN asked_at;"
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
                      "ALTER TABLE accounts DROP COLUMN warned_days;"
+                     "ALTER TABLE accounts DROP COLUMN imported;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
                      " (2, 'zenegy/a', 0, '', 'refresh', 1, 1, 50, 100);"
                      "INSERT INTO accounts VALUES ('zenegy', 'a', 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 0,"
