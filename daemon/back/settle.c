@@ -87,6 +87,10 @@ static struct failure why_refused(const struct settle *settle)
                             reply->grant.nonce ? "differs" : "is missing");
     if (client_is_refused(reply->error))
         return client_refusal(write->setup, reply->error, reply->description);
+    if (reply->verdict == VERDICT_NO_ANSWER)
+        return failure_make(WIRE_PROVIDER_UNAVAILABLE, 0,
+                            "no usable answer to the code came (%.40s: %.150s): log in again",
+                            reply->error, reply->description);
     return failure_make(WIRE_PROVIDER_REJECTED, 0, "the provider refused the code: %s: %.150s",
                         reply->error, reply->description);
 }

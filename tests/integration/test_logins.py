@@ -121,12 +121,19 @@ def test_bad_finishes(shared, body):
     assert reply.error == "bad_request"
 
 
-@pytest.mark.parametrize("mode", ["invalid_grant", "http500", "invalid_client"])
-def test_failed_exchange(broker, api, person, plain, mode):
+@pytest.mark.parametrize("mode, error", [
+    ("invalid_grant", "provider_rejected"), ("invalid_client", "provider_rejected"),
+    ("http500", "provider_unavailable"), ("server_error", "provider_unavailable"),
+    ("html200", "provider_unavailable"), ("redirect", "provider_unavailable")])
+def test_failed_exchange(broker, api, person, plain, mode, error):
+    """Who refused is told from who failed: then nobody can tell whether it worked."""
     plain.fault(mode)
     login, page = log_in(api, person, ACCOUNT)
-    assert login["status"] == "failed" and login["error"]
-    assert "not" in page.text.lower()
+    assert (login["status"], login["error"]) == ("failed", error)
+    failed = error == "provider_unavailable"
+    assert ("refused" in login["error_description"]) != failed
+    assert ("We cannot tell whether it worked" in page.text) == failed
+    assert len(plain.ledger.token_requests()) == 1
     assert api.token(ACCOUNT).status == 404
 
 

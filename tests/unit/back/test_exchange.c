@@ -74,6 +74,29 @@ static void a_refused_code_changes_nothing(void **state)
     assert_false(ask_paused(stage));
 }
 
+/* Whether the code was spent is not known then, and nobody has refused anything. */
+static void a_provider_that_fails_refuses_nothing(void **state)
+{
+    struct stage *stage = *state;
+    static const struct canned answers[] = {
+        { .times = 1, .status = 500, .body = "<html>" },
+        { .times = 1, .status = 503, .body = REFUSED },
+        { .times = 1, .status = 307, .headers = "Location: /elsewhere\r\n" },
+        { .times = 1, .status = 400, .body = "{\"error\":\"server_error\"}" },
+        { .times = 1, .status = 200, .body = "access_token=at-secret-1&token_type=bearer" },
+    };
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        server_script(stage->server, answers[i]);
+        CLEANUP(cleanup_message)
+        struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+        assert_true(came->failed);
+        assert_int_equal(came->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+        assert_null(strstr(came->failure.description, "refused"));
+        assert_non_null(strstr(came->failure.description, "log in again"));
+    }
+    assert_int_equal(server_count(stage->server, NULL), sizeof answers / sizeof *answers);
+}
+
 /* The id_token's nonce is "other": somebody else's code was put into this login. */
 static void a_code_of_another_login_is_refused(void **state)
 {
@@ -365,7 +388,8 @@ static void an_unreadable_reply_is_kept_sealed(void **state)
 {
     struct stage *stage = *state;
     server_script(stage->server, (struct canned){ .status = 200, .body = "{\"access_token\":" });
-    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL),
+                   WIRE_PROVIDER_UNAVAILABLE);
     expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
     stop(stage);
     assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
@@ -434,6 +458,7 @@ int main(void)
         TEST_STARTED(nothing_is_told_while_the_disk_is_full),
         TEST_STARTED(fewer_scopes_are_said),
         TEST_STARTED(a_refused_code_changes_nothing),
+        TEST_STARTED(a_provider_that_fails_refuses_nothing),
         TEST_STARTED(a_code_of_another_login_is_refused),
         TEST_STARTED(an_id_token_without_the_nonce_is_kept_and_not_used),
         TEST_STARTED(without_an_id_token_no_nonce_is_wanted),
