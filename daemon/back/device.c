@@ -11,6 +11,7 @@ struct device_start {
     struct device_start *next;
     struct keeper *keeper;
     struct message *question;
+    struct lane *lane;   /* once the endpoints are known */
     struct setup *setup; /* a reference */
     struct lane_visit visit;
     struct http_transfer *transfer;
@@ -81,9 +82,21 @@ static struct failure why_not_begun(const struct device_start *start, int result
                         0, "provider %s: %.180s", provider, why->text);
 }
 
-static void replied(void *userdata, const struct http_reply *http)
+/* The provider did not look at it; nothing else is to be sent there for so long either. */
+static void refuse_for_rest(struct device_start *start, const struct http_reply *http)
 {
-    struct device_start *start = userdata;
+    const int64_t rest_ms = client_rest_asked(http);
+    lane_asked_to_rest(start->lane, rest_ms);
+    const struct failure failure =
+        failure_make(WIRE_PROVIDER_UNAVAILABLE, rest_ms / 1000,
+                     "provider %s is too busy for a device login (%d): log in again%s",
+                     start->question->account.provider, http->status,
+                     rest_ms > 0 ? " after the rest that it asked for" : " later");
+    refuse(start, &failure);
+}
+
+static void take_reply(struct device_start *start, const struct http_reply *http)
+{
     const struct token_answer answer = { .status = http->status,
                                          .body = http->body,
                                          .length = http->length,
@@ -91,7 +104,6 @@ static void replied(void *userdata, const struct http_reply *http)
                                          .truncated = http->truncated };
     struct complaint why = { "" };
     struct message *reply = message_new(ANSWER);
-    start->transfer = NULL;
     int r = reply ? DEVICE_NO_ANSWER : -ENOMEM;
     if (reply && http->outcome == HTTP_ANSWERED)
         r = device_authorization_read(&answer, &reply->device, &why);
@@ -107,6 +119,16 @@ static void replied(void *userdata, const struct http_reply *http)
     log_warning("%s: %s", account_text(&start->question->account, name), failure.description);
     message_free(reply);
     refuse(start, &failure);
+}
+
+static void replied(void *userdata, const struct http_reply *http)
+{
+    struct device_start *start = userdata;
+    start->transfer = NULL;
+    if (client_told_to_wait(http))
+        refuse_for_rest(start, http);
+    else
+        take_reply(start, http);
 }
 
 static int send_request(struct device_start *start)
@@ -146,6 +168,7 @@ static void resolved(void *userdata, const struct failure *why)
         refuse(start, why ? why : &failure);
         return;
     }
+    start->lane = lane;
     start->setup = setup_ref(lane_setup(lane));
     if (start->setup->provider->device_authorization_endpoint) {
         lane_visit(lane, &start->visit, admitted, start);

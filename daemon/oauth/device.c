@@ -120,11 +120,12 @@ static int read_refusal(const struct token_answer *answer, const struct json *bo
     token_error_read(body, &error);
     printable_line(error.code, PRINTABLE_MASK_TOKENS, code, sizeof(code));
     printable_line(error.description, PRINTABLE_MASK_TOKENS, words, sizeof(words));
-    complain(complaint, "the provider refused a device login (status %d%s%s%s%s)", answer->status,
-             code[0] != '\0' ? ", " : "", code, words[0] != '\0' ? ": " : "", words);
     const enum verdict verdict = error.code[0] != '\0'
                                      ? token_error_verdict(error.code, answer->status, &by_code)
                                      : token_status_verdict(answer->status);
+    complain(complaint, "the provider %s a device login (status %d%s%s%s%s)",
+             verdict == VERDICT_NO_ANSWER ? "failed to begin" : "refused", answer->status,
+             code[0] != '\0' ? ", " : "", code, words[0] != '\0' ? ": " : "", words);
     return verdict == VERDICT_NO_ANSWER ? DEVICE_NO_ANSWER : DEVICE_REFUSED;
 }
 

@@ -100,6 +100,22 @@ static void why_it_cannot_begin_is_said(void **state)
     assert_false(ask_paused(stage));
 }
 
+static void a_rest_that_is_asked_for_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 429, .headers = "Retry-After: 600\r\n" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN });
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(cleanup_message) struct message *came = answer(stage, ask_device(stage, "a"));
+        assert_true(came->failed);
+        assert_int_equal(came->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+        assert_in_range(came->failure.retry_after_s, 570, 600);
+        assert_null(strstr(came->failure.description, "refused"));
+    }
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
 static void a_provider_without_the_endpoint_says_so(void **state)
 {
     struct stage *stage = *state;
@@ -362,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_DEVICE(the_codes_are_told),
         TEST_DEVICE(why_it_cannot_begin_is_said),
+        TEST_DEVICE(a_rest_that_is_asked_for_is_kept),
         TEST_STARTED(a_provider_without_the_endpoint_says_so),
         TEST_DEVICE(the_end_answers_a_beginning_that_hangs),
         TEST_DEVICE(a_grant_is_stored_then_told),
