@@ -26,6 +26,19 @@ static void answer_done(struct web_request *request, const struct login *login)
     callback_answer_redirect(request, location);
 }
 
+/* public_url's host where a redirect to target comes through it, so that whoever reads the page may
+ * be elsewhere; else NULL. */
+static const char *host_elsewhere(const struct context *context, const char *target,
+                                  char out[static CALLBACK_HOST_MAX])
+{
+    return callback_public_prefix(context, target) ? callback_public_host(context, out) : NULL;
+}
+
+static const char *host_of(const struct login *login, char out[static CALLBACK_HOST_MAX])
+{
+    return host_elsewhere(logins_context(login->logins), login->redirect_target, out);
+}
+
 /* --- /start/NONCE --- */
 
 /* A ';' would end the attribute (RFC 6265 4.1.1); the folder above matches the path as well. */
@@ -81,13 +94,15 @@ void callback_answer_not_pushed(struct web_request *request, const struct login 
                                 const char *why)
 {
     CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
-    char account[ACCOUNT_TEXT_SIZE];
+    char account[ACCOUNT_TEXT_SIZE], host[CALLBACK_HOST_MAX];
     if (!login) {
         callback_answer_notice(request, PAGE_UNKNOWN_LOGIN);
         return;
     }
     struct page_login facts = {
         .result = PAGE_NOT_PUSHED,
+        .host = host_of(login, host),
+        .by_link = login->link[0] != '\0',
         .provider = login->account.provider,
         .account = account_text(&login->account, account),
         .description = why,
@@ -166,7 +181,8 @@ static void handle_done(struct callback *callback, struct web_request *request,
     char account[ACCOUNT_TEXT_SIZE], host[CALLBACK_HOST_MAX];
     struct page_login facts = {
         .result = login_result(login),
-        .host = login->link[0] ? callback_public_host(callback->context, host) : NULL,
+        .host = host_of(login, host),
+        .by_link = login->link[0] != '\0',
         .provider = login->account.provider,
         .account = account_text(&login->account, account),
         .identity = login->identity,
@@ -223,11 +239,12 @@ static void wait_for_end(struct web_request *request, struct login *login)
 
 /* A refusal of which this browser's login is not known: the words are shown, nothing changes. */
 static void answer_not_granted(struct web_request *request,
-                               const struct authorization_response *response)
+                               const struct authorization_response *response, const char *host)
 {
     CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
     struct page_login facts = {
         .result = PAGE_NOT_GRANTED,
+        .host = host,
         .provider = "The provider",
         .error = response->error,
         .description = response->error_description,
@@ -237,7 +254,8 @@ static void answer_not_granted(struct web_request *request,
 }
 
 static void answer_landing(struct web_request *request, enum login_landing landing,
-                           struct login *login, const struct authorization_response *response)
+                           struct login *login, const struct authorization_response *response,
+                           const char *host)
 {
     static const enum page_notice notices[] = {
         [LANDING_UNKNOWN] = PAGE_UNKNOWN_LOGIN,
@@ -252,7 +270,7 @@ static void answer_landing(struct web_request *request, enum login_landing landi
     else if (landing == LANDING_OVER)
         answer_done(request, login);
     else if (landing == LANDING_NOT_GRANTED)
-        answer_not_granted(request, response);
+        answer_not_granted(request, response, host);
     else
         callback_answer_notice(request, notices[landing]);
 }
@@ -268,9 +286,11 @@ static void handle_return(struct callback *callback, struct web_request *request
         return;
     }
     struct login *login = NULL;
+    char host[CALLBACK_HOST_MAX];
     enum login_landing landing = login_return(callback->context->logins, target,
                                               web_header(request, "Cookie"), &response, &login);
-    answer_landing(request, landing, login, &response);
+    answer_landing(request, landing, login, &response,
+                   host_elsewhere(callback->context, target, host));
     authorization_response_release(&response);
 }
 

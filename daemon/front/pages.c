@@ -274,8 +274,15 @@ void page_put_card(struct buffer *out, const struct page_text *text, const struc
 int page_put_notice(struct buffer *out, enum page_notice notice)
 {
     const struct page_text *text = page_notice_text(notice);
-    page_put_card(out, text, (struct slot[]){ { NULL } }, "", "", HERE);
+    page_put_card(out, text, (struct slot[]){ { NULL } }, "", "", "");
     return text->status;
+}
+
+/* "at hr.example.com" for who may be elsewhere. */
+static void put_place(struct buffer *out, const char *host)
+{
+    buffer_append_text(out, host ? "at " : HERE);
+    buffer_append_text(out, host ? host : "");
 }
 
 int page_put_login(struct buffer *out, const struct page_login *login)
@@ -285,21 +292,20 @@ int page_put_login(struct buffer *out, const struct page_login *login)
     if (login->expires_at > 0)
         page_put_time(&until, login->expires_at, clock_to_wall(clock_now()));
     CLEANUP(cleanup_buffer) struct buffer where = BUFFER_WITH_MAXIMUM(PAGE_WHERE_MAX);
+    put_place(&where, login->host);
     const struct page_text *text =
         page_result_text(login->result, login->fewer_scopes, login->expires_at > 0);
     struct page_text elsewhere;
-    if (login->host)
+    if (login->by_link)
         text = page_elsewhere_text(login->result, text, &elsewhere);
     struct slot names[] = { { "provider", login->provider },
                             { "until", buffer_text(&until) },
                             { "host", login->host },
+                            { "where", buffer_text(&where) },
                             { login->account ? "account" : NULL, login->account },
                             { NULL } };
     put_facts(&facts, login, buffer_text(&until));
-    if (login->host)
-        buffer_append_format(&where, "at %s", login->host);
-    page_put_card(out, text, names, buffer_text(&facts), "",
-                  login->host ? buffer_text(&where) : HERE);
+    page_put_card(out, text, names, buffer_text(&facts), "", buffer_text(&where));
     return text->status;
 }
 

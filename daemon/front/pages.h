@@ -37,7 +37,8 @@ enum page_notice {
     PAGE_NOTICE_COUNT,
 };
 
-/* Appends the page and returns its HTTP status. */
+/* Appends the page and returns its HTTP status. It does not say where it is from, since whoever
+ * reads it may be elsewhere. */
 int page_put_notice(struct buffer *out, enum page_notice notice);
 
 /* How a login stands. */
@@ -62,7 +63,8 @@ enum page_result {
 /* Everything a login's page may show, as plain values; NULL and 0 mean "not known". */
 struct page_login {
     enum page_result result;
-    const char *host; /* of a login by a link: the person is elsewhere; else NULL */
+    const char *host; /* of a login through public_url: the person may be elsewhere; else NULL */
+    bool by_link;     /* the person has no terminal here; needs host */
     const char *provider;
     const char *account;
     const char *identity;

@@ -6,8 +6,8 @@
 
 static const struct page_text notices[PAGE_NOTICE_COUNT] = {
     [PAGE_NOT_FOUND] = { 404, TONE_CALM, "Nothing here",
-                         "This address belongs to tokenbroker, which keeps logins for the programs "
-                         "of this computer. There is no page at this place." },
+                         "This address belongs to tokenbroker, which keeps logins for programs. "
+                         "There is no page at this place." },
     [PAGE_BAD_METHOD] = { 405, TONE_CALM, "Only for reading",
                           "This address can be opened in a browser, and nothing else." },
     [PAGE_WRONG_HOST] = { 421, TONE_BAD, "Wrong address",
@@ -42,7 +42,7 @@ static const struct page_text notices[PAGE_NOTICE_COUNT] = {
                             "This answer does not say that it comes from the provider that the "
                             "login was started with, so it was not accepted. Nothing has changed.",
                             "Start the login again. If this page comes back, show it to whoever "
-                            "looks after tokenbroker on this computer." },
+                            "looks after tokenbroker." },
     [PAGE_STATE_MISSING] = { 400, TONE_BAD, "The answer is incomplete",
                              "The provider sent a code, but not the proof that it belongs to "
                              "this login, so it was not accepted. Nothing has changed.",
@@ -101,14 +101,14 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                           "{{provider}} wants to hear of a login before you come, and it did not "
                           "take it. The login is still open, and nothing has changed.",
                           "Wait a moment, then reload this page: that tries again, and is safe. "
-                          "If the reason stays, show it to whoever looks after tokenbroker on "
-                          "this computer." },
+                          "If the reason stays, show it to whoever looks after tokenbroker "
+                          "{{where}}." },
     [PAGE_FINISHING] = { 200, TONE_WAIT, "Finishing the login",
                          "{{provider}} said yes and is now being asked for the access. This takes "
                          "longer than usual; the page looks again by itself.",
                          .looks_again = true },
     [PAGE_CONNECTED] = { 200, TONE_GOOD, "{{provider}} is connected",
-                         "Programs on this computer that are allowed to can use the account now. "
+                         "Programs {{where}} that are allowed to can use the account now. "
                          "tokenbroker keeps its access fresh.",
                          CLOSE_PAGE },
     [PAGE_CONNECTED_FOR_NOW] = { 200, TONE_WARNING, "Connected until {{until}}",
@@ -122,7 +122,7 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                     "This consent came from someone else than the one the account was first "
                     "connected with. It is held, and the earlier access keeps working unchanged.",
                     "If you picked the wrong person or company, log in again and pick the right "
-                    "one. If the change is meant, an administrator of this computer accepts it: "
+                    "one. If the change is meant, an administrator {{where}} accepts it: "
                     "tokenbroker held shows how.",
                     LOGIN_COMMAND },
     [PAGE_NOT_GRANTED] = { 200, TONE_CALM, "Access was not granted",
@@ -135,7 +135,7 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                       "{{provider}} said yes, but the access could not be set up. What was "
                       "connected before stays as it was.",
                       "Log in again. If it fails once more, show the reason to whoever looks "
-                      "after tokenbroker on this computer.",
+                      "after tokenbroker {{where}}.",
                       LOGIN_COMMAND },
     [PAGE_UNCERTAIN] = { 200, TONE_WARNING, "We cannot tell whether it worked",
                          "{{provider}} was asked for the access, but no usable answer came. What "

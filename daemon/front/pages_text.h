@@ -1,6 +1,7 @@
 #pragma once
 
-/* What the pages say: plain data. Sentences may hold {{provider}}, {{account}} and {{until}}. */
+/* What the pages say: plain data. Sentences may hold {{provider}}, {{account}} and {{until}}, and
+ * {{where}}: "on this computer", or "at" public_url's host. */
 
 #include <stdbool.h>
 

@@ -75,6 +75,17 @@ def test_expected_identity(served, api, plain, public):
     assert plain.ledger.count("exchange") == 1
 
 
+def test_a_request_that_cannot_be_pushed(served, daemon, api, plain, public):
+    """Who came by the link is told what they can do about it."""
+    daemon.config.providers["plain"]["pushed_authorization_request_endpoint"] = plain.url + "/none"
+    daemon.reload()
+    person = public.person()
+    link = person.fetch(make(api, expect={"company_id": ACME})["url"])
+    page = person.open(re.search(r'href="([^"]+)"', link.text)[1])
+    assert page.status == 503 and "whoever sent you the link" in page.text
+    assert NAME in page.text and "this computer" not in page.text
+
+
 def test_a_scanner_burns_nothing(served, api, plain, public):
     url = make(api, expect={"company_id": ACME})["url"]
     for _ in range(20):

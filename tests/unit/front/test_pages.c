@@ -124,6 +124,7 @@ static void test_notices(void **state)
         PAGE;
         assert_int_equal(page_put_notice(&page, (enum page_notice)i), statuses[i]);
         check_page(&page);
+        assert_null(strstr(buffer_text(&page), "this computer"));
     }
 }
 
@@ -149,11 +150,31 @@ static void test_results_elsewhere(void **state)
         PAGE;
         struct page_login login = some_login((enum page_result)i);
         login.host = "hr.example.com";
+        login.by_link = true;
         (void)page_put_login(&page, &login);
         check_page(&page);
         assert_null(strstr(buffer_text(&page), "tokenbroker login"));
         assert_null(strstr(buffer_text(&page), "this computer"));
         assert_non_null(strstr(buffer_text(&page), "<span>at hr.example.com</span>"));
+    }
+}
+
+/* Through public_url, yet by somebody with a command: where it is, and what to type. */
+static void test_results_through_the_public_address(void **state)
+{
+    for (int i = 0; i < PAGE_RESULT_COUNT; i++) {
+        PAGE;
+        CLEANUP(cleanup_text) struct buffer here = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+        struct page_login login = some_login((enum page_result)i);
+        (void)page_put_login(&here, &login);
+        login.host = "hr.example.com";
+        (void)page_put_login(&page, &login);
+        check_page(&page);
+        assert_null(strstr(buffer_text(&page), "this computer"));
+        assert_non_null(strstr(buffer_text(&page), "<span>at hr.example.com</span>"));
+        assert_non_null(strstr(buffer_text(&here), "<span>on this computer</span>"));
+        assert_int_equal(count(buffer_text(&page), "tokenbroker login"),
+                         count(buffer_text(&here), "tokenbroker login"));
     }
 }
 
@@ -408,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_results_elsewhere),
+        cmocka_unit_test(test_results_through_the_public_address),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_what_was_granted),
         cmocka_unit_test(test_without_an_end),
