@@ -32,10 +32,13 @@ static int check_pair(const struct provider *provider, const struct section *sec
                                 "%s",
                                 key != NULL ? "client_certificate and client_secret"
                                             : "both in client_certificate");
-    if (key == NULL && others_read)
+    if (key == NULL && others_read) {
+        char advice[FILE_ADVICE_SIZE];
+        file_advise(path, advice);
         return complain_section(complaint, section,
-                                "has its private key in %s, which others can read: chmod 600 %s",
-                                path, path);
+                                "has its private key in %s, which others can read: %s", path,
+                                advice);
+    }
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,28 @@ static bool others_read(const struct stat *status)
     return (status->st_mode & S_IROTH) != 0 ||
            ((status->st_mode & S_IRGRP) != 0 &&
             !(status->st_uid == 0 && is_our_group(status->st_gid)));
+}
+
+/* NULL where the file is its owner's alone. */
+static const struct group *readers_of(const char *path)
+{
+    static const char services[] = "/etc/tokenbroker/";
+    struct stat status;
+    if (stat(path, &status) < 0 || status.st_uid != 0)
+        return NULL;
+    if (geteuid() != 0)
+        return getgrgid(getegid());
+    return strncmp(path, services, sizeof services - 1) == 0 ? getgrnam("tokenbroker") : NULL;
+}
+
+void file_advise(const char *path, char out[static FILE_ADVICE_SIZE])
+{
+    const struct group *readers = readers_of(path);
+    if (readers)
+        (void)snprintf(out, FILE_ADVICE_SIZE, "chgrp %s %s && chmod 640 %s", readers->gr_name, path,
+                       path);
+    else
+        (void)snprintf(out, FILE_ADVICE_SIZE, "chmod 600 %s", path);
 }
 
 static int read_all(int fd, const char *path, struct buffer *out, struct complaint *complaint)

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "settings/settings.h"
 
-enum { FILE_MISSING = SETTINGS_NO_CREDENTIALS + 1 };
+enum { FILE_MISSING = SETTINGS_NO_CREDENTIALS + 1, FILE_ADVICE_SIZE = 384 };
 
 /*
  * Appends the whole file to out, whose maximum is the cap. Refused: what is no regular file, a file
@@ -19,6 +19,10 @@ enum { FILE_MISSING = SETTINGS_NO_CREDENTIALS + 1 };
  */
 int file_read(const char *path, struct buffer *out, bool *ret_others_read,
               struct complaint *complaint);
+
+/* The command that keeps others from reading a file that we have to read: a file of root's is left
+ * to the service's group. */
+void file_advise(const char *path, char out[static FILE_ADVICE_SIZE]);
 
 /* Refuses a folder that others than root and us can add files to. Returns 0 or SETTINGS_INVALID. */
 int folder_check(int fd, const char *path, struct complaint *complaint);

@@ -63,10 +63,12 @@ int secret_source_check(const struct config_file *file, const struct setting *se
                                 meant);
     if (*rest == '\0')
         return complain_setting(complaint, setting, "is empty");
-    if (file->readable_by_others)
+    if (file->readable_by_others) {
+        char advice[FILE_ADVICE_SIZE];
+        file_advise(file->path, advice);
         return complain_setting(complaint, setting,
-                                "stands here in clear and others can read the file: chmod 600 %s",
-                                file->path);
+                                "stands here in clear and others can read the file: %s", advice);
+    }
     return 0;
 }
 
@@ -118,7 +120,9 @@ static int from_file(const char *path, bool private, const char *where, struct s
     if (file_read(path, &bytes, &others_read, &problem) != 0)
         return refuse(complaint, where, problem.text);
     if (private && others_read) {
-        complain(complaint, "%s: others can read %s: chmod 600 %s", where, path, path);
+        char advice[FILE_ADVICE_SIZE];
+        file_advise(path, advice);
+        complain(complaint, "%s: others can read %s: %s", where, path, advice);
         return SETTINGS_INVALID;
     }
     return make_secret(&bytes, where, ret, complaint);

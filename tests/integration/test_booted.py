@@ -213,6 +213,22 @@ def test_doctor_looks_at_the_systems_configuration(service, machine):
     service.restart()
 
 
+def test_a_configuration_that_others_read_says_how_it_is_mended(service, machine):
+    """The service has to go on reading it: the command that is told does that."""
+    service.restart()
+    machine.run("chmod", "644", CONFIG)
+    machine.run("chgrp", "root", CONFIG)
+    assert machine.run("systemctl", "restart", "tokenbroker.service", check=False).returncode != 0
+    advice = f"others can read the file: chgrp tokenbroker {CONFIG} && chmod 640 {CONFIG}"
+    assert advice in machine.journal("--unit=tokenbroker.service", "--lines=60")
+    checked = machine.run("/usr/local/bin/tokenbrokerd", "--check-config", check=False)
+    assert advice in checked.stderr
+    machine.run("sh", "-c", advice.partition(": ")[2])
+    machine.run("systemctl", "reset-failed")
+    machine.run("systemctl", "restart", "tokenbroker.service")
+    service.api.patient_token(ACCOUNT)
+
+
 def seal_key(machine, text, name=KEY_NAME):
     """A key as systemd-creds encrypts it with the machine's own key."""
     sealed = f"/etc/credstore.encrypted/{name}"
