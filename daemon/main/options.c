@@ -12,7 +12,7 @@ static const char usage[] =
     "  --config FILE      read this configuration; providers.d/*.conf beside it too\n"
     "  --state-dir DIR    keep the store and the sealing key here\n"
     "  --socket PATH      answer on this socket\n"
-    "  --restore FILE     make the store from this backup, where there is none yet, and stop\n"
+    "  --restore FILE     make the store from this backup, if there is none, and stop\n"
     "  --check-config     read the configuration, say what is wrong with it, and stop\n"
     "  --verbose          log more; never a secret\n"
     "  --version          print the version\n"

@@ -240,6 +240,12 @@ def test_version():
     assert "tokenbrokerd" in result.stdout and not result.stderr
 
 
+def test_help_fits_a_terminal():
+    result = subprocess.run([str(DAEMON), "--help"], capture_output=True, text=True, timeout=30,
+                            check=True)
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_places_are_private(configured):
     configured.start()
     assert stat.S_IMODE(configured.state.stat().st_mode) == 0o700
