@@ -91,7 +91,7 @@ static void follow(struct web_request *web, struct login *login, bool until_ende
         free(follower);
         api_refuse(web, r == LOGIN_WAITERS_FULL ? WIRE_BUSY : WIRE_INTERNAL,
                    account_text(&login->account, account),
-                   r == LOGIN_WAITERS_FULL ? "too many wait for this login already"
+                   r == LOGIN_WAITERS_FULL ? "too many wait for logins of this user already"
                                            : "out of memory");
         return;
     }

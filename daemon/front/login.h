@@ -31,8 +31,9 @@ enum {
     LOGIN_LIFETIME_MS = 10 * 60 * 1000,
     LOGIN_ENDED_KEPT_MS = 10 * 60 * 1000, /* so that a result page can be reloaded */
     LOGIN_ID_SIZE = 43 + 1,
-    LOGIN_RANDOM_BYTES = 32, /* of an id, state, nonce or cookie */
-    LOGIN_WAITERS_MAX = 512, /* of all logins together */
+    LOGIN_RANDOM_BYTES = 32,        /* of an id, state, nonce or cookie */
+    LOGIN_WAITERS_MAX = 512,        /* of all logins together */
+    LOGIN_WAITERS_PER_UID_MAX = 64, /* for what it began; as many for its links */
     LOGIN_WAITERS_PER_LOGIN_MAX = 8,
     LOGIN_PAGE_LINGER_MS = 60 * 1000, /* a browser may fetch its result so long */
     LOGIN_PASTE_MAX = 8 * 1024,

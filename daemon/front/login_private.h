@@ -20,3 +20,6 @@ struct logins {
 
 /* Takes it out of the table and frees it. */
 void logins_forget(struct logins *logins, struct login *login);
+
+/* Whether one more may wait for it. */
+bool login_room_to_wait(const struct login *login);

@@ -97,3 +97,15 @@ struct login_seat *login_seat_free(struct login_seat *seat)
     free(seat);
     return NULL;
 }
+
+/* Nobody's logins take the places of all others. */
+bool login_room_to_wait(const struct login *login)
+{
+    const struct logins *logins = login->logins;
+    unsigned own = 0;
+    for (const struct login *other = logins->newest; other; other = other->next)
+        if (other->uid == login->uid && !other->link[0] == !login->link[0])
+            own += other->waiter_count;
+    return logins->waiter_count < LOGIN_WAITERS_MAX && own < LOGIN_WAITERS_PER_UID_MAX &&
+           login->waiter_count < LOGIN_WAITERS_PER_LOGIN_MAX;
+}

@@ -313,8 +313,7 @@ int login_wait(struct login *login, bool until_ended, int64_t wait_ms, login_cha
                void *userdata, struct login_waiter **ret)
 {
     struct logins *logins = login->logins;
-    if (logins->waiter_count >= LOGIN_WAITERS_MAX ||
-        login->waiter_count >= LOGIN_WAITERS_PER_LOGIN_MAX)
+    if (!login_room_to_wait(login))
         return LOGIN_WAITERS_FULL;
     struct login_waiter *waiter = calloc(1, sizeof *waiter);
     if (!waiter)

@@ -104,6 +104,27 @@ static void test_waiters_are_bounded(void **state)
     assert_int_equal(told.times, LOGIN_WAITERS_PER_LOGIN_MAX);
 }
 
+/* Two hostile users could fill the places of all. */
+static void test_waiters_of_a_uid_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct told told = { 0 };
+    struct login_waiter *waiter = NULL;
+    struct login *login = NULL;
+    for (unsigned i = 0; i < LOGIN_WAITERS_PER_UID_MAX; i++) {
+        if (i % LOGIN_WAITERS_PER_LOGIN_MAX == 0)
+            begin_for(f, 7, &login);
+        assert_int_equal(login_wait(login, false, 60000, note, &told, &waiter), 0);
+    }
+    begin_for(f, 7, &login);
+    assert_int_equal(login_wait(login, false, 60000, note, &told, &waiter), LOGIN_WAITERS_FULL);
+    login->link[0] = 'l'; /* attempts by its links have places of their own */
+    assert_int_equal(login_wait(login, false, 60000, note, &told, &waiter), 0);
+    login->link[0] = '\0';
+    begin_for(f, 8, &login);
+    assert_int_equal(login_wait(login, false, 60000, note, &told, &waiter), 0);
+}
+
 /* --- time --- */
 
 static int64_t fake_now = 1000000;
@@ -163,6 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_table_is_bounded, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_are_bounded, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_waiters_of_a_uid_are_bounded, login_set_up,
+                                        login_tear_down),
         cmocka_unit_test_setup_teardown(test_expiry, login_set_up, login_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
