@@ -296,7 +296,7 @@ int store_delete(struct store *store, const struct account_name *name);
 typedef bool (*store_each_account)(void *userdata, const struct account_row *row);
 
 /* Accounts in the order of their names, after the given one (NULL: from the start), at most limit;
- * without their sealed bytes. */
+ * without their sealed bytes. Damaged rows are passed over. */
 int store_list(struct store *store, const struct account_name *after, size_t limit,
                store_each_account each, void *userdata);
 

@@ -129,25 +129,25 @@ int store_delete(struct store *store, const struct account_name *name)
     return sqlite3_changes(store->db) > 0 ? 0 : STORE_NOT_FOUND;
 }
 
-/* damaged: what becomes of a row that was never written so. */
-enum damaged_row { DAMAGED_FAILS, DAMAGED_IS_SKIPPED };
-
-static int each_account(struct store *store, sqlite3_stmt *statement, enum damaged_row damaged,
+/* A row that was never written so is passed over: it is one account's trouble. */
+static int each_account(struct store *store, sqlite3_stmt *statement, size_t limit,
                         store_each_account each, void *userdata)
 {
-    for (;;) {
+    while (limit > 0) {
         struct account_row row = { 0 };
         int r = store_step(store, statement);
         if (r <= 0)
             return r;
         r = store_read_row(store, statement, account_fields, ACCOUNT_FACT_FIELDS, &row);
-        if (r < 0 && damaged == DAMAGED_IS_SKIPPED)
+        if (r == -EIO)
             continue;
         if (r < 0)
             return r;
         if (!each(userdata, &row))
             return 0;
+        limit--;
     }
+    return 0;
 }
 
 static int list(struct store *store, enum store_statement which, const struct account_name *after,
@@ -159,9 +159,7 @@ static int list(struct store *store, enum store_statement which, const struct ac
     int r = store_reading(store, which, &statement);
     if (r == 0)
         r = store_bind_account(store, statement, 1, after ? after : &before_all);
-    if (r == 0)
-        r = store_bind_limit(store, statement, 3, limit);
-    return r < 0 ? r : each_account(store, statement, DAMAGED_FAILS, each, userdata);
+    return r < 0 ? r : each_account(store, statement, limit, each, userdata);
 }
 
 int store_list(struct store *store, const struct account_name *after, size_t limit,
@@ -188,7 +186,7 @@ int store_due(struct store *store, const char *provider, int64_t now, size_t lim
         r = store_bind_number(store, statement, 2, now);
     if (r == 0)
         r = store_bind_limit(store, statement, 3, limit);
-    return r < 0 ? r : each_account(store, statement, DAMAGED_IS_SKIPPED, each, userdata);
+    return r < 0 ? r : each_account(store, statement, limit, each, userdata);
 }
 
 int store_next_due(struct store *store, const char *provider, int64_t *ret)

@@ -79,13 +79,13 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_DELETE_ACCOUNT] = "DELETE FROM accounts WHERE provider = ?1 AND label = ?2",
     [STATEMENT_LIST_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
                                 " WHERE (provider, label) > (?1, ?2)"
-                                " ORDER BY provider, label LIMIT ?3",
+                                " ORDER BY provider, label",
     [STATEMENT_LIST_HELD] =
         "SELECT " ACCOUNT_READ
         " FROM (SELECT provider AS held_provider, label AS held_label FROM held)"
         " CROSS JOIN accounts ON provider = held_provider AND label = held_label"
         " WHERE (held_provider, held_label) > (?1, ?2)"
-        " ORDER BY held_provider, held_label LIMIT ?3",
+        " ORDER BY held_provider, held_label",
     [STATEMENT_DUE_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
                                " WHERE provider = ?1 AND refresh_at > 0 AND refresh_at <= ?2"
                                " ORDER BY refresh_at LIMIT ?3",
