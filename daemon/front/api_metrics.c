@@ -11,11 +11,13 @@
 enum {
     MS_PER_S = 1000,
     ACCOUNT_STATES = ACCOUNT_CONSENT_REQUIRED + 1,
-    GATHERED_PROVIDERS_MAX = 256,
+    GATHERED_UNKNOWN_MAX = 256, /* providers that the configuration does not know any more */
+    METRICS_MAX = 4 * 1024 * 1024,
     GATHERED_PAGES_MAX = 4096, /* of WIRE_LIST_LIMIT_MAX accounts */
     HORIZONS = 5,
 };
 
+#define METRICS_REST "*" /* no provider's name */
 #define MS_PER_DAY (INT64_C(24) * 3600 * MS_PER_S)
 
 static const struct {
@@ -35,8 +37,8 @@ struct gathering {
     struct message *health;    /* the answer */
     struct account_name after; /* the last account that was looked at */
     unsigned pages;
-    size_t count;
-    struct gathered providers[GATHERED_PROVIDERS_MAX];
+    size_t count, room;
+    struct gathered providers[];
 };
 
 static void gathering_free(void *state)
@@ -49,15 +51,17 @@ static void gathering_free(void *state)
 
 /* --- the accounts, page by page: they come in the order of their names --- */
 
-/* Past the cap, the last one has all the rest. */
+/* Where there is no room for another one, the last is nobody's and has all the rest. */
 static struct gathered *gathered_of(struct gathering *gathering, const char *provider)
 {
     struct gathered *last = &gathering->providers[gathering->count];
 
+    if (gathering->count == gathering->room)
+        return last - 1;
     if (gathering->count > 0 && strcmp(last[-1].provider, provider) == 0)
         return last - 1;
-    if (gathering->count == GATHERED_PROVIDERS_MAX)
-        return last - 1;
+    if (gathering->count + 1 == gathering->room)
+        provider = METRICS_REST;
     (void)snprintf(last->provider, sizeof(last->provider), "%s", provider);
     gathering->count++;
     return last;
@@ -232,7 +236,7 @@ static void put_build(struct buffer *out)
 
 static void answer_metrics(const struct api_request *request, const struct gathering *gathering)
 {
-    CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(WIRE_ANSWER_MAX);
+    CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(METRICS_MAX);
     const struct health *health = gathering->health->health;
 
     put_build(&out);
@@ -301,12 +305,23 @@ static void ask_page(const struct api_request *request, struct gathering *gather
                 .answered = page_answered, .state = gathering, .release = gathering_free });
 }
 
+static struct gathering *gathering_new(const struct settings *settings)
+{
+    const size_t room = settings->provider_count + GATHERED_UNKNOWN_MAX;
+    struct gathering *gathering =
+        calloc(1, sizeof(*gathering) + room * sizeof(gathering->providers[0]));
+
+    if (!gathering)
+        return NULL;
+    gathering->room = room;
+    gathering->health = message_new(ANSWER);
+    return gathering;
+}
+
 static void health_answered(const struct api_request *request, struct message *answer, void *state)
 {
-    struct gathering *gathering = calloc(1, sizeof(*gathering));
+    struct gathering *gathering = gathering_new(request->context->settings);
 
-    if (gathering)
-        gathering->health = message_new(ANSWER);
     if (!gathering || !gathering->health || !answer->health) {
         if (gathering)
             gathering_free(gathering);

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from harness.large import enlarge
 from harness.logins import log_in
 from harness.openmetrics import Metrics
 from harness.stream import Stream
@@ -111,3 +112,21 @@ def test_takes_no_parameters(shared):
 def test_the_reader_is_strict(text):
     with pytest.raises(AssertionError):
         Metrics(text)
+
+
+def test_as_many_providers_as_a_configuration_may_have(daemon, api, plain):
+    """Each with its own accounts; of those that it does not know any more, some are told as a sum."""
+    names = [f"a-provider-with-quite-a-name-{number:03}" for number in range(1, 1000)]
+    for name in names:
+        daemon.with_provider(name, plain)
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    enlarge(daemon, ACCOUNT, 1300, provider="printf(iif(value < 1000, 'a-provider-with-quite-a-name-',"
+                                            " 'not-known-any-more-') || '%03d', value)")
+    found = metrics_of(api)
+    active = {dict(labels)["provider"]: value for (name, labels), value in found.samples.items()
+              if name == "tokenbroker_accounts" and ("state", "active") in labels}
+    assert {active.pop(name) for name in names} == {1}
+    assert active.pop("*") > 1 and set(active.values()) == {1}
+    assert sum(found.samples[key] for key in found.samples
+               if key[0] == "tokenbroker_accounts") == 1301
