@@ -5,7 +5,7 @@
 #include "client/cli/output.h"
 
 enum {
-    TABLE_CELLS_MAX = 512 * 1024,
+    TABLE_CELLS_MAX = 4 * 1024 * 1024,
     TABLE_CELLS_FIRST = 64,
     CELL_MAX = 4096,
     COLUMN_GAP = 2,

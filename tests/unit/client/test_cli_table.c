@@ -54,6 +54,17 @@ static void test_colours(void **state)
     assert_non_null(strstr(text_string(&out), "zenegy/acme  \033[31msuspect\033[0m\n"));
 }
 
+static void test_as_many_as_a_large_store_has(void **state)
+{
+    enum { CELLS = 6 * 110 * 1000 };
+    CLEANUP(cleanup_table) struct table table = { .columns = 6 };
+
+    for (size_t i = 0; i < CELLS; i++)
+        table_add(&table, "x", TINT_NONE);
+    assert_false(table.failed);
+    assert_int_equal(table.count, CELLS);
+}
+
 static void test_cells_are_harmless(void **state)
 {
     CLEANUP(cleanup_table) struct table table = { .columns = 1 };
@@ -84,7 +95,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_aligned),     cmocka_unit_test(test_fits),
         cmocka_unit_test(test_colours),     cmocka_unit_test(test_cells_are_harmless),
-        cmocka_unit_test(test_sheet_wraps),
+        cmocka_unit_test(test_sheet_wraps), cmocka_unit_test(test_as_many_as_a_large_store_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
