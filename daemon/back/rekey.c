@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "back/authority.h"
+#include "back/own_key.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -178,30 +178,6 @@ static void end_written(void *userdata, int result)
     turn_after(rekey, 0);
 }
 
-/* True when the file holds the key that is in use. */
-static bool holds_key(const struct rekey *rekey, const char *path)
-{
-    CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
-    struct complaint complaint = { "" };
-    return seal_key_from_file(path, false, &key, &complaint) == 0 &&
-           seal_key_equal(key, rekey->keeper->key);
-}
-
-/* The files of key = "auto": what is there, and is not the key, was it. */
-static int tidy_files(const struct rekey *rekey)
-{
-    CLEANUP(cleanup_string) char *path = NULL;
-    CLEANUP(cleanup_string) char *next = NULL;
-    if (!rekey->folder)
-        return 0;
-    if (asprintf(&path, "%s/key", rekey->folder) < 0 ||
-        asprintf(&next, "%s/key.next", rekey->folder) < 0)
-        return -ENOMEM;
-    if (holds_key(rekey, next))
-        return seal_key_file_replace(path, next);
-    return holds_key(rekey, path) ? 0 : seal_key_file_wipe(path);
-}
-
 static int write_tidied(void *userdata, struct store *store)
 {
     (void)userdata;
@@ -224,7 +200,7 @@ static int tidy(struct rekey *rekey)
 {
     int r = store_checkpoint(rekey->keeper->store);
     if (r == 0)
-        r = tidy_files(rekey);
+        r = own_key_tidy(rekey->folder, rekey->keeper->key);
     if (r == 0)
         r = commits_add(rekey->keeper->commits, COMMIT_MAY, write_tidied, tidied, rekey);
     return r;
@@ -287,14 +263,6 @@ static void begin_written(void *userdata, int result)
     turn_after(rekey, 0);
 }
 
-static int make_own(const struct rekey *rekey, struct seal_key **ret, struct complaint *complaint)
-{
-    CLEANUP(cleanup_string) char *path = NULL;
-    if (asprintf(&path, "%s/key.next", rekey->folder) < 0)
-        return -ENOMEM;
-    return seal_key_from_file(path, true, ret, complaint);
-}
-
 static int choose_target(struct rekey *rekey, struct complaint *complaint)
 {
     const struct settings *settings = rekey->keeper->settings;
@@ -306,7 +274,7 @@ static int choose_target(struct rekey *rekey, struct complaint *complaint)
         return 0;
     }
     if (rekey->folder && strcmp(source, "auto") == 0)
-        return make_own(rekey, &rekey->target, complaint);
+        return own_key_next(rekey->folder, &rekey->target, complaint);
     if (settings->key_next)
         complain(complaint, "the store is sealed with key_next already: make it key, and give "
                             "another key_next to change it once more");
@@ -363,10 +331,7 @@ bool rekey_runs(const struct rekey *rekey)
 
 char *rekey_own_file(const struct rekey *rekey)
 {
-    CLEANUP(cleanup_string) char *path = NULL;
-    if (!rekey->folder || asprintf(&path, "%s/key", rekey->folder) < 0)
-        return NULL;
-    return holds_key(rekey, path) ? steal(path) : NULL;
+    return own_key_file(rekey->folder, rekey->keeper->key);
 }
 
 const char *rekey_source(const struct rekey *rekey)
@@ -378,7 +343,7 @@ const char *rekey_source(const struct rekey *rekey)
     if (strcmp(source, "auto") == 0)
         return NULL;
     const bool is_file = strncmp(source, file, sizeof file - 1) == 0;
-    return is_file && !holds_key(rekey, source + sizeof file - 1) ? NULL : source;
+    return is_file && !own_key_holds(source + sizeof file - 1, keeper->key) ? NULL : source;
 }
 
 /* --- its life --- */
