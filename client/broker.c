@@ -18,7 +18,8 @@ enum {
 };
 
 struct tb_broker {
-    int fd; /* -1: to be connected anew */
+    int fd;      /* -1: to be connected anew */
+    pid_t owner; /* who connected: a child after fork() must not take its parent's answers */
     int interrupt_fd;
     int timeout_ms;
     char path[PLACE_SIZE];
@@ -33,6 +34,7 @@ static int open_broker(struct tb_broker *broker, int64_t deadline_ms)
 
     if (patience.deadline_ms > deadline_ms)
         patience.deadline_ms = deadline_ms;
+    broker->owner = getpid();
     return connection_open(broker->path, &patience, &broker->fd);
 }
 
@@ -129,7 +131,7 @@ static int receive_answer(int fd, const struct patience *patience, struct http_a
 static int exchange(struct tb_broker *broker, const struct text *request,
                     const struct patience *patience, struct http_answer *answer)
 {
-    bool kept = connection_alive(broker->fd);
+    bool kept = broker->owner == getpid() && connection_alive(broker->fd);
     bool began = false;
 
     if (!kept) {

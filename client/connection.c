@@ -39,7 +39,7 @@ static int limit_connect(int fd, const struct patience *patience)
     return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ? -errno : 0;
 }
 
-static int connect_to(int fd, const char *path)
+static int connect_to(int fd, const char *path, const struct patience *patience)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t length = strlen(path);
@@ -49,11 +49,16 @@ static int connect_to(int fd, const char *path)
     if (length >= sizeof address.sun_path)
         return -ENAMETOOLONG;
     memcpy(address.sun_path, path, length);
-    while (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+    /* The limit is of each call: after a signal's handler there is less time left. */
+    for (;;) {
+        int r = limit_connect(fd, patience);
+        if (r < 0)
+            return r;
+        if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+            return 0;
         if (errno != EINTR)
             return errno == EAGAIN ? -ETIMEDOUT : -errno;
     }
-    return 0;
 }
 
 int connection_open(const char *path, const struct patience *patience, int *ret_fd)
@@ -62,9 +67,7 @@ int connection_open(const char *path, const struct patience *patience, int *ret_
 
     if (fd < 0)
         return -errno;
-    int r = limit_connect(fd, patience);
-    if (r == 0)
-        r = connect_to(fd, path);
+    int r = connect_to(fd, path, patience);
     if (r < 0)
         return r;
     *ret_fd = fd;

@@ -20,9 +20,11 @@
  * characters in the middle of what the broker itself wrote; text of a provider's is as it came.
  * Structs are made by the library alone: later versions add members at their ends.
  *
- * Threads: one struct tb_broker is used by one thread at a time; there is no global state. Signals:
- * SIGPIPE is never raised, and a call goes on after a signal handler has run. Descriptors are
- * closed on exec. Memory that held a token, a request or a reply is overwritten before it is freed.
+ * Threads: one struct tb_broker is used by one thread at a time; there is no global state. After
+ * fork() parent and child may both go on: the child's next call makes a connection of its own.
+ * Signals: SIGPIPE is never raised, and a call goes on after a signal handler has run. Descriptors
+ * are closed on exec. Memory that held a token, a request or a reply is overwritten before it is
+ * freed.
  */
 #ifndef TOKENBROKER_H
 #define TOKENBROKER_H

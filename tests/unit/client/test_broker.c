@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cleanup.h"
@@ -285,6 +286,31 @@ static void test_not_sent(void **state)
     fake_stop(fake);
 }
 
+/* The answers on one connection are one process's: another's could be of another account. */
+static void test_fork_has_a_connection_of_its_own(void **state)
+{
+    struct fake *fake =
+        FAKE({ ANSWER("2", "{}") }, { ANSWER("2", "{}"), .then_close = true }, { NULL });
+    struct tb_broker *broker = connected(fake);
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    int status = 0;
+
+    assert_int_equal(tb_call(broker, "GET", "/parent", NULL, &reply, NULL), TB_OK);
+    reply = tb_reply_free(reply);
+    tb_set_timeout(broker, 300);
+    pid_t child = fork();
+    if (child == 0) /* this broker serves one connection after another: now the parent's */
+        _exit(tb_call(broker, "GET", "/child", NULL, &reply, NULL) == TB_OK ? 1 : 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(fake->seen_count, 1);
+    tb_set_timeout(broker, 5000);
+    assert_int_equal(tb_call(broker, "GET", "/parent", NULL, &reply, NULL), TB_OK);
+    assert_memory_equal(fake->seen[1], "GET /parent ", 12);
+    tb_close(broker);
+    fake_stop(fake);
+}
+
 /* --- time --- */
 
 static void test_timeout(void **state)
@@ -443,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_error_members),
         cmocka_unit_test(test_not_sent),
+        cmocka_unit_test(test_fork_has_a_connection_of_its_own),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_token),
