@@ -17,6 +17,7 @@ enum {
     BACKUP_PATH_SIZE = 256,
     BACKUP_BODY_SIZE = 64,
     REPORT_MAX = 64 * 1024,
+    CLEAN_TIMEOUT_MS = 2000,
 };
 
 /* One copy of the broker's store on its way into a file. */
@@ -120,7 +121,7 @@ static int print_json(const struct fetching *fetching)
                        fetching->moves ? "true" : "false");
     text_append_json(&out, tb_value_text(member(fetching, "key"), ""));
     text_append_string(&out, "}\n");
-    return output_text(&out);
+    return output_json(&out);
 }
 
 static int print(const struct fetching *fetching)
@@ -160,7 +161,9 @@ static int run_fetching(struct fetching *fetching)
     if (r == TB_OK)
         r = fetch(fetching);
     r = r == TB_OK ? print(fetching) : r;
+    /* Signals are still held: a broker that hangs must not hold us. */
     tb_set_interrupt(broker, -1);
+    tb_set_timeout(broker, CLEAN_TIMEOUT_MS);
     return r;
 }
 

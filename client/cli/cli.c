@@ -43,56 +43,32 @@ void cli_say(const char *format, ...)
 
 /* --- failures --- */
 
-/* Brokers mostly say it themselves; once is enough. */
-static void hint_login(const struct tb_error *error, const char *account, const char *why)
-{
-    if (account && !strstr(error->message, "`tokenbroker login "))
-        cli_say("%s: tokenbroker login %s", why, account);
-}
-
-static void hint_consent(const struct tb_error *error, const char *account)
-{
-    if (error->start_url)
-        cli_say("a person has to consent: %s", error->start_url);
-    hint_login(error, account, "log in");
-}
-
+/* What a consent needs is in the broker's own words: a login, or an admin's decision. */
 static void give_hint(const struct tb_error *error, const char *account)
 {
     if (error->status == TB_NO_BROKER)
         cli_say("start it: systemctl --user start tokenbroker (or without --user: the system's)");
-    if (error->status == TB_CONSENT_REQUIRED)
-        hint_consent(error, account);
-    if (error->code && strcmp(error->code, "unknown_account") == 0)
-        hint_login(error, account, "connect it");
+    if (error->start_url)
+        cli_say("a person has to consent: %s", error->start_url);
+    if (account && error->code && strcmp(error->code, "unknown_account") == 0)
+        cli_say("connect it: tokenbroker login %s", account);
     if (error->max_min_ttl >= 0)
         cli_say("the most that --min-ttl may be: %lld", (long long)error->max_min_ttl);
     if (error->retry_after >= 0)
         cli_say("worth another try in %lld s", (long long)error->retry_after);
 }
 
-/* Whether a message says by itself which account it is about, and not a longer name. */
-static bool names(const char *message, const char *account)
-{
-    const char *found = strstr(message, account);
-
-    return found && strchr(" :,`)", found[strlen(account)]);
-}
-
+/* The message as it is; the last line says which broker was asked, and about which account. */
 int cli_failed(const struct tb_error *error, const char *account)
 {
     const char *about = error->account ? error->account : account;
 
-    if (about && error->status != TB_NO_BROKER)
-        cli_complain("%s%s%s%s%s%s", names(error->message, about) ? "" : about,
-                     names(error->message, about) ? "" : ": ", error->message,
-                     error->code ? " (" : "", error->code ? error->code : "",
-                     error->code ? ")" : "");
-    else
-        cli_complain("%s", error->message);
+    cli_complain("%s%s%s%s", error->message, error->code ? " (" : "",
+                 error->code ? error->code : "", error->code ? ")" : "");
     give_hint(error, about);
     if (error->broker)
-        cli_say("asked the broker on %s", error->broker);
+        cli_say("asked the broker on %s%s%s", error->broker, about ? " about " : "",
+                about ? about : "");
     return (int)error->status;
 }
 
@@ -139,5 +115,5 @@ int cli_print_json(const struct tb_value *value)
 
     text_append(&out, json, length);
     text_append_string(&out, "\n");
-    return output_text(&out);
+    return output_json(&out);
 }

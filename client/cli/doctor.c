@@ -93,7 +93,8 @@ static int print(struct doctor *doctor)
         text_append_format(&out, "{\"findings\":[%s]}\n", text_string(&doctor->json));
     else
         text_append_format(&out, "%s", text_string(&doctor->lines));
-    int r = output_text(&out);
+    out.failed = out.failed || doctor->json.failed || doctor->lines.failed;
+    int r = doctor->cli->arguments.json ? output_json(&out) : output_text(&out);
     if (r == TB_OK && !doctor->cli->arguments.json)
         cli_say("%u ok, %u to look at, %u failed", doctor->counts[VERDICT_OK],
                 doctor->counts[VERDICT_WARN], doctor->counts[VERDICT_FAIL]);

@@ -44,8 +44,9 @@ static int run(struct cli *cli)
     }
     hardening_undo();
     (void)execvp(rest[0], rest);
-    cli_complain("cannot run %s: %s", rest[0], strerrordesc_np(errno));
-    return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    const int why = errno; /* what is said may change it */
+    cli_complain("cannot run %s: %s", rest[0], strerrordesc_np(why));
+    return why == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
 static const struct option_row options[] = {

@@ -150,7 +150,7 @@ static int put_json(const struct calendar *calendar)
         text_append_string(&out, "}");
     }
     text_append_string(&out, "]}\n");
-    return output_text(&out);
+    return output_json(&out);
 }
 
 static int run(struct cli *cli)

@@ -65,7 +65,7 @@ static int held_json(struct cli *cli)
     text_append_string(&out, "{\"held\":[");
     int r = out.failed ? TB_OK : pages_each(cli, WIRE_PATH_HELD, "held", add_json, &out);
     text_append_string(&out, "]}\n");
-    return r == TB_OK ? output_text(&out) : r;
+    return r == TB_OK ? output_json(&out) : r;
 }
 
 static int run_held(struct cli *cli)

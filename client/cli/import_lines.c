@@ -72,9 +72,10 @@ static void put_json(struct text *out, const struct import_run *run, const char 
 static void report(struct import_run *run, const char *account, const char *result, const char *why)
 {
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(LINE_REPORT_MAX);
+    const bool json = run->cli->arguments.json;
 
-    (run->cli->arguments.json ? put_json : put_words)(&out, run, account, result, why);
-    int r = output_text(&out);
+    (json ? put_json : put_words)(&out, run, account, result, why);
+    int r = json ? output_json(&out) : output_text(&out);
     if (r != TB_OK)
         run->stop = r;
     *(why ? &run->refused : &run->imported) += 1;
@@ -109,8 +110,10 @@ static const char *read_line(const struct tb_value *object, struct import_line *
         if (!*place)
             return "a member is no text";
     }
-    if (!account || !account_complete(account, line->account))
+    if (!account)
         return "it names no account";
+    if (!account_complete(account, line->account))
+        return "its account is not written PROVIDER/LABEL";
     return !line->refresh_token == !line->access_token
                ? "it has to hold either refresh_token or access_token"
                : NULL;

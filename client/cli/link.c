@@ -157,7 +157,7 @@ static int list_json(struct cli *cli)
     text_append_string(&out, "{\"links\":[");
     int r = out.failed ? TB_OK : pages_each(cli, WIRE_PATH_LINKS, "links", add_json, &out);
     text_append_string(&out, "]}\n");
-    return r == TB_OK ? output_text(&out) : r;
+    return r == TB_OK ? output_json(&out) : r;
 }
 
 static int list_table(struct cli *cli)

@@ -20,15 +20,14 @@ static void add_moment(struct table *table, const struct tb_value *account, cons
 /* Only where somebody should think of it. */
 static void add_forecast(struct table *table, const struct tb_value *forecast)
 {
-    char words[WORDS_SIZE];
-    char cell[WORDS_SIZE + 8] = "";
+    char words[WORDS_SIZE] = "";
     const char *warning = tb_value_text(tb_value_member(forecast, "warning"), "none");
     int64_t at = tb_value_integer(tb_value_member(forecast, "dies_at"), TB_DEFAULT);
     int64_t now = words_now();
 
     if (at > now && strcmp(warning, "none") != 0)
-        (void)snprintf(cell, sizeof cell, "dies %s", words_moment(at, now, words));
-    table_add(table, cell, forecast_tint(warning));
+        (void)words_moment(at, now, words);
+    table_add(table, words, forecast_tint(warning));
 }
 
 static bool add_row(const struct tb_value *account, void *userdata)
@@ -51,7 +50,7 @@ static bool add_row(const struct tb_value *account, void *userdata)
 static void add_headings(struct table *table)
 {
     static const char *const headings[] = { "ACCOUNT", "STATE",    "TOKEN ENDS",
-                                            "REFRESH", "IDENTITY", "" };
+                                            "REFRESH", "IDENTITY", "DIES" };
 
     table->columns = table->flexible = sizeof headings / sizeof *headings;
     table->flexible -= 2;
@@ -94,7 +93,7 @@ static int list_json(struct cli *cli)
     text_append_string(&out, "{\"accounts\":[");
     int r = out.failed ? TB_OK : accounts_each(cli, add_json, &out);
     text_append_string(&out, "]}\n");
-    return r == TB_OK ? output_text(&out) : r;
+    return r == TB_OK ? output_json(&out) : r;
 }
 
 static int run(struct cli *cli)

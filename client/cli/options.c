@@ -8,7 +8,7 @@
 #include "client/cli/duration.h"
 #include "client/cli/nearest.h"
 
-enum { NUMBER_MAX = 1000 * 1000 };
+enum { NUMBER_DIGITS_MAX = 18 };
 
 const struct option_row options_global[] = {
     OPTION_ROW("--socket", OPTION_TEXT, socket, "PATH", "ask the broker on this socket alone"),
@@ -81,10 +81,12 @@ static bool set_duration(const struct option_row *row, void *field, const char *
 static bool set_number(const struct option_row *row, void *field, const char *value,
                        struct objection *objection)
 {
+    const size_t digits = strspn(value, "0123456789");
     int64_t number = 0;
 
-    if (!duration_parse(value, &number) || strspn(value, "0123456789") != strlen(value) ||
-        number < 1 || number > NUMBER_MAX)
+    for (size_t i = 0; digits <= NUMBER_DIGITS_MAX && !value[digits] && i < digits; i++)
+        number = number * 10 + (value[i] - '0');
+    if (number < 1)
         return object(objection, "%s takes a number, not '%s'", row->name, value);
     *(int64_t *)field = number;
     return true;

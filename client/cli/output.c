@@ -8,7 +8,7 @@
 #include "client/cli/cli.h"
 #include "client/decode_string.h"
 
-enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40 };
+enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40, JSON_ESCAPE_SIZE = 6 };
 
 bool output_bytes(int fd, const void *bytes, size_t length)
 {
@@ -46,6 +46,26 @@ static bool is_control(const char *c, size_t size)
     if (size == 1)
         return first < ' ' || first == 0x7f;
     return size == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0;
+}
+
+int output_json(const struct text *text)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(text->length * JSON_ESCAPE_SIZE + 1);
+    const char *next = text_string(text);
+
+    for (size_t left = text->length; left > 0;) {
+        size_t size = utf8_size(next, left);
+        if (size == 0)
+            text_append_string(&out, "\\ufffd");
+        else if ((unsigned char)*next >= ' ' && is_control(next, size))
+            text_append_format(&out, "\\u%04x", (unsigned)(unsigned char)next[size - 1]);
+        else
+            text_append(&out, next, size);
+        next += size ? size : 1;
+        left -= size ? size : 1;
+    }
+    out.failed = out.failed || text->failed;
+    return output_text(&out);
 }
 
 void output_harmless(struct text *out, const char *string)

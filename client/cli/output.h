@@ -15,6 +15,10 @@ bool output_bytes(int fd, const void *bytes, size_t length);
  * Returns the exit code. */
 int output_text(const struct text *text);
 
+/* The same for JSON text: what a terminal could take for a command (DEL, C1) is escaped, and a byte
+ * that is no UTF-8, from a file's name say, becomes U+FFFD. */
+int output_json(const struct text *text);
+
 /* A copy in which control characters are "?", so that no text of others steers the terminal. */
 void output_harmless(struct text *out, const char *string);
 

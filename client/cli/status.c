@@ -69,7 +69,7 @@ static int json_of_broker(struct cli *cli, const struct tb_value *health)
     text_append(&out, json, length);
     text_append_format(&out, ",\"consent_required\":[%s]}\n", text_string(&accounts));
     out.failed = out.failed || accounts.failed;
-    return r == TB_OK ? output_text(&out) : r;
+    return r == TB_OK ? output_json(&out) : r;
 }
 
 static int words_of_broker(struct cli *cli, const struct tb_value *health)

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/cli/commands.h"
@@ -6,7 +7,7 @@
 #include "client/cli/quote.h"
 #include "schema/wire.h"
 
-enum { TOKEN_OUTPUT_MAX = 512 * 1024, TOKEN_PATH_MAX = 512 };
+enum { TOKEN_OUTPUT_MAX = 512 * 1024, TOKEN_PATH_MAX = 512, NUMBER_SIZE = 24 };
 
 typedef int (*format_function)(const struct tb_token *token, struct text *out);
 
@@ -42,13 +43,21 @@ static int format_curl(const struct tb_token *token, struct text *out)
     return value.failed ? TB_FAILED : TB_OK;
 }
 
+/* Without a value it is empty: that of another account must not stay in the shell. */
 static void put_variable(struct text *out, const char *name, const char *value)
 {
-    if (!value)
-        return;
     text_append_format(out, "TOKENBROKER_%s=", name);
-    quote_shell(out, value);
+    quote_shell(out, value ? value : "");
     text_append_string(out, "\n");
+}
+
+static void put_number(struct text *out, const char *name, int64_t number)
+{
+    char digits[NUMBER_SIZE] = "";
+
+    if (number >= 0)
+        (void)snprintf(digits, sizeof digits, "%" PRId64, number);
+    put_variable(out, name, digits);
 }
 
 static int format_env(const struct tb_token *token, struct text *out)
@@ -56,11 +65,8 @@ static int format_env(const struct tb_token *token, struct text *out)
     put_variable(out, "ACCESS_TOKEN", token->access_token);
     put_variable(out, "TOKEN_TYPE", token->token_type);
     put_variable(out, "API_BASE", token->api_base);
-    if (token->expires_at >= 0)
-        text_append_format(out,
-                           "TOKENBROKER_EXPIRES_AT='%" PRId64 "'\n"
-                           "TOKENBROKER_EXPIRES_IN='%" PRId64 "'\n",
-                           token->expires_at, token->expires_in);
+    put_number(out, "EXPIRES_AT", token->expires_at);
+    put_number(out, "EXPIRES_IN", token->expires_in);
     return TB_OK;
 }
 

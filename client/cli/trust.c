@@ -238,7 +238,7 @@ static int print_status(struct cli *cli, const struct trust *trust,
         all = all && trusted;
     }
     text_append_string(&json, "]}\n");
-    int r = output_text(cli->arguments.json ? &json : &sheet.out);
+    int r = cli->arguments.json ? output_json(&json) : output_text(&sheet.out);
     return r == TB_OK && !all ? TB_FAILED : r;
 }
 

@@ -64,6 +64,7 @@ static void put_line(struct text *out, const struct tb_value *event)
 static bool print_event(void *userdata, const char *data, size_t length)
 {
     struct watch *watch = userdata;
+    const bool json = watch->cli->arguments.json;
     CLEANUP(cleanup_document) struct document document = { .values = NULL };
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(2 * STREAM_LINE_MAX);
 
@@ -72,11 +73,11 @@ static bool print_event(void *userdata, const char *data, size_t length)
         watch->exit_code = TB_FAILED;
         return false;
     }
-    if (watch->cli->arguments.json)
+    if (json)
         text_append_format(&out, "%.*s\n", (int)length, data);
     else
         put_line(&out, document.values);
-    watch->exit_code = output_text(&out);
+    watch->exit_code = json ? output_json(&out) : output_text(&out);
     return watch->exit_code == TB_OK;
 }
 

@@ -22,7 +22,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.server.broker.seen.append((self.command, self.path, body))
         status, answer = self.server.broker.answer(self.command, self.path)
-        data = json.dumps(answer).encode()
+        data = json.dumps(answer, ensure_ascii=not self.server.broker.raw).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -51,6 +51,7 @@ class FakeBroker:
         self.folder = tempfile.mkdtemp(prefix="tb-fake-")
         self.socket = os.path.join(self.folder, "s")
         self.answers, self.seen = {}, []
+        self.raw = False  # whether what is not ASCII goes as it is
         self._server = _Server(self.socket, _Handler)
         self._server.broker = self
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

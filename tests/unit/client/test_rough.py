@@ -1,0 +1,175 @@
+"""The command where things are not as they should be: streams that are closed, a broker that hangs,
+text that is no text, terminals that are narrow."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from fake_broker import COMMAND, TIMEOUT, FakeBroker, account, token
+
+A = "zenegy/acme"
+STORE = b"sealed store"
+BACKUP = {"backup_id": "b", "whole": True, "bytes": len(STORE), "key": "k"}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.broker = FakeBroker()
+        self.addCleanup(self.broker.close)
+        self.broker.answers[f"GET /v1/token/{A}"] = token()
+
+    def shell(self, line):
+        """A line of shell in which $T is the command; bytes out."""
+        return subprocess.run(["/bin/sh", "-c", line], cwd=self.broker.folder, check=False,
+                              env=self.broker.environment(T=COMMAND), capture_output=True,
+                              timeout=TIMEOUT)
+
+
+class ClosedStreams(Case):
+    """Their numbers are taken by what is opened next: a backup, or the socket."""
+
+    def test_a_token_that_nobody_can_get(self):
+        for form in ("plain", "json", "env"):
+            done = self.shell(f"$T token {A} --format {form} >&-")
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            self.assertIn(b"cannot write the output: Bad file descriptor", done.stderr)
+        self.assertEqual(self.shell(f"$T token {A} <&- >&- 2>&-").returncode, 1)
+
+    def test_a_backup_is_the_store_alone(self):
+        self.broker.answers["POST /v1/backups"] = BACKUP
+        self.broker.answers["GET /v1/backups/b"] = {
+            **BACKUP, "data": base64.b64encode(STORE).decode()}
+        self.broker.answers["DELETE /v1/backups/b"] = BACKUP
+        for number, (line, code) in enumerate([("2>&-", 0), ("--json >&-", 1), ("<&- >&- 2>&-", 0),
+                                               ("--json <&- >&- 2>&-", 1)]):
+            self.assertEqual(self.shell(f"$T backup f{number} {line}").returncode, code)
+            with open(os.path.join(self.broker.folder, f"f{number}"), "rb") as file:
+                self.assertEqual(file.read(), STORE, line)
+
+    def test_nothing_to_read_from(self):
+        done = self.shell(f"$T import {A} <&-")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"nothing came on stdin", done.stderr)
+        self.assertEqual(self.broker.seen, [])
+
+    def test_a_command_finds_them_closed(self):
+        done = self.shell(f"$T exec {A} -- /bin/sh -c 'exec 9<&0 || exit 4' <&-")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.shell(f"$T exec {A} -- nosuch-program 2>&-").returncode, 127)
+        self.assertEqual(self.shell(f"$T exec {A} -- / 2>&-").returncode, 126)
+
+
+class Text(Case):
+    """Nothing of what is printed as JSON is anything else, nor steers a terminal."""
+
+    def test_controls_of_a_terminal(self):
+        said = "a\x7f\u009b2J\u0085é\U0001f600\u00a0"
+        self.broker.answers[f"GET /v1/accounts/{A}"] = account(identity=said)
+        self.broker.answers["GET /v1/accounts"] = {"accounts": [account(identity=said)]}
+        self.broker.raw = True
+        for line in (f"$T status {A} --json", "$T list --json"):
+            done = self.shell(line)
+            found = json.loads(done.stdout)
+            self.assertEqual(found.get("accounts", [found])[0]["identity"], said)
+            text = done.stdout.decode()
+            self.assertFalse([c for c in text if c == "\x7f" or "\x80" <= c < "\xa0"], text)
+            self.assertIn("é\U0001f600\u00a0", text)
+
+    def test_a_file_name_that_is_no_text(self):
+        self.broker.answers["POST /v1/backups"] = {**BACKUP, "bytes": 0}
+        self.broker.answers["DELETE /v1/backups/b"] = BACKUP
+        done = self.shell("$T backup --json \"$(printf 'b\\377\\303.x')\"")
+        self.assertEqual(json.loads(done.stdout)["file"], "b\ufffd\ufffd.x")
+
+    def test_lines_that_name_no_account(self):
+        done = self.shell("""printf '%s\\n' '{"refresh_token":"r"}' '{"account":"A B"}' | """
+                          "$T import --jsonl -")
+        self.assertEqual((done.returncode, done.stdout), (
+            1, b"line 1: refused: it names no account\n"
+               b"line 2: refused: its account is not written PROVIDER/LABEL\n"))
+
+    def test_findings_that_are_too_many(self):
+        providers = [{"name": "p" * 30, "paused": True, "reason": "r" * 400} for _ in range(900)]
+        self.broker.answers["GET /v1/health"] = {
+            "status": "ok", "version": "1", "store": {"ok": True}, "providers": providers}
+        done = self.shell("$T doctor --json")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+
+    def test_variables_of_another_account_do_not_stay(self):
+        self.broker.answers["GET /v1/token/b/x"] = token("b", account="b/x", expires_in=None,
+                                                         expires_at=None)
+        self.broker.answers[f"GET /v1/token/{A}"] = token("a", api_base="https://a")
+        done = self.shell(f'eval "$($T token {A} --format env)"; eval "$($T token b/x --format env)"; '
+                          'echo "$TOKENBROKER_ACCESS_TOKEN,$TOKENBROKER_API_BASE,'
+                          '$TOKENBROKER_EXPIRES_AT,$TOKENBROKER_EXPIRES_IN"')
+        self.assertEqual(done.stdout, b"b,,,\n")
+
+    def test_an_id_of_a_busy_broker(self):
+        self.broker.answers["GET /v1/audit"] = {"audit": [], "next": 3}
+        self.assertEqual(self.shell("$T audit --before 123456789012345").returncode, 0)
+        self.assertIn("before=123456789012345", self.broker.seen[0][1])
+        self.assertEqual(self.shell("$T audit --before 99999999999999999999").returncode, 2)
+
+    def test_a_mode_is_an_option(self):
+        self.broker.answers[f"POST /v1/login/{A}"] = (400, {
+            "error": "bad_request", "error_description": "no device: use mode \"browser\""})
+        done = self.shell(f"$T login {A} --device")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"modes here: --device, --paste, or for the browser just tokenbroker login {A}"
+                      .encode(), done.stderr)
+
+
+class Hangs(Case):
+    def test_an_interrupted_backup_of_a_broker_that_hangs(self):
+        """It withdraws the copy at the broker, but not for long: no signal ends it meanwhile."""
+        hangs, ends = threading.Event(), threading.Event()
+        self.addCleanup(ends.set)
+        self.broker.answers["POST /v1/backups"] = {**BACKUP, "whole": False}
+
+        def hang():
+            hangs.set()
+            ends.wait(TIMEOUT)
+            return BACKUP
+        self.broker.answers["GET /v1/backups/b"] = self.broker.answers["DELETE /v1/backups/b"] = hang
+        command = subprocess.Popen([COMMAND, "backup", os.path.join(self.broker.folder, "f")],
+                                   env=self.broker.environment(), stderr=subprocess.DEVNULL)
+        self.assertTrue(hangs.wait(TIMEOUT))
+        command.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        self.assertEqual(command.wait(TIMEOUT), -signal.SIGINT)
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual([name for name in os.listdir(self.broker.folder) if name[0] == "f"], [])
+
+    def test_an_answer_that_drips(self):
+        """A byte now and then does not put off the end."""
+        path = os.path.join(self.broker.folder, "drips")
+        ends = threading.Event()
+        self.addCleanup(ends.set)
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen()
+
+        def drip():
+            with listener.accept()[0] as client:
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 400:
+                    if ends.wait(0.1):
+                        return
+                    client.send(bytes([byte]), socket.MSG_NOSIGNAL)
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        done = subprocess.run([COMMAND, "--socket", path, "token", A, "--wait", "0"], check=False,
+                              env=self.broker.environment(), capture_output=True, timeout=TIMEOUT)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"did not answer in time", done.stderr)
+        self.assertLess(time.monotonic() - began, 15)
+
+
+if __name__ == "__main__":
+    unittest.main()
