@@ -50,25 +50,31 @@ static void measure(const struct table *table, size_t widths[static TABLE_COLUMN
     }
 }
 
-static size_t cut(size_t *column, size_t excess)
+static size_t widest_of(const struct table *table, const size_t widths[static TABLE_COLUMNS_MAX])
 {
-    size_t possible = *column > COLUMN_MIN ? *column - COLUMN_MIN : 0;
-    size_t taken = possible < excess ? possible : excess;
+    size_t widest = 0;
 
-    *column -= taken;
-    return excess - taken;
+    for (size_t i = 1; i < table->columns; i++) {
+        if (widths[i] > widths[widest])
+            widest = i;
+    }
+    return widest;
 }
 
-/* Takes what is too wide from the flexible column, then from the first. */
+/* Takes what is too wide from the flexible column, then from whichever is the widest. */
 static void fit(const struct table *table, size_t widths[static TABLE_COLUMNS_MAX], size_t width)
 {
     size_t sum = COLUMN_GAP * (table->columns - 1);
 
     for (size_t i = 0; i < table->columns; i++)
         sum += widths[i];
-    if (width == 0 || sum <= width)
-        return;
-    (void)cut(&widths[0], cut(&widths[table->flexible], sum - width));
+    for (; width > 0 && sum > width; sum--) {
+        size_t at =
+            widths[table->flexible] > COLUMN_MIN ? table->flexible : widest_of(table, widths);
+        if (widths[at] <= COLUMN_MIN)
+            return;
+        widths[at]--;
+    }
 }
 
 /* Bytes of the first columns of a text. */

@@ -16,7 +16,7 @@ struct cell {
 
 struct table {
     size_t columns;
-    size_t flexible; /* the column that is cut first where a row is too wide */
+    size_t flexible; /* the column that is cut first where a row is too wide; then the widest is */
     struct cell *cells;
     size_t count;
     size_t capacity;

@@ -44,6 +44,23 @@ static void test_fits(void **state)
     assert_non_null(strstr(text_string(&out), "a very …\n"));
 }
 
+/* The flexible one first; what is too wide yet is taken from the widest, whichever that is. */
+static void test_any_column_is_cut(void **state)
+{
+    static const char *const wide[] = { "LAST",      "ACCOUNT",
+                                        "UID",       "UNIT",
+                                        "2 min ago", "zenegy/acme",
+                                        "1000",      "a-unit-with-a-name.service" };
+    CLEANUP(cleanup_table) struct table table = { .columns = 4, .flexible = 1 };
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(1000);
+
+    for (size_t i = 0; i < COUNT(wide); i++)
+        table_add(&table, wide[i], TINT_NONE);
+    table_put(&table, 40, false, &out);
+    assert_string_equal(text_string(&out), "LAST       ACCOUNT   UID   UNIT\n"
+                                           "2 min ago  zenegy/…  1000  a-unit-with-…\n");
+}
+
 static void test_colours(void **state)
 {
     CLEANUP(cleanup_table) struct table table = { .columns = 3, .flexible = 2 };
@@ -93,9 +110,13 @@ static void test_sheet_wraps(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aligned),     cmocka_unit_test(test_fits),
-        cmocka_unit_test(test_colours),     cmocka_unit_test(test_cells_are_harmless),
-        cmocka_unit_test(test_sheet_wraps), cmocka_unit_test(test_as_many_as_a_large_store_has),
+        cmocka_unit_test(test_aligned),
+        cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_cells_are_harmless),
+        cmocka_unit_test(test_any_column_is_cut),
+        cmocka_unit_test(test_sheet_wraps),
+        cmocka_unit_test(test_as_many_as_a_large_store_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
