@@ -11,7 +11,8 @@ struct resolve {
     void *userdata;
     unsigned attempt;
     struct http_transfer *transfer;
-    struct complaint complaint; /* of the latest attempt */
+    bool refused;               /* there was a document, and complaint says why it was no use */
+    struct complaint complaint; /* else of the latest attempt */
 };
 
 bool resolve_is_needed(const struct setup *setup)
@@ -59,16 +60,18 @@ static void attempt_failed(struct resolve *resolve)
 static void replied(void *userdata, const struct http_reply *reply)
 {
     struct resolve *resolve = userdata;
+    /* That there is no second document does not tell what the first one lacks. */
+    struct complaint *complaint = resolve->refused ? NULL : &resolve->complaint;
     resolve->transfer = NULL;
     if (reply->outcome != HTTP_ANSWERED || reply->status != 200 || reply->truncated) {
-        complain(&resolve->complaint, "%s answered %d %s", resolve->setup->provider->issuer,
-                 reply->status, reply->outcome == HTTP_ANSWERED ? "" : reply->problem);
+        complain(complaint, "%s answered %d %s", resolve->setup->provider->issuer, reply->status,
+                 reply->outcome == HTTP_ANSWERED ? "" : reply->problem);
         attempt_failed(resolve);
         return;
     }
-    int r =
-        discovery_apply(resolve->setup->provider, reply->body, reply->length, &resolve->complaint);
+    int r = discovery_apply(resolve->setup->provider, reply->body, reply->length, complaint);
     if (r != 0) {
+        resolve->refused = true;
         attempt_failed(resolve);
         return;
     }

@@ -88,6 +88,24 @@ static void a_document_of_another_issuer_is_refused(void **state)
     assert_int_equal(server_count(stage->server, NULL), 2);
 }
 
+/* An issuer that was written with a '/' too much: what the one document lacks is said, not that
+ * there is no other. */
+static void what_is_wrong_with_a_document_is_said(void **state)
+{
+    struct stage *stage = *state;
+    char issuer[128];
+    (void)snprintf(issuer, sizeof issuer, "%s/", stage->url);
+    set_text(&acme(stage)->issuer, issuer);
+    server_script(stage->server,
+                  (struct canned){ .match = OPENID, .status = 200, .body = document });
+    server_script(stage->server, (struct canned){ .match = RFC8414, .status = 404 });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    assert_true(came->failed);
+    assert_non_null(strstr(came->failure.description, "not of the configured"));
+}
+
 static void whoever_waits_is_told_at_the_end(void **state)
 {
     struct stage *stage = *state;
@@ -156,6 +174,7 @@ int main(void)
         TEST_ISSUER(the_second_address_is_tried),
         TEST_ISSUER(a_failure_is_said_to_all_who_wait_and_tried_again),
         TEST_ISSUER(a_document_of_another_issuer_is_refused),
+        TEST_ISSUER(what_is_wrong_with_a_document_is_said),
         TEST_ISSUER(whoever_waits_is_told_at_the_end),
         TEST_ISSUER(a_reload_meanwhile_loses_nobody),
         TEST_ISSUER(a_provider_that_is_gone_meanwhile_is_said),
