@@ -7,6 +7,7 @@
 
 #include "back/client_call.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum {
     UNREADABLE_KEPT_IN_A_ROW = 8, /* replies of one account, so that they cannot fill the disk */
@@ -203,6 +204,15 @@ static int write_grant(struct store *store, const struct seal_key *key, struct a
     return r;
 }
 
+/* What was recorded is of the grant before an import. */
+static void warn_of_identity(const struct account_row *row, const struct token_grant *granted)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    if (row->identity && granted->identity && strcmp(row->identity, granted->identity) != 0)
+        log_warning("%s: its grant is of another identity (%.100s) than before (%.100s)",
+                    account_text(&row->name, name), granted->identity, row->identity);
+}
+
 static int apply_granted(struct outcome *outcome, const struct seal_key *key, struct store *store,
                          struct account_row *row)
 {
@@ -210,6 +220,7 @@ static int apply_granted(struct outcome *outcome, const struct seal_key *key, st
     CLEANUP(cleanup_grant) struct grant next = { 0 };
     const bool rejected =
         row->rejected && secret_equal(granted->access_token, outcome->grant.access_token);
+    warn_of_identity(row, granted);
     int r = judge_granted(row, granted, outcome->sent_at, &outcome->circumstances);
     if (r == 0 && rejected)
         r = judge_rejected_again(row, outcome->circumstances.now);

@@ -137,7 +137,7 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
                   const struct circumstances *c)
 {
     int r = grant->scope ? text_replace(&row->scope, grant->scope) : 0;
-    if (r == 0 && !row->identity)
+    if (r == 0 && grant->identity) /* another one than before where a grant was imported */
         r = text_replace(&row->identity, grant->identity);
     if (r != 0)
         return r;

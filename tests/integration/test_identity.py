@@ -60,6 +60,20 @@ def test_the_event_names_the_company(zenegy, api, person, schema):
     assert api.held().ok()["held"][0]["held_identity"] in text and "accept or discard" in text
 
 
+def test_an_imported_grant_says_whose_it_is(daemon, api, emulator, person):
+    """Whoever imports replaces the grant: what was recorded of the one before is not true of it."""
+    provider = CASES[4].set_up(daemon, emulator)
+    log_in(api, person, ACCOUNT, company="acme")
+    before = api.account(ACCOUNT).ok()["identity"]
+    imported = provider.seed("bob")["bob"]
+    api.import_grant(ACCOUNT, refresh_token=imported).ok()
+    told = api.token(ACCOUNT).ok()["extra"]["company_id"]
+    assert told != before
+    assert api.account(ACCOUNT).ok()["identity"] == told
+    # From now on the former one is the other.
+    assert log_in(api, person, ACCOUNT, company="acme")[0]["error"] == "identity_mismatch"
+
+
 def test_accept(zenegy, api):
     first, second = refresh_tokens(zenegy)
     before, held = api.account(ACCOUNT).ok(), api.held().ok()["held"][0]

@@ -90,6 +90,23 @@ static void a_grant_moves_the_row_on(void **state)
     assert_string_equal(row.identity, "company-1");
 }
 
+/* A reply that tells none leaves what is known; one that tells another is right. */
+static void the_identity_is_that_of_the_grant(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    char other[] = "company-2";
+    const struct token_grant silent = { .lifetime_ms = HOUR };
+    const struct token_grant imported = { .lifetime_ms = HOUR, .identity = other };
+    const struct circumstances c = at(start);
+    (void)state;
+    row.identity = strdup("company-1");
+    assert_non_null(row.identity);
+    assert_int_equal(judge_granted(&row, &silent, start, &c), 0);
+    assert_string_equal(row.identity, "company-1");
+    assert_int_equal(judge_granted(&row, &imported, start, &c), 0);
+    assert_string_equal(row.identity, "company-2");
+}
+
 static void without_a_refresh_token_nothing_is_planned(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -413,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_moves_the_row_on),
+        cmocka_unit_test(the_identity_is_that_of_the_grant),
         cmocka_unit_test(a_life_begins_when_its_end_moves_out),
         cmocka_unit_test(without_a_refresh_token_nothing_is_planned),
         cmocka_unit_test(an_idle_limit_brings_the_refresh_forward),
