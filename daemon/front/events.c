@@ -15,8 +15,8 @@ enum { MS_PER_S = 1000, TAG_SIZE = 8 + 1, ID_SIZE = 40, EVENT_BYTES_MAX = 4096 }
 /* What is kept of an event. */
 struct told {
     struct account_name about;
-    struct event event;
-    int64_t at_s; /* wall */
+    struct event event; /* name "": here some are missing */
+    int64_t at_s;       /* wall */
 };
 
 struct follower {
@@ -149,8 +149,9 @@ static bool send_told(const struct follower *follower, const struct told *told, 
     return !out.failed && web_stream_send(follower->web, out.data, out.length);
 }
 
-PRINTF_LIKE(2, 3)
-static bool send_lost(struct follower *follower, const char *format, ...)
+/* upto: the last of those that it will not be told of any more. */
+PRINTF_LIKE(3, 4)
+static bool send_lost(struct follower *follower, uint64_t upto, const char *format, ...)
 {
     struct told told = { .event.name = "lost", .at_s = clock_to_wall(clock_now()) / MS_PER_S };
     va_list arguments;
@@ -158,14 +159,14 @@ static bool send_lost(struct follower *follower, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(told.event.text, sizeof(told.event.text), format, arguments);
     va_end(arguments);
-    return send_told(follower, &told, follower->events->count);
+    return send_told(follower, &told, upto);
 }
 
 /* True when the follower knows what it has missed. */
-static bool settle_lost(struct follower *follower)
+static bool settle_lost(struct follower *follower, uint64_t upto)
 {
     if (follower->lost > 0 &&
-        !send_lost(follower,
+        !send_lost(follower, upto,
                    "%" PRIu64 " events were not told: they came faster than they were read",
                    follower->lost))
         return false;
@@ -175,9 +176,11 @@ static bool settle_lost(struct follower *follower)
 
 static void deliver(struct follower *follower, const struct told *told, uint64_t serial)
 {
-    if (!wants(follower, &told->about) || !may_see(follower, &told->about))
+    const bool missing = !*told->event.name;
+
+    if (!missing && (!wants(follower, &told->about) || !may_see(follower, &told->about)))
         return;
-    if (!settle_lost(follower) || !send_told(follower, told, serial))
+    if (missing || !settle_lost(follower, serial - 1) || !send_told(follower, told, serial))
         follower->lost++;
 }
 
@@ -186,7 +189,7 @@ static void on_heartbeat(void *userdata)
     struct events *events = userdata;
 
     for (struct follower *follower = events->followers; follower; follower = follower->next)
-        if (settle_lost(follower))
+        if (settle_lost(follower, events->count))
             (void)web_stream_send(follower->web, ":\n\n", 3); /* who reads nothing is dropped */
     if (events->followers)
         (void)loop_timer_set(events->heartbeat, EVENTS_HEARTBEAT_MS);
@@ -219,11 +222,13 @@ static void replay(struct follower *follower, const char *last_id)
     uint64_t serial = 0;
 
     if (!read_id(events, last_id, &serial)) {
-        (void)send_lost(follower, "the broker was restarted: what happened meanwhile is not known");
+        (void)send_lost(follower, events->count,
+                        "the broker was restarted: what happened meanwhile is not known");
         return;
     }
     if (++serial < oldest) {
-        (void)send_lost(follower, "too much happened meanwhile: the oldest is not known any more");
+        (void)send_lost(follower, oldest - 1,
+                        "too much happened meanwhile: the oldest is not known any more");
         serial = oldest;
     }
     for (; serial <= events->count; serial++)
@@ -255,7 +260,8 @@ static void greet(struct follower *follower)
     CLEANUP(cleanup_buffer) struct buffer out = BUFFER_WITH_MAXIMUM(EVENT_BYTES_MAX);
 
     buffer_append_format(&out, "retry: %d\n", EVENTS_RETRY_MS);
-    put_id(&out, follower->events, follower->events->count);
+    if (settle_lost(follower, follower->events->count))
+        put_id(&out, follower->events, follower->events->count);
     buffer_append_text(&out, "\n");
     (void)web_stream_send(follower->web, buffer_text(&out), out.length);
 }
@@ -358,8 +364,6 @@ void events_take(struct events *events, const struct message *letter)
 {
     if (*letter->event.name)
         tell(events, &letter->account, &letter->event);
-    if (!is_overflow(letter))
-        return;
-    for (struct follower *one = events->followers; one; one = one->next)
-        one->lost++;
+    if (is_overflow(letter))
+        tell(events, &letter->account, &(struct event){ "", "" });
 }

@@ -292,9 +292,54 @@ static void test_letters_of_the_back(void **state)
     hang_up(request);
 }
 
+static void test_who_comes_again_is_told_what_the_back_dropped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = follow(fixture, FIXTURE_UID, "/v1/events", NULL);
+    CLEANUP(cleanup_message) struct message *overflow = message_new(NOTICE);
+    char id[64];
+
+    last_id_of(request, id, sizeof(id));
+    hang_up(request);
+    happens(fixture, "zenegy", "a", "refreshed", "before");
+    events_take(fixture->context.events, overflow);
+    request = follow(fixture, FIXTURE_UID, "/v1/events", id);
+    expect_all(request, (const char *const[]){ "before", "event: lost\n", NULL });
+    last_id_of(request, id, sizeof(id));
+    hang_up(request);
+    request = follow(fixture, FIXTURE_UID, "/v1/events", id);
+    assert_null(strstr(request->answer, "lost"));
+    hang_up(request);
+}
+
+/* What follows the word of a loss is not part of it. */
+static void test_what_does_not_fit_behind_a_loss_is_told_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct web_request *request = follow(fixture, FIXTURE_UID, "/v1/events", NULL);
+    char id[64], text[200] = "";
+
+    request->stream_room = 0;
+    happens(fixture, "zenegy", "a", "refreshed", "dropped");
+    request->stream_room = 250;
+    memset(text, 'x', sizeof(text) - 1);
+    happens(fixture, "zenegy", "a", "refreshed", text);
+    expect_all(request, (const char *const[]){ "event: lost\n", NULL });
+    assert_null(strstr(request->answer, "event: refreshed"));
+    last_id_of(request, id, sizeof(id));
+    hang_up(request);
+    request = follow(fixture, FIXTURE_UID, "/v1/events", id);
+    expect_all(request, (const char *const[]){ "event: refreshed", NULL });
+    hang_up(request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_who_comes_again_is_told_what_the_back_dropped,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_does_not_fit_behind_a_loss_is_told_later,
+                                        fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_an_event_as_it_goes_out, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test(test_rights),
