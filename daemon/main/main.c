@@ -53,7 +53,7 @@ static int load_settings(const struct places *places, struct settings **ret_fron
     CLEANUP(cleanup_settings) struct settings *front = NULL;
     CLEANUP(cleanup_settings) struct settings *back = NULL;
     const struct settings_places where = { .credentials_directory = places->credentials_directory };
-    int r = settings_read(places->config, places->config_given, &text, complaint);
+    int r = settings_read(places->config, places->config_expected, &text, complaint);
     if (r == 0)
         r = settings_parse(text, &where, false, &front, complaint);
     if (r == 0)
@@ -88,6 +88,13 @@ static void caller_decided(void *userdata, int64_t caller_id, bool approved)
         log_warning("caller %lld: what on_caller said was lost", (long long)caller_id);
 }
 
+/* A file that vanishes, in an editor's hands say, is not taken for an empty one. */
+static void expect_configuration(struct places *places)
+{
+    if (access(places->config, F_OK) == 0)
+        places->config_expected = true;
+}
+
 static void reload(struct daemon *daemon)
 {
     struct complaint complaint = { "" };
@@ -106,6 +113,7 @@ static void reload(struct daemon *daemon)
     else
         log_info("the configuration was read anew; the callback's listeners, key and folders "
                  "need a restart");
+    expect_configuration(&daemon->places);
     watchdog_ready_when_settled(daemon->watchdog);
 }
 
@@ -188,6 +196,7 @@ static int run(struct daemon *daemon)
 {
     log_info("tokenbrokerd " TOKENBROKER_VERSION " answers on %s", daemon->places.socket);
     notify_manager("READY=1\nSTATUS=Answering.");
+    expect_configuration(&daemon->places);
     watchdog_start(daemon->watchdog, daemon->threads);
     int r = loop_run(daemon->loop);
     if (r < 0)
@@ -275,7 +284,7 @@ static int restore(const struct places *places, const char *path)
     bool locked = false;
     /* Of all secrets the key alone is read: those of providers may be for the service only. */
     if (secret_start(&locked) == 0 &&
-        settings_read(places->config, places->config_given, &text, &complaint) == 0 &&
+        settings_read(places->config, places->config_expected, &text, &complaint) == 0 &&
         settings_parse(text, &where, false, &settings, &complaint) == 0 &&
         restore_backup(places, settings, path, &complaint) == 0)
         return EXIT_SUCCESS;

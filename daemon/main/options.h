@@ -23,8 +23,8 @@ int options_parse(int argc, char **argv, struct options *ret);
 void options_release(struct options *options);
 
 struct places {
-    bool system_service; /* root, or a unit of the system's manager */
-    bool config_given;   /* by the command line: then it has to exist */
+    bool system_service;  /* root, or a unit of the system's manager */
+    bool config_expected; /* given by the command line, or read before: then it has to exist */
     char *config;
     char *state_dir;
     char *socket;

@@ -98,7 +98,7 @@ static char *given_or(const char *given, char *found)
 int places_find(const struct options *options, struct places *ret, struct complaint *complaint)
 {
     struct places places = { .system_service = is_system_service(),
-                             .config_given = options->config != NULL };
+                             .config_expected = options->config != NULL };
     const char *credentials = environment("CREDENTIALS_DIRECTORY");
     places.config = given_or(options->config, config_place(places.system_service));
     places.state_dir = given_or(options->state_dir, state_place(places.system_service));

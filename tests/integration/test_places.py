@@ -1,6 +1,8 @@
 """Where the user's broker keeps its things when nothing says so, and how the command finds it there."""
 
+import json
 import os
+import signal
 import stat
 import subprocess
 
@@ -111,6 +113,32 @@ def test_the_users_own_broker(users_broker, home):
     assert done.returncode == 0 and str(home / "run/tokenbroker/api.sock") in done.stdout
     other = as_user(command(), "--socket", home / "run/none.sock", "health")
     assert other.returncode == 7
+
+
+def test_a_configuration_that_vanishes_is_not_an_empty_one(users_broker, home):
+    path = home / ".config/tokenbroker/tokenbroker.conf"
+    provider = ('provider p { issuer = "http://127.0.0.1:1" client_id = "x"'
+                ' client_secret = "y" }\n')
+
+    def reload():
+        users_broker.notices.drain()
+        users_broker.process.send_signal(signal.SIGHUP)
+        users_broker.notices.wait_for("READY=1", users_broker.process, 10)
+
+    def providers():
+        done = as_user(command(), "health", "--json", XDG_RUNTIME_DIR=str(home / "run"))
+        return [one["name"] for one in json.loads(done.stdout)["providers"]]
+
+    put(path, provider)
+    reload()
+    assert providers() == ["p"]
+    path.unlink()
+    reload()
+    users_broker.wait_log(f"the configuration stays as it was: {path} cannot be opened")
+    assert providers() == ["p"]
+    put(path, "")
+    reload()
+    assert providers() == []
 
 
 @pytest.fixture
