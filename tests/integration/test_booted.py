@@ -158,6 +158,24 @@ def test_a_reload_keeps_the_process(service, machine):
     assert service.show("MainPID") == before
 
 
+def test_a_reload_with_a_bad_configuration_fails_and_changes_nothing(service, machine):
+    """Whoever asked for it is told, and finds why in the journal."""
+    before = service.show("MainPID")
+    good = service.config.text()
+    machine.write(CONFIG, good + "broker {\n    on_evnet = \"/bin/true\"\n}\n", 0o640)
+    machine.run("chgrp", "tokenbroker", CONFIG)
+    done = machine.run("systemctl", "reload", "tokenbroker.service", check=False)
+    assert done.returncode == 1 and "failed" in done.stderr
+    said = machine.journal("--unit=tokenbroker.service", "--lines=10")
+    assert "unknown key" in said and "on_event" in said
+    assert service.show("MainPID", "ActiveState") == before | {"ActiveState": "active"}
+    assert service.api.token(ACCOUNT).status == 200
+    machine.write(CONFIG, good, 0o640)
+    machine.run("chgrp", "tokenbroker", CONFIG)
+    machine.run("systemctl", "reload", "tokenbroker.service")
+    assert service.show("MainPID") == before
+
+
 def test_the_sandbox_holds(service, machine):
     """By the running process: what the unit promises is in force."""
     pid = service.show("MainPID")["MainPID"]
@@ -199,6 +217,7 @@ def test_doctor_looks_at_the_systems_configuration(service, machine):
                     name=DROP_IN.replace("test.conf", "secret.conf"))
     service.config.providers["plain"]["client_secret"] = "credential:plain"
     service.restart()
+    machine.run("systemctl", "reload", "tokenbroker.service")
 
     def configuration(done):
         [found] = [one for one in json.loads(done.stdout)["findings"]

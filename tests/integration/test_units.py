@@ -40,7 +40,7 @@ def units(manager, tmp_path):
     """Both units of a manager under the names they are installed with, over the built daemon."""
     for kind in ("service", "socket"):
         text = (UNITS / f"{manager}-tokenbroker.{kind}").read_text(encoding="utf-8")
-        text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={DAEMON}", text)
+        text = re.sub(r"(?m)^(Exec.*[= ])/\S+/tokenbrokerd", rf"\1{DAEMON}", text)
         (tmp_path / f"tokenbroker.{kind}").write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -106,7 +106,10 @@ def test_it_can_be_told_who_asks(manager):
 def test_the_service_is_told_the_same_as_the_daemon(manager):
     unit = _Unit(UNITS / f"{manager}-tokenbroker.service")
     assert unit.value("Type") == "notify"
-    assert unit.value("ExecReload") == "/bin/kill -HUP $MAINPID"
+    check, signal = unit.values("ExecReload")
+    assert check == (f"/usr/bin/env -u CREDENTIALS_DIRECTORY {unit.value('ExecStart')}"
+                     " --check-config")
+    assert signal == "/bin/kill -HUP $MAINPID"
     assert unit.value("LimitCORE") == "0"
     assert unit.value("MemoryDenyWriteExecute") == "yes"
     assert unit.values("WatchdogSec")
