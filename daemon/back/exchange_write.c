@@ -7,10 +7,17 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-/* True when a word of asked is not among granted. */
-static bool lacks_a_word(const char *asked, const char *granted)
+/* A refresh token says it where the scope does not (Microsoft's never does; OIDC Core 11). */
+static bool is_granted(const char *word, const struct token_grant *granted)
 {
-    if (!asked || !granted)
+    return scope_holds(granted->scope, word) ||
+           (granted->refresh_token && strcmp(word, "offline_access") == 0);
+}
+
+/* True when a word of asked was not granted. */
+static bool lacks_a_word(const char *asked, const struct token_grant *granted)
+{
+    if (!asked || !granted->scope)
         return false;
     for (const char *word = asked; *word;) {
         char one[256];
@@ -18,7 +25,7 @@ static bool lacks_a_word(const char *asked, const char *granted)
         if (length > 0 && length < sizeof one) {
             memcpy(one, word, length);
             one[length] = '\0';
-            if (!scope_holds(granted, one))
+            if (!is_granted(one, granted))
                 return true;
         }
         word += length + strspn(word + length, " ");
@@ -101,7 +108,7 @@ static int describe(struct exchange_write *write, const struct account_row *row,
         return -ENOMEM;
     consent->outcome = outcome;
     consent->expires_at = write->sent_at + granted->lifetime_ms;
-    consent->fewer_scopes = lacks_a_word(asked, granted->scope);
+    consent->fewer_scopes = lacks_a_word(asked, granted);
     int r = text_copy(granted->scope ? granted->scope : row->scope, &consent->scope);
     if (r == 0)
         r = text_copy(granted->identity ? granted->identity : row->identity, &consent->identity);

@@ -64,6 +64,33 @@ static void fewer_scopes_are_said(void **state)
     assert_string_equal(row.scope, "read");
 }
 
+/* Microsoft never lists it; the refresh token itself says that it was granted (OIDC Core 11). */
+static void offline_access_is_granted_with_a_refresh_token(void **state)
+{
+    struct stage *stage = *state;
+    static const struct {
+        const char *body;
+        bool fewer;
+    } rows[] = {
+        { "{\"access_token\":\"at-1\",\"refresh_token\":\"rt-1\",\"scope\":\"read\"}", false },
+        { "{\"access_token\":\"at-1\",\"refresh_token\":\"rt-1\",\"scope\":\"other\"}", true },
+        { "{\"access_token\":\"at-1\",\"scope\":\"read\"}", true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct message *message = question(ASK_EXCHANGE, "c");
+        message->exchange = calloc(1, sizeof *message->exchange);
+        assert_non_null(message->exchange);
+        message->exchange->redirect_uri = strdup("http://127.0.0.1:1/callback");
+        message->exchange->scope = strdup("read offline_access");
+        assert_int_equal(secret_new("code-secret-1", 13, &message->exchange->code), 0);
+        server_script(stage->server,
+                      (struct canned){ .times = 1, .status = 200, .body = rows[i].body });
+        CLEANUP(cleanup_message) struct message *came = answer(stage, post(stage, message));
+        assert_false(came->failed);
+        assert_int_equal(came->consent->fewer_scopes, rows[i].fewer);
+    }
+}
+
 static void a_refused_code_changes_nothing(void **state)
 {
     struct stage *stage = *state;
@@ -457,6 +484,7 @@ int main(void)
         TEST_STARTED(the_grant_is_stored_then_told),
         TEST_STARTED(nothing_is_told_while_the_disk_is_full),
         TEST_STARTED(fewer_scopes_are_said),
+        TEST_STARTED(offline_access_is_granted_with_a_refresh_token),
         TEST_STARTED(a_refused_code_changes_nothing),
         TEST_STARTED(a_provider_that_fails_refuses_nothing),
         TEST_STARTED(a_code_of_another_login_is_refused),
