@@ -350,6 +350,34 @@ static void a_refresh_token_that_may_still_work_is_kept(void **state)
     assert_int_equal(row.state, ACCOUNT_ACTIVE);
 }
 
+/* It dies when it would have, so that the warnings come in time; a new one has an end of its own. */
+static void the_end_of_a_kept_refresh_token_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    static const struct canned replies[] = {
+        { .times = 1,
+          .status = 200,
+          .body = "{\"access_token\":\"at-1\",\"expires_in\":60,\"refresh_token\":\"rt-1\","
+                  "\"refresh_token_expires_in\":864000}" },
+        { .times = 1, .status = 200, .body = "{\"access_token\":\"at-2\",\"expires_in\":60}" },
+        { .times = 1,
+          .status = 200,
+          .body = "{\"access_token\":\"at-3\",\"expires_in\":60,\"refresh_token\":\"rt-3\"}" },
+    };
+    struct account_row rows[3];
+    for (size_t i = 0; i < 3; i++) {
+        server_script(stage->server, replies[i]);
+        expect_ok(stage, ask_exchange(stage, "c", "code-secret-1", NULL));
+        rows[i] = ask_row(stage, "c");
+    }
+    assert_true(rows[0].refresh_token_expires_at > 0);
+    assert_int_equal(rows[1].refresh_token_expires_at, rows[0].refresh_token_expires_at);
+    assert_int_equal(rows[1].refresh_token_life_ms, rows[0].refresh_token_life_ms);
+    assert_int_equal(rows[2].refresh_token_expires_at, 0);
+    for (size_t i = 0; i < 3; i++)
+        account_row_release(&rows[i]);
+}
+
 static void a_refresh_token_of_another_account_is_refused(void **state)
 {
     struct stage *stage = *state;
@@ -499,6 +527,7 @@ int main(void)
         TEST(codes_keep_the_rate_limit),
         TEST(a_consent_for_another_identity_is_held),
         TEST(a_refresh_token_that_may_still_work_is_kept),
+        TEST_STARTED(the_end_of_a_kept_refresh_token_is_kept),
         TEST(a_refresh_token_of_another_account_is_refused),
         TEST(a_code_that_was_not_sent_is_tried_again),
         TEST_STARTED(a_code_that_was_sent_is_not_sent_again),
