@@ -4,6 +4,7 @@
 
 #include "client/cli/browser.h"
 #include "client/cli/commands.h"
+#include "client/cli/duration.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/login_device.h"
 #include "client/cli/prompt.h"
@@ -98,6 +99,8 @@ static int start(struct login *login, struct tb_reply **ret_reply)
     const struct tb_value *value = tb_reply_value(*ret_reply);
     (void)snprintf(login->id, sizeof login->id, "%s", text_of(value, "login_id"));
     login->expires_in = tb_value_integer(tb_value_member(value, "expires_in"), TB_DEFAULT);
+    if (login->expires_in < 0 || login->expires_in > DURATION_MAX_S)
+        login->expires_in = TB_DEFAULT;
     login->ends_at_ms = connection_now() + login->expires_in * MS_PER_S;
     return TB_OK;
 }

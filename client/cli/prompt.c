@@ -127,6 +127,19 @@ static int read_line(const struct prompt_ends *ends, bool terminal, struct text 
     return out->failed ? -1 : 0;
 }
 
+/* What is wrong with what was read; NULL: nothing. Behind a NUL, of UTF-16 say, the rest would be
+ * left out in silence. */
+static const char *flaw_of(const struct text *out, int r)
+{
+    if (out->failed)
+        return "what came on stdin is too long";
+    if (r < 0 || out->length == 0)
+        return "nothing came on stdin";
+    return memchr(out->data, '\0', out->length)
+               ? "what came on stdin is no text: there is a NUL in it"
+               : NULL;
+}
+
 static void trim(struct text *out)
 {
     while (out->length > 0 && strchr(" \t\r", out->data[out->length - 1]))
@@ -147,11 +160,12 @@ int prompt_secret(const char *prompt, const struct prompt_ends *ends, struct tex
         unsilence();
     if (r == 0)
         trim(out);
-    if (r == -1 || (r == 0 && out->length == 0)) {
-        cli_complain(out->failed ? "what came on stdin is too long" : "nothing came on stdin");
-        r = -1;
-    }
-    return r;
+    if (r < -1)
+        return r;
+    const char *flaw = flaw_of(out, r);
+    if (flaw)
+        cli_complain("%s", flaw);
+    return flaw ? -1 : 0;
 }
 
 bool prompt_yes(const char *question)

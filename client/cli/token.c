@@ -99,7 +99,7 @@ static int write_token(const struct tb_token *token, format_function write)
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(TOKEN_OUTPUT_MAX);
 
     if (!quote_one_line(token->access_token) || !quote_one_line(token->present_name) ||
-        !quote_one_line(token->present_value)) {
+        !quote_one_line(token->present_value) || !quote_one_line(token->token_type)) {
         cli_complain("%s: the token has control characters in it: use --format json",
                      token->account);
         return TB_FAILED;

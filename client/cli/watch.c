@@ -125,7 +125,7 @@ static void follow(struct watch *watch, const char *target)
     int r = stream_open(&stream, watch->broker, target, watch->interrupt_fd);
     bool go_on = r >= 0 && !refused(watch, &stream);
 
-    if (r < 0) {
+    if (r < 0 && r != -ECANCELED) {
         cli_complain("the broker on %s does not answer: %s", watch->broker, strerrordesc_np(-r));
         watch->exit_code = TB_NO_BROKER;
     }

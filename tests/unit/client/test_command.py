@@ -125,6 +125,9 @@ class Token(Case):
             self.assertEqual((done.returncode, done.stdout), (1, ""))
         done = self.run_command("token", "zenegy/acme", "--json")
         self.assertEqual(json.loads(done.stdout)["access_token"], "a\r\nX: y")
+        self.broker.answers[TOKEN] = token(token_type="\x1b[2J")
+        done = self.run_command("token", "zenegy/acme", "--format", "env")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
 
     def test_parameters(self):
         self.broker.answers[TOKEN] = token()

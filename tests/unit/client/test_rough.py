@@ -110,6 +110,22 @@ class Text(Case):
                           '$TOKENBROKER_EXPIRES_AT,$TOKENBROKER_EXPIRES_IN"')
         self.assertEqual(done.stdout, b"b,,,\n")
 
+    def test_a_token_with_a_nul(self):
+        """UTF-16: what stands before the first NUL is no token."""
+        for line in (f"$T import {A}", f"$T reject {A}"):
+            done = self.shell(f"printf 'r\\0t\\0k\\0\\n\\0' | {line}")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"no text", done.stderr)
+        self.assertEqual(self.broker.seen, [])
+
+    def test_a_login_without_end(self):
+        for expires_in in (2**63 - 1, -2**63):
+            self.broker.answers[f"POST /v1/login/{A}"] = {
+                "login_id": "l", "account": A, "authorize_url": "u", "expires_in": expires_in}
+            self.broker.answers["POST /v1/logins/l"] = {"status": "done", "account": A}
+            done = self.shell(f"echo http://x | $T login {A} --paste")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_an_id_of_a_busy_broker(self):
         self.broker.answers["GET /v1/audit"] = {"audit": [], "next": 3}
         self.assertEqual(self.shell("$T audit --before 123456789012345").returncode, 0)
@@ -145,6 +161,17 @@ class Hangs(Case):
         self.assertEqual(command.wait(TIMEOUT), -signal.SIGINT)
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual([name for name in os.listdir(self.broker.folder) if name[0] == "f"], [])
+
+    def test_an_interrupted_watch_of_a_broker_that_hangs(self):
+        hangs, ends = threading.Event(), threading.Event()
+        self.addCleanup(ends.set)
+        self.broker.answers["GET /v1/events"] = lambda: (hangs.set(), ends.wait(TIMEOUT), {})[2]
+        command = subprocess.Popen([COMMAND, "watch"], env=self.broker.environment(), text=True,
+                                   stderr=subprocess.PIPE)
+        self.assertTrue(hangs.wait(TIMEOUT))
+        command.send_signal(signal.SIGINT)
+        said = command.communicate(timeout=TIMEOUT)[1]
+        self.assertEqual((command.returncode, said), (-signal.SIGINT, ""))
 
     def test_an_answer_that_drips(self):
         """A byte now and then does not put off the end."""
