@@ -10,7 +10,7 @@
 #include "client/cli/sheet.h"
 #include "schema/wire.h"
 
-enum { JSON_MAX = 256 * 1024, FINDING_MAX = 1024 };
+enum { FINDINGS_MAX = 4 * 1024 * 1024, FINDING_MAX = 1024 };
 
 static const struct {
     const char *name;
@@ -87,7 +87,7 @@ static void meet_broker(struct doctor *doctor, struct tb_reply **ret_reply)
 
 static int print(struct doctor *doctor)
 {
-    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(JSON_MAX + FINDING_MAX);
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(FINDINGS_MAX + FINDING_MAX);
 
     if (doctor->cli->arguments.json)
         text_append_format(&out, "{\"findings\":[%s]}\n", text_string(&doctor->json));
@@ -111,8 +111,8 @@ static int run(struct cli *cli)
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     struct doctor doctor = {
         .cli = cli,
-        .json = TEXT_WITH_MAXIMUM(JSON_MAX),
-        .lines = TEXT_WITH_MAXIMUM(JSON_MAX),
+        .json = TEXT_WITH_MAXIMUM(FINDINGS_MAX),
+        .lines = TEXT_WITH_MAXIMUM(FINDINGS_MAX),
     };
 
     meet_broker(&doctor, &reply);

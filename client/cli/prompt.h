@@ -21,7 +21,8 @@ struct prompt_ends {
 /*
  * Reads one line from stdin, without the line end. On a terminal it writes the prompt to stderr
  * first and shows nothing of what is typed. ends may be NULL. 0, or -1 (and says so) when nothing
- * came, it is too long or no text; PROMPT_INTERRUPTED, PROMPT_TIMEOUT or PROMPT_OVER by what ended it.
+ * came, it is too long or no text; PROMPT_INTERRUPTED, PROMPT_TIMEOUT or PROMPT_OVER by what ended
+ * it.
  */
 int prompt_secret(const char *prompt, const struct prompt_ends *ends, struct text *out);
 

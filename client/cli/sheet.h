@@ -9,7 +9,7 @@ struct sheet {
     bool coloured;
 };
 
-enum { SHEET_MAX = 256 * 1024 };
+enum { SHEET_MAX = 64 * 1024 * 1024 };
 
 #define SHEET_FOR_STDOUT()                                                                         \
     {                                                                                              \

@@ -8,7 +8,7 @@
 #include "client/cli/sheet.h"
 #include "schema/wire.h"
 
-enum { STATUS_MAX = 16 * 1024 * 1024, STATUS_PATH_SIZE = 256 };
+enum { STATUS_MAX = 64 * 1024 * 1024, STATUS_PATH_SIZE = 256 };
 
 static int status_of_account(struct cli *cli)
 {
