@@ -6,19 +6,29 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "front/asks.h"
 #include "io/loop.h"
 
 enum {
     INDEX_SIZE = 4 * AUDIT_PENDING_MAX, /* a power of two, mostly empty */
+    REFUSED_SIZE = 2 * AUDIT_REFUSED_NAMES_MAX,
     MS_PER_MINUTE = 60 * 1000,
+};
+
+/* Refusals that were counted by name within a window. */
+struct refused {
+    int64_t until; /* broker time */
+    size_t count;
+    uint32_t hashes[REFUSED_SIZE]; /* 0: empty */
 };
 
 struct audit {
     struct context *context;
     struct loop_source *timer;
     size_t count;
-    size_t refused_names;
+    uint32_t seed;
+    struct refused refused;
     uint64_t lost;              /* events that found no row since the last flush */
     uint16_t index[INDEX_SIZE]; /* row number + 1, by hash; 0: empty */
     struct audit_row rows[AUDIT_PENDING_MAX];
@@ -35,6 +45,7 @@ int audit_new(struct context *context, struct audit **ret)
     if (!audit)
         return -ENOMEM;
     audit->context = context;
+    random_bytes(&audit->seed, sizeof audit->seed);
     int r = loop_add_timer(context->loop, flush_timer, audit, &audit->timer);
     if (r < 0) {
         audit_free(audit);
@@ -63,9 +74,10 @@ static uint32_t mix(uint32_t hash, const void *bytes, size_t length)
     return hash;
 }
 
-static uint32_t hash_of(const struct audit_event *event)
+/* The seed is not known to who could look for names that fall together. */
+static uint32_t hash_of(const struct audit *audit, const struct audit_event *event)
 {
-    uint32_t hash = mix(UINT32_C(0x811c9dc5), event->account, strlen(event->account));
+    uint32_t hash = mix(audit->seed, event->account, strlen(event->account));
     hash = mix(hash, &event->uid, sizeof(event->uid));
     hash = mix(hash, event->unit, strnlen(event->unit, AUDIT_UNIT_SIZE - 1));
     hash = mix(hash, event->verdict, strlen(event->verdict));
@@ -82,7 +94,7 @@ static bool row_is(const struct audit_row *row, const struct audit_event *event)
 /* The place in the index of the event's row, or where it would go. */
 static uint16_t *place_of(struct audit *audit, const struct audit_event *event)
 {
-    uint32_t at = hash_of(event) % INDEX_SIZE;
+    uint32_t at = hash_of(audit, event) % INDEX_SIZE;
 
     while (audit->index[at] && !row_is(&audit->rows[audit->index[at] - 1], event))
         at = (at + 1) % INDEX_SIZE;
@@ -137,6 +149,24 @@ void audit_count(struct audit *audit, const struct audit_event *event)
     row->last_at = clock_now();
 }
 
+/* One that was named before is so again, also after a flush. */
+static bool may_be_named(struct audit *audit, const struct audit_event *event)
+{
+    struct refused *refused = &audit->refused;
+    const uint32_t hash = hash_of(audit, event) | 1;
+    uint32_t at = hash / 2 % REFUSED_SIZE;
+
+    if (clock_now() >= refused->until)
+        *refused = (struct refused){ .until = clock_now() + AUDIT_REFUSED_WINDOW_MS };
+    while (refused->hashes[at] && refused->hashes[at] != hash)
+        at = (at + 1) % REFUSED_SIZE;
+    if (!refused->hashes[at] && refused->count < AUDIT_REFUSED_NAMES_MAX) {
+        refused->hashes[at] = hash;
+        refused->count++;
+    }
+    return refused->hashes[at] != 0;
+}
+
 void audit_count_refusal(struct audit *audit, const char *account, uid_t uid, const char *unit)
 {
     struct audit_event event = {
@@ -147,12 +177,8 @@ void audit_count_refusal(struct audit *audit, const char *account, uid_t uid, co
         .generation = (uint64_t)(clock_now() / MS_PER_MINUTE),
     };
 
-    if (!*place_of(audit, &event)) {
-        if (audit->refused_names == AUDIT_REFUSED_NAMES_MAX)
-            event.account = "";
-        else
-            audit->refused_names++;
-    }
+    if (!may_be_named(audit, &event))
+        event.account = "";
     audit_count(audit, &event);
 }
 
@@ -182,7 +208,6 @@ void audit_flush(struct audit *audit)
         log_warning("the audit had no room for %llu events", (unsigned long long)audit->lost);
     audit->lost = 0;
     audit->count = 0;
-    audit->refused_names = 0;
     memset(audit->index, 0, sizeof(audit->index));
     loop_timer_stop(audit->timer);
 }

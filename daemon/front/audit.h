@@ -14,9 +14,10 @@
 enum {
     AUDIT_FLUSH_MS = 5 * 1000,
     AUDIT_PENDING_MAX = 1024, /* rows that wait; one more brings the next flush about at once */
-    /* Refused names for each flush; more are counted without a name, so that nobody can push the
-     * history out of the store by asking for names that do not exist. */
-    AUDIT_REFUSED_NAMES_MAX = 64,
+    /* Refused names within an hour, counted anew each minute; more are counted without a name, so
+     * that nobody pushes the history out of the store by asking for names that do not exist. */
+    AUDIT_REFUSED_NAMES_MAX = 512,
+    AUDIT_REFUSED_WINDOW_MS = 60 * 60 * 1000,
 };
 
 #define AUDIT_FORBIDDEN "forbidden"
