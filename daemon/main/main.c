@@ -44,15 +44,17 @@ static int fail(const struct complaint *complaint)
 }
 
 /* Both settings from one reading of the files; and the callback's certificate, where files of the
- * configuration hold it. */
-static int load_settings(const struct places *places, struct settings **ret_front,
-                         struct settings **ret_back, struct message **ret_certificate,
-                         struct complaint *complaint)
+ * configuration hold it. watchdog: NULL where no manager waits. */
+static int load_settings(const struct places *places, struct watchdog *watchdog,
+                         struct settings **ret_front, struct settings **ret_back,
+                         struct message **ret_certificate, struct complaint *complaint)
 {
     CLEANUP(cleanup_settings_text) struct settings_text *text = NULL;
     CLEANUP(cleanup_settings) struct settings *front = NULL;
     CLEANUP(cleanup_settings) struct settings *back = NULL;
-    const struct settings_places where = { .credentials_directory = places->credentials_directory };
+    const struct settings_places where = { .credentials_directory = places->credentials_directory,
+                                           .ran = watchdog ? watchdog_look : NULL,
+                                           .userdata = watchdog };
     int r = settings_read(places->config, places->config_expected, &text, complaint);
     if (r == 0)
         r = settings_parse(text, &where, false, &front, complaint);
@@ -103,7 +105,8 @@ static void reload(struct daemon *daemon)
     CLEANUP(cleanup_message) struct message *certificate = NULL;
     CLEANUP(cleanup_seal_key) struct seal_key *key_next = NULL;
     notify_manager("RELOADING=1");
-    if (load_settings(&daemon->places, &front, &back, &certificate, &complaint) != 0 ||
+    if (load_settings(&daemon->places, daemon->watchdog, &front, &back, &certificate, &complaint) !=
+            0 ||
         keys_read_next(&daemon->places, back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
     else if (configure_hooks(daemon->hooks, front) != 0 ||
@@ -164,8 +167,8 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
     const struct places *places = &daemon->places;
     int r = reserve_descriptors(&parts->clients_max, complaint);
     if (r == 0)
-        r = load_settings(places, &parts->for_front, &parts->for_back, &parts->certificate,
-                          complaint);
+        r = load_settings(places, daemon->watchdog, &parts->for_front, &parts->for_back,
+                          &parts->certificate, complaint);
     if (r == 0)
         r = open_store(places, &parts->store, complaint);
     if (r == 0)
@@ -254,7 +257,7 @@ static int check_config(const struct places *places)
     bool locked = false;
     int r = secret_start(&locked);
     if (r == 0)
-        r = load_settings(places, &front, &back, &certificate, &complaint);
+        r = load_settings(places, NULL, &front, &back, &certificate, &complaint);
     if (r == SETTINGS_NO_CREDENTIALS) {
         (void)printf("%s: fine; its secrets are not looked at, as systemd gives credentials to the "
                      "service alone\n",

@@ -19,5 +19,9 @@ struct mailbox *watchdog_pulses(struct watchdog *watchdog);
 /* Starts asking. */
 void watchdog_start(struct watchdog *watchdog, struct threads *threads);
 
+/* Does once what the loop would do, amid something long: the manager's patience is for one step of
+ * it. userdata is the watchdog. */
+void watchdog_look(void *userdata);
+
 /* Tells systemd READY=1 when both threads have handled all letters sent so far. */
 void watchdog_ready_when_settled(struct watchdog *watchdog);

@@ -187,6 +187,7 @@ int settings_resolve_secret(const char *source, const struct settings_places *pl
                             const char *where, struct secret **ret, struct complaint *complaint)
 {
     const char *rest = NULL;
+    int r = 0;
     switch (secret_kind_of(source, &rest)) {
     case SECRET_FILE:
         return from_file(rest, true, where, ret, complaint);
@@ -194,7 +195,10 @@ int settings_resolve_secret(const char *source, const struct settings_places *pl
         return from_credential(rest, places != NULL ? places->credentials_directory : NULL, where,
                                ret, complaint);
     case SECRET_COMMAND:
-        return from_command(rest, where, ret, complaint);
+        r = from_command(rest, where, ret, complaint);
+        if (places != NULL && places->ran != NULL)
+            places->ran(places->userdata);
+        return r;
     case SECRET_LITERAL:
         break;
     }

@@ -141,6 +141,8 @@ struct settings_text *settings_text_free(struct settings_text *text);
 /* Where the parser looks things up. */
 struct settings_places {
     const char *credentials_directory; /* systemd's; NULL: none */
+    void (*ran)(void *userdata);       /* after each `command:`, which may take 10 s; NULL: none */
+    void *userdata;
 };
 
 /* Parses and checks everything. With secrets, `file:`, `credential:` and `command:` are resolved

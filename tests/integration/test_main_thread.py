@@ -1,6 +1,7 @@
 """The main thread's own duties: the service manager's watchdog and the hook for events."""
 
 import signal
+import time
 
 import pytest
 
@@ -12,6 +13,24 @@ def test_watchdog_is_fed_while_the_front_answers(daemon):
     daemon.start()
     for _ in range(3):
         daemon.notices.wait_for("WATCHDOG=1", daemon.process, timeout=2)
+
+
+def test_watchdog_is_fed_while_commands_take_their_time(daemon, plain, folder):
+    """A reload runs them one after the other: it is no hang, however many there are."""
+    command, slow = folder / "secret", folder / "slow"
+    command.write_text(f"#!/bin/sh\ntest -e {slow} && sleep 1\necho {'s' * 20}\n")
+    command.chmod(0o700)
+    for number in range(4):
+        daemon.with_provider(f"p{number}", plain, client_secret=f"command:{command}")
+    daemon.environment["WATCHDOG_USEC"] = "1500000"
+    daemon.start()
+    slow.touch()
+    daemon.process.send_signal(signal.SIGHUP)
+    time.sleep(0.6)
+    daemon.notices.drain()
+    for _ in range(2):
+        daemon.notices.wait_for("WATCHDOG=1", daemon.process, timeout=1.5)
+    daemon.notices.wait_for("READY=1", daemon.process, timeout=10)
 
 
 def test_says_that_it_stops(daemon):
