@@ -1,5 +1,6 @@
 """Whatever comes to the callback and does not fit a pending login changes nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -212,6 +213,48 @@ def test_without_state_a_newer_start_replaces_the_older(daemon, api, emulator, p
     person.open(redirect)
     assert wait_ended(api, newer["login_id"])["status"] == "done"
     assert api.token("zenpayroll/a").status == 404
+
+
+def test_back_after_a_denial(broker, api, plain, person):
+    """The person says no, goes back and says yes: the login is over, and its page says what to do."""
+    started = start(api, ACCOUNT)
+    page = person.open(started["start_url"])
+    said_no = person.open(person.fetch(*person.answer(page, "deny")).headers["Location"])
+    said_yes = person.open(person.fetch(*person.answer(page, "allow")).headers["Location"])
+    assert said_no.url == said_yes.url and "not granted" in said_yes.text
+    assert f"tokenbroker login {ACCOUNT}" in said_yes.text
+    assert api.follow(started["login_id"]).ok()["status"] == "failed"
+    assert not plain.ledger.token_requests()
+
+
+def test_back_after_a_yes(broker, api, plain, person):
+    """And again yes: the second code is not sent, as the first one's grant may end with it."""
+    started = start(api, ACCOUNT)
+    page = person.open(started["start_url"])
+    first, second = (person.open(person.fetch(*person.answer(page, "allow")).headers["Location"])
+                     for _ in range(2))
+    assert first.url == second.url and "is connected" in second.text
+    assert plain.ledger.count("exchange") == 1
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+
+
+def test_code_of_before_a_kill(broker, api, plain, person):
+    """The broker dies while it waits for the grant: a reload of the page sends the code to nobody."""
+    plain.fault("hold-after", times=1)
+    started = start(api, ACCOUNT)
+    redirect = person.decide(started["start_url"])
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(person.fetch, redirect)
+        plain.ledger.wait_for("exchange")
+        broker.kill()
+        assert waiting.exception() is not None
+    plain.clear_faults()
+    broker.start()
+    start(api, "plain/other")  # a user service holds its callback while a login is pending
+    page = person.open(redirect)
+    assert page.status == 404 and "start the login again" in page.text
+    assert plain.ledger.count("exchange") == 1
+    assert api.token(ACCOUNT).status == 404
 
 
 @pytest.mark.parametrize("change", ["missing", "other"])

@@ -152,3 +152,23 @@ def test_nonce(provided, api, person, scope):
         assert login["status"] == "failed" and "nonce" in login["error_description"]
     else:
         assert login["status"] == "done"
+
+
+def test_endpoints_that_moved(daemon, plain, api, person):
+    """Metadata are read when they are first needed, and anew after a reload."""
+    daemon.config.providers["plain"] = {
+        "issuer": plain.url, "client_id": plain.dialect.client_id,
+        "client_secret": plain.dialect.client_secret,
+        "redirect_uri": daemon.redirect_uri("plain"), "api_base": plain.api_base}
+    plain.register(daemon.redirect_uri("plain"))
+    daemon.start()
+    assert log_in(api, person, ACCOUNT)[0]["status"] == "done"
+    plain.configure(token_path="/moved/token", authorize_path="/moved/authorize")
+    assert not api.refresh_allowed(ACCOUNT).json.get("access_token")
+    assert len(plain.ledger.token_requests()) == 1
+    daemon.reload()
+    api.retry(ACCOUNT).ok()
+    plain.ledger.wait_for("refresh", outcome="accepted")
+    assert log_in(api, person, ACCOUNT)[0]["status"] == "done"
+    assert plain.ledger.count("exchange", outcome="accepted") == 2
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
