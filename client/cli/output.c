@@ -1,6 +1,7 @@
 #include "client/cli/output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@ bool output_bytes(int fd, const void *bytes, size_t length)
 
     while (length > 0) {
         ssize_t written = write(fd, next, length);
-        if (written < 0 && errno != EINTR)
+        /* Whoever shares a pipe or terminal may have made it non-blocking. */
+        if (written < 0 && errno == EAGAIN)
+            (void)poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
+        else if (written < 0 && errno != EINTR)
             return false;
         if (written > 0) {
             next += written;

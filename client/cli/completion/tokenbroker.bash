@@ -25,14 +25,15 @@ _tokenbroker_options()
     echo --socket --help
 }
 
-# The accounts that the broker lists; nothing when there is no broker.
+# The accounts that the broker lists; nothing when there is no broker. Words are expanded by compgen:
+# what is no name of an account stays out.
 _tokenbroker_accounts()
 {
     local name rest
     tokenbroker list 2>/dev/null | {
         read -r _
         while read -r name rest; do
-            echo "$name"
+            [[ $name == *[!A-Za-z0-9._@+/-]* ]] || echo "$name"
         done
     }
 }

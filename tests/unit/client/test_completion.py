@@ -44,6 +44,13 @@ class Completion(unittest.TestCase):
         self.broker.answers.clear()
         self.assertEqual(self.complete("token", ""), set())
 
+    def test_a_name_is_no_command(self):
+        made = os.path.join(self.broker.folder, "made")
+        self.broker.answers["GET /v1/accounts"] = {"accounts": [
+            account(f"a/$(>{made})"), account(f"a/`>{made}`"), account("a/b@c.d+e_f-G")]}
+        self.assertEqual(self.complete("token", ""), {"a/b@c.d+e_f-G"})
+        self.assertFalse(os.path.exists(made))
+
 
 if __name__ == "__main__":
     unittest.main()

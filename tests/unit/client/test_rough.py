@@ -201,6 +201,20 @@ class Hangs(Case):
         said = command.communicate(timeout=TIMEOUT)[1]
         self.assertEqual((command.returncode, said), (-signal.SIGINT, ""))
 
+    def test_a_reader_that_is_slower(self):
+        """Whoever shares a pipe may have made it non-blocking."""
+        self.broker.answers["GET /v1/accounts"] = {
+            "accounts": [account(f"a/{number}", scope="s" * 900) for number in range(400)]}
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        command = subprocess.Popen([COMMAND, "list", "--json"], stdout=writer,
+                                   env=self.broker.environment())
+        os.close(writer)
+        time.sleep(0.5)
+        with open(reader, encoding="ascii") as file:
+            self.assertEqual(len(json.load(file)["accounts"]), 400)
+        self.assertEqual(command.wait(TIMEOUT), 0)
+
     def test_an_answer_that_drips(self):
         """A byte now and then does not put off the end."""
         path = os.path.join(self.broker.folder, "drips")
