@@ -20,7 +20,8 @@ class Ledger:
     def lines(self, event, **facts):
         """All lines of that event whose facts are so."""
         text = self.path.read_text(encoding="utf-8")
-        return [line for line in map(json.loads, text.splitlines()) if _fits(line, event, facts)]
+        whole = text[:text.rfind("\n") + 1]  # the next line may be half written
+        return [line for line in map(json.loads, whole.splitlines()) if _fits(line, event, facts)]
 
     def count(self, event, **facts):
         return len(self.lines(event, **facts))
