@@ -37,61 +37,61 @@ def together(facts, more):
                     for name, value in more.items()}
 
 
-def _work(kind, shares, parts, seed, said):
+class _Shares:
+    """How many of each share, together `count`; processes take one after the other."""
+
+    def __init__(self, context, count, size):
+        self._sizes = [min(size, count - begin) for begin in range(0, count, size)]
+        self._next = context.Value("q", 0)
+
+    def __len__(self):
+        return len(self._sizes)
+
+    def take(self):
+        """(number, how many), or None when none is left."""
+        with self._next.get_lock():
+            number = self._next.value
+            self._next.value += 1
+        return (number, self._sizes[number]) if number < len(self) else None
+
+    def end(self):
+        self._next.value = len(self)
+
+
+def _work(kind, shares, seed, said):
     """One process: share after share until none is left."""
-    while True:
-        try:
-            number, share = shares.get_nowait()
-        except queue.Empty:
-            said.put(("over", None))
-            return
+    while taken := shares.take():
+        number, share = taken
         try:
             facts = kind.run(share, random.Random(f"{seed}/{number}"),
                              lambda count: said.put(("progress", count)),
-                             **({"part": (number, parts)} if kind.parted else {}))
+                             **({"part": (number, len(shares))} if kind.parted else {}))
             said.put(("facts", facts))
         except Exception as error:  # whatever it is, it is no pass
             said.put(("lost", f"share {number}: {error or repr(error)}\n{traceback.format_exc()}"))
-
-
-def _shares(count, size):
-    """(number, how many) for each, together `count`."""
-    return [(number, min(size, count - begin))
-            for number, begin in enumerate(range(0, count, size))]
+    said.put(("over", None))
 
 
 def run_kind(kind, count, jobs, seed, tell=lambda outcome: None, until=None):
     """`tell` is called as it goes on; no share is begun after `until` (of the monotonic clock)."""
     context = multiprocessing.get_context("fork")
-    shares, said = context.Queue(), context.Queue()
-    waiting = _shares(count, kind.share)
+    shares, said = _Shares(context, count, kind.share), context.Queue()
     outcome, begun = Outcome(kind.name, count, seed), time.monotonic()
-    jobs = min(jobs, len(waiting))
-    for share in waiting:
-        shares.put(share)
-    time.sleep(PATIENCE_S)  # a queue is filled by a thread
-    workers = [context.Process(target=_work, args=(kind, shares, len(waiting), seed, said))
+    jobs = min(jobs, len(shares))
+    workers = [context.Process(target=_work, args=(kind, shares, seed, said))
                for _ in range(jobs)]
     for worker in workers:
         worker.start()
     over = 0
     while over < jobs:
         if until and time.monotonic() > until:
-            _empty(shares)
+            shares.end()
         over += _hear(said, workers, outcome)
         outcome.seconds = time.monotonic() - begun
         tell(outcome)
     for worker in workers:
         worker.join()
     return outcome
-
-
-def _empty(shares):
-    try:
-        while True:
-            shares.get_nowait()
-    except queue.Empty:
-        pass
 
 
 def _hear(said, workers, outcome):
