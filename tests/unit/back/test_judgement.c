@@ -1,34 +1,8 @@
 /* What each outcome of a refresh makes of an account's row, step by step, on a clock of our own. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "back/judgement.h"
-
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
-static const int64_t start = INT64_C(1700000000) * SECOND;
-
-static struct provider provider = { .name = "acme" };
-
-static struct circumstances at(int64_t now)
-{
-    return (struct circumstances){ .provider = &provider, .now = now, .random = 500 };
-}
-
-static struct account_row fresh_row(void)
-{
-    return (struct account_row){ .name = { "acme", "dk" },
-                                 .generation = 7,
-                                 .has_refresh_token = true,
-                                 .refreshed_at = start,
-                                 .lifetime_ms = HOUR,
-                                 .expires_at = start + HOUR };
-}
+#include "judgement_fixture.h"
 
 static int start_secrets(void **state)
 {

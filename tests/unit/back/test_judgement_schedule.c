@@ -1,35 +1,9 @@
 /* When a row is refreshed where that is not the token's lifetime alone: after a lost reply, and
  * where nobody asks. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "back/judgement.h"
-
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
-static const int64_t start = INT64_C(1700000000) * SECOND;
-
-static struct provider provider = { .name = "acme" };
-
-static struct circumstances at(int64_t now)
-{
-    return (struct circumstances){ .provider = &provider, .now = now, .random = 500 };
-}
-
-static struct account_row fresh_row(void)
-{
-    return (struct account_row){ .name = { "acme", "dk" },
-                                 .generation = 7,
-                                 .has_refresh_token = true,
-                                 .refreshed_at = start,
-                                 .lifetime_ms = HOUR,
-                                 .expires_at = start + HOUR };
-}
+#include "judgement_fixture.h"
 
 static int start_secrets(void **state)
 {
