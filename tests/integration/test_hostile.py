@@ -34,6 +34,15 @@ def open_to_all(daemon):
     daemon.socket.chmod(0o666)
 
 
+def start_with_hostile(daemon, plain, may):
+    """What the hostile user may do, it may with one account; root is the admin."""
+    daemon.with_provider("plain", plain)
+    daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
+    daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"], "may": [may]}
+    daemon.start()
+    open_to_all(daemon)
+
+
 def p99_of_asking(api, seconds):
     """How long all but a hundredth of honest requests take, one after the other."""
     end, times = time.monotonic() + seconds, []
@@ -140,12 +149,7 @@ for _ in range(count):
 @pytest.mark.slow
 def test_who_asks_and_leaves_shuts_out_nobody(daemon, api, plain):
     """What the back still has to answer counts for who asked, also when nobody waits for it."""
-    daemon.with_provider("plain", plain)
-    daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
-    daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"],
-                                   "may": ["token"]}
-    daemon.start()
-    open_to_all(daemon)
+    start_with_hostile(daemon, plain, "token")
     for account in (ACCOUNT, "plain/other"):
         daemon.grant(plain, account)
     api.refresh_allowed(ACCOUNT).ok()
@@ -181,12 +185,7 @@ print(*collections.Counter(one.recv(4096)[9:12].decode() for one in sockets).ite
 @needs_strace
 def test_large_imports_leave_memory_for_secrets(daemon, api, plain):
     """While the disk is slow: all secrets share one region, which one user cannot fill."""
-    daemon.with_provider("plain", plain)
-    daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
-    daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"],
-                                   "may": ["import"]}
-    daemon.start()
-    open_to_all(daemon)
+    start_with_hostile(daemon, plain, "import")
     daemon.grant(plain, "plain/other")
     with slow_syncs(daemon.process, 2):
         flood = subprocess.Popen(
