@@ -104,6 +104,8 @@ struct message *answer(struct stage *stage, uint64_t id);
 /* True when it has come by now. */
 bool answered(struct stage *stage, uint64_t id);
 void expect_token(struct stage *stage, uint64_t id, const char *access_token);
+/* The refusal, for whoever looks at its words too; the caller's. */
+struct message *refusal(struct stage *stage, uint64_t id, enum wire_error error);
 void expect_failure(struct stage *stage, uint64_t id, enum wire_error error);
 void expect_ok(struct stage *stage, uint64_t id);
 

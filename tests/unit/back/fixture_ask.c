@@ -115,13 +115,19 @@ void expect_token(struct stage *stage, uint64_t id, const char *access_token)
         fail_msg("%s, not %s", secret_reveal(came->token->access_token), access_token);
 }
 
-void expect_failure(struct stage *stage, uint64_t id, enum wire_error error)
+struct message *refusal(struct stage *stage, uint64_t id, enum wire_error error)
 {
-    CLEANUP(cleanup_message) struct message *came = answer(stage, id);
+    struct message *came = answer(stage, id);
     assert_true(came->failed);
     if (came->failure.error != error)
         fail_msg("%s, not %s: %s", wire_errors[came->failure.error].name, wire_errors[error].name,
                  came->failure.description);
+    return came;
+}
+
+void expect_failure(struct stage *stage, uint64_t id, enum wire_error error)
+{
+    message_free(refusal(stage, id, error));
 }
 
 void expect_ok(struct stage *stage, uint64_t id)

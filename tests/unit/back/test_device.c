@@ -107,9 +107,8 @@ static void a_rest_that_is_asked_for_is_kept(void **state)
                   (struct canned){ .times = 1, .status = 429, .headers = "Retry-After: 600\r\n" });
     server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN });
     for (int i = 0; i < 2; i++) {
-        CLEANUP(cleanup_message) struct message *came = answer(stage, ask_device(stage, "a"));
-        assert_true(came->failed);
-        assert_int_equal(came->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+        CLEANUP(cleanup_message)
+        struct message *came = refusal(stage, ask_device(stage, "a"), WIRE_PROVIDER_UNAVAILABLE);
         assert_in_range(came->failure.retry_after_s, 570, 600);
         assert_null(strstr(came->failure.description, "refused"));
     }

@@ -113,9 +113,8 @@ static void a_code_does_not_wait_for_a_long_rest(void **state)
                   (struct canned){ .times = 1, .status = 503, .headers = "Retry-After: 600\r\n" });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     CLEANUP(cleanup_message)
-    struct message *first = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
-    assert_true(first->failed);
-    assert_int_equal(first->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+    struct message *first =
+        refusal(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_UNAVAILABLE);
     assert_in_range(first->failure.retry_after_s, 590, 600);
     /* Nor is another one sent meanwhile. */
     CLEANUP(cleanup_message)
@@ -260,9 +259,8 @@ static void a_refresh_token_of_another_account_is_refused(void **state)
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
     CLEANUP(cleanup_message)
-    struct message *came = answer(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
-    assert_true(came->failed);
-    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    struct message *came =
+        refusal(stage, ask_exchange(stage, "b", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
     assert_null(strstr(came->failure.description, "acme/a"));
     assert_non_null(strstr(came->failure.description, "another account"));
     expect_failure(stage, ask(stage, ASK_ACCOUNT, "b"), WIRE_UNKNOWN_ACCOUNT);

@@ -26,9 +26,8 @@ static void a_provider_that_fails_refuses_nothing(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         server_script(stage->server, answers[i]);
         CLEANUP(cleanup_message)
-        struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
-        assert_true(came->failed);
-        assert_int_equal(came->failure.error, WIRE_PROVIDER_UNAVAILABLE);
+        struct message *came = refusal(stage, ask_exchange(stage, "a", "code-secret-1", NULL),
+                                       WIRE_PROVIDER_UNAVAILABLE);
         assert_null(strstr(came->failure.description, "refused"));
         assert_non_null(strstr(came->failure.description, "log in again"));
     }
@@ -59,9 +58,8 @@ static void an_id_token_without_the_nonce_is_kept_and_not_used(void **state)
                                            "\"refresh_token\":\"rt-secret-1\",\"id_token\":"
                                            "\"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.\"}" });
     CLEANUP(cleanup_message)
-    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", "mine"));
-    assert_true(came->failed);
-    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    struct message *came =
+        refusal(stage, ask_exchange(stage, "a", "code-secret-1", "mine"), WIRE_PROVIDER_REJECTED);
     assert_non_null(strstr(came->failure.description, "nonce is missing"));
     expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
     /* Where none was sent, none is wanted. */
@@ -104,9 +102,8 @@ static void a_client_that_is_refused_pauses_the_provider(void **state)
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
     CLEANUP(cleanup_message)
-    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
-    assert_true(came->failed);
-    assert_int_equal(came->failure.error, WIRE_PROVIDER_REJECTED);
+    struct message *came =
+        refusal(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_PROVIDER_REJECTED);
     assert_non_null(strstr(came->failure.description, "refused the broker itself, not you"));
     assert_non_null(strstr(came->failure.description, "provider acme"));
     assert_true(ask_paused(stage));
