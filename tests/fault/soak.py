@@ -5,6 +5,8 @@ import os
 import time
 from collections import Counter
 
+from harness.binaries import sanitized
+
 from .judge import Judge
 from .machine import Machine
 from .mishaps import MISHAPS, happen
@@ -136,9 +138,7 @@ class Soak:
         folder = f"/proc/{self.place.daemon.process.pid}"
         with open(folder + "/status", encoding="ascii") as status:
             [line] = [line for line in status if line.startswith("VmRSS:")]
-        with open(folder + "/maps", encoding="utf-8") as maps:
-            sanitized = "libasan" in maps.read()
-        return self._descriptors(folder), 0 if sanitized else int(line.split()[1])
+        return self._descriptors(folder), 0 if sanitized() else int(line.split()[1])
 
     def _descriptors(self, folder):
         """Without the connections to the provider, of which some are kept for the next time."""

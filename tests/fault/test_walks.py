@@ -84,3 +84,9 @@ def test_a_small_count_is_spread_and_told():
     facts = walked(thing, count=5)[0]
     assert facts["points"] == CALLS and facts["least share of them failed, %"] == 10
     assert max(thing.failed) - min(thing.failed) == 40
+
+
+def test_points_where_leaks_are_looked_for_are_told_apart():
+    points = Points(Thing(), random.Random(0), lambda _: None)
+    points.go(CALLS, (0, 1))
+    assert points.facts(leaks=True) == {"points where leaks were looked for": CALLS}

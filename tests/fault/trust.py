@@ -26,7 +26,8 @@ hold. Where grants are at stake the ledger of an emulated provider judges. The o
 - *done*: how often it was tried on this code; *wanted*: how often it has to be before anybody relies on it.
 - *found on the way*: that the faults met something. Rotations are refresh tokens that were replaced; *asked
   again* are those that were sent once more, since the first answer was lost. *Residue* is what nobody can save:
-  a provider that takes a refresh token once, forgives nothing, and was cut off in its only reply.
+  a provider that takes a refresh token once, forgives nothing, and was cut off in its only reply. *Leaks* are
+  looked for by a build with sanitizers (`TOKENBROKER_BUILD=$PWD/build/asan`), at the end of each broker.
 - *code*: the commit of the newest run. Runs of the same code of the daemon add up; a figure of older code is
   called stale. A fuzz target's code is what its inputs reach.
 - *command*: does it again.

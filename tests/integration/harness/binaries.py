@@ -15,3 +15,8 @@ def command():
         if (BUILD / place).exists():
             return BUILD / place
     raise FileNotFoundError(f"no command in {BUILD}")
+
+
+def sanitized():
+    """Whether the daemon looks for its own leaks and overruns."""
+    return b"__asan_init" in DAEMON.read_bytes()
