@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from harness.binaries import sanitized
 from harness.client import Api, UnixConnection
 from harness.daemon import START_TIMEOUT, STOP_TIMEOUT, await_end
 
@@ -100,6 +101,12 @@ class Trial:
         except AssertionError as error:
             if self.daemon.process.poll() is None:
                 raise Hang(f"{error}\n{self._log()}") from error
+
+    def assert_no_leaks(self):
+        """Only an end in order tells what this life has left behind, and only a broker with sanitizers."""
+        if sanitized() and self.daemon.process.poll() is None:
+            self.stop()
+            self.place.start()
 
     def _ended(self):
         """Returns the status of a life that ended in order, and with a reason if not with 0."""

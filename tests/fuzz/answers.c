@@ -35,6 +35,10 @@ int answers_check(const char *bytes, size_t length)
         if (r == 0)
             check_body(&answer);
         status = answer.status;
+        /* Nothing counts after "Connection: close" (RFC 9112, 9.6): libmicrohttpd may say the
+         * head of its refusal twice, where a request has a length that is no number. */
+        if (r == 0 && !answer.keep)
+            break;
     }
     return status;
 }
