@@ -105,12 +105,14 @@ class Soak:
                 raise Lost(f"{self._told()}: {one}")
 
     def _await_all_active(self):
-        """What was in the air when all became calm may still be refused."""
+        """What was in the air when all became calm may still be refused: whoever asks has it tried again."""
         deadline = time.monotonic() + SETTLE_S
         while odd := self._odd_accounts():
             if time.monotonic() > deadline:
                 raise Lost(f"{self._told()}: {odd[0]}")
             self.place.api.retry()
+            for one in odd:
+                self.place.api.token(one["account"], wait=1)
             time.sleep(0.2)
 
     def _odd_accounts(self):
