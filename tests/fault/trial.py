@@ -27,6 +27,7 @@ BREAKING = {
                      "and its scanner calls exit(); it runs while the configuration is read, at a start or a "
                      "reload, before anything depends on it, and the next start finds everything",
     "OPENSSL_init_crypto": "3.0 leaves what it had set up where the rest of that fails: once, in a start that ends so",
+    "pthread_getattr_np": "AddressSanitizer calls it where a thread begins, and ends the process where it fails",
 }
 
 
