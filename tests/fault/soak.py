@@ -105,15 +105,15 @@ class Soak:
                 raise Lost(f"{self._told()}: {one}")
 
     def _await_all_active(self):
-        """What was in the air when all became calm may still be refused: whoever asks has it tried again."""
+        """What was in the air when all became calm may still be refused, and rests longer than anybody
+        waits here: it is tried again as a person would have it."""
         deadline = time.monotonic() + SETTLE_S
         while odd := self._odd_accounts():
             if time.monotonic() > deadline:
                 raise Lost(f"{self._told()}: {odd[0]}")
-            self.place.api.retry()
             for one in odd:
-                self.place.api.token(one["account"], wait=1)
-            time.sleep(0.2)
+                self.place.api.retry(one["account"])
+            self.place.assert_whole(accounts=[one["account"] for one in odd])
 
     def _odd_accounts(self):
         return [one for one in self.place.api.accounts().ok()["accounts"]
