@@ -189,8 +189,7 @@ class Exchange(Walk):
     def prepare(self):
         self.new_account()
         if self._number % self.LOGINS == 0:
-            self.trial.stop()
-            self.trial.place.start()
+            self.trial.restart()
 
     def act(self):
         self.said = None
@@ -241,8 +240,7 @@ class Rekey(Walk):
         if not reply or reply.status != 200:
             raise Lost(f"no rekey any more: {reply and reply.text}")
         self._await_end()
-        self.trial.stop()
-        self.trial.place.start()
+        self.trial.restart()
         self.trial.assert_answers()
 
 

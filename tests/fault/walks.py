@@ -88,6 +88,7 @@ def run(name, count, chance, progress, part=(0, 1)):
         points.go(count, part)
         if trial.daemon.process.poll() is not None:
             place.start()
-        trial.assert_no_leaks()
+        if sanitized():
+            trial.restart()  # only an end in order tells what was left behind
         trial.assert_all_kept(walk.refusals)
         return points.facts(sanitized()) | walk.facts()

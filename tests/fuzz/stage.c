@@ -62,14 +62,16 @@ static int connect_to(enum stage_door door)
 
     memcpy(local.sun_path, stage.socket, sizeof local.sun_path);
     PROMISE(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
+    const struct sockaddr *to =
+        unix_door ? (const struct sockaddr *)&local : (const struct sockaddr *)&loopback;
+    const socklen_t length = unix_door ? sizeof local : sizeof loopback;
     int r;
-    do /* libFuzzer's alarms interrupt it */
-        r = unix_door ? connect(fd, (struct sockaddr *)&local, sizeof local)
-                      : connect(fd, (struct sockaddr *)&loopback, sizeof loopback);
-    while (r < 0 && errno == EINTR);
-    if (r < 0 && errno != EISCONN)
+    while ((r = connect(fd, to, length)) < 0 && errno == EINTR)
+        continue; /* libFuzzer's alarm */
+    const bool connected = r == 0 || errno == EISCONN;
+    if (!connected)
         perror("connect");
-    PROMISE(r == 0 || errno == EISCONN);
+    PROMISE(connected);
     return fd;
 }
 

@@ -1,6 +1,7 @@
 """Where the programs under test are: TOKENBROKER_BUILD, or build/ of this tree."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -17,6 +18,7 @@ def command():
     raise FileNotFoundError(f"no command in {BUILD}")
 
 
+@cache
 def sanitized():
     """Whether the daemon looks for its own leaks and overruns."""
     return b"__asan_init" in DAEMON.read_bytes()
