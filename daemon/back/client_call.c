@@ -74,6 +74,15 @@ int64_t client_rest_asked(const struct http_reply *reply)
     return rest_ms < RETRY_AFTER_MAX_MS ? rest_ms : RETRY_AFTER_MAX_MS;
 }
 
+struct failure client_postponed(const struct http_reply *reply, const char *asked)
+{
+    const int64_t rest_ms = client_rest_asked(reply);
+    return failure_make(WIRE_PROVIDER_UNAVAILABLE, rest_ms / 1000,
+                        "the provider is too busy for %s (%d): log in again%s", asked,
+                        reply->status,
+                        rest_ms > 0 ? " after the rest that it asked for" : " later");
+}
+
 bool client_told_to_wait(const struct http_reply *reply)
 {
     return reply->outcome == HTTP_ANSWERED &&

@@ -23,6 +23,9 @@ int64_t client_rest_asked(const struct http_reply *reply);
  * Retry-After. */
 bool client_told_to_wait(const struct http_reply *reply);
 
+/* What a person who logs in is told of such a reply to what was asked ("the code"). */
+struct failure client_postponed(const struct http_reply *reply, const char *asked);
+
 /* True when error is about the client itself (RFC 6749 5.2), whoever the request was for. */
 bool client_is_refused(const char *error);
 

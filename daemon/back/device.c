@@ -85,13 +85,8 @@ static struct failure why_not_begun(const struct device_start *start, int result
 /* The provider did not look at it; nothing else is to be sent there for so long either. */
 static void refuse_for_rest(struct device_start *start, const struct http_reply *http)
 {
-    const int64_t rest_ms = client_rest_asked(http);
-    lane_asked_to_rest(start->lane, rest_ms);
-    const struct failure failure =
-        failure_make(WIRE_PROVIDER_UNAVAILABLE, rest_ms / 1000,
-                     "provider %s is too busy for a device login (%d): log in again%s",
-                     start->question->account.provider, http->status,
-                     rest_ms > 0 ? " after the rest that it asked for" : " later");
+    lane_asked_to_rest(start->lane, client_rest_asked(http));
+    const struct failure failure = client_postponed(http, "a device login");
     refuse(start, &failure);
 }
 

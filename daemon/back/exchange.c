@@ -117,10 +117,7 @@ static void judge_postponed_code(struct exchange *exchange, const struct http_re
     lane_asked_to_rest(exchange->lane, rest_ms);
     if (rest_ms <= LANE_REST_WAITED_MS && try_again(exchange, rest_ms))
         return;
-    const struct failure failure =
-        failure_make(WIRE_PROVIDER_UNAVAILABLE, rest_ms / 1000,
-                     "the provider is too busy for the code (%d): log in again%s", http->status,
-                     rest_ms > 0 ? " after the rest that it asked for" : " later");
+    const struct failure failure = client_postponed(http, "the code");
     refuse(exchange, &failure);
 }
 

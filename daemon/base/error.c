@@ -1,7 +1,8 @@
 #include "base/error.h"
 
 #include <stdio.h>
-#include <string.h>
+
+#include "base/printable.h"
 
 void complain(struct complaint *complaint, const char *format, ...)
 {
@@ -15,5 +16,5 @@ void complain(struct complaint *complaint, const char *format, ...)
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         text[0] = '\0';
     va_end(arguments);
-    memcpy(complaint->text, text, strlen(text) + 1);
+    printable_line(text, PRINTABLE_ALL_WORDS, complaint->text, sizeof(complaint->text));
 }

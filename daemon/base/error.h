@@ -17,10 +17,12 @@
 
 enum { COMPLAINT_MAX = 512 };
 
-/* One line for a person: what happened, to which thing, what to do. Never holds a secret. */
+/* One line for a person: what happened, to which thing, what to do. Never holds a secret, nor what
+ * would steer a terminal, whatever a file or a provider said. */
 struct complaint {
     char text[COMPLAINT_MAX];
 };
 
-/* Replaces the text; too long a text is cut at COMPLAINT_MAX - 1 bytes. complaint may be NULL. */
+/* Replaces the text by one printable line (printable_line()), cut at COMPLAINT_MAX - 1 bytes.
+ * complaint may be NULL. */
 void complain(struct complaint *complaint, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/printable.h"
 #include "front/api_path.h"
 #include "front/audit.h"
 #include "front/newcomers.h"
-#include "oauth/printable.h"
 
 enum { METHODS_MAX = 4, PARAMETERS_MAX = 8, REFUSAL_TEXT_MAX = 768, FAILURE_BYTES_MAX = 4096 };
 

@@ -210,11 +210,13 @@ static int add_header(struct http_transfer *transfer, const char *name, const ch
 
     if (value && strpbrk(value, "\r\n"))
         return -EINVAL;
+    if (value && strlen(name) + strlen(": ") + strlen(value) > HTTP_REQUEST_MAX)
+        return -E2BIG;
     buffer_append_text(&line, name);
     buffer_append_text(&line, value ? ": " : ":");
     buffer_append_text(&line, value ? value : "");
     if (line.failed)
-        return -E2BIG;
+        return -ENOMEM;
 
     struct curl_slist *longer = curl_slist_append(transfer->headers, buffer_text(&line));
     if (!longer)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "oauth/printable.h"
+#include "base/printable.h"
 
 /* The parameters that we read, in the order of struct fields. */
 enum field { FIELD_CODE, FIELD_STATE, FIELD_ISS, FIELD_ERROR, FIELD_DESCRIPTION, FIELD_COUNT };

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/printable.h"
 #include "base/text.h"
-#include "oauth/printable.h"
 #include "oauth/token_error.h"
 #include "oauth/token_grant.h"
 #include "oauth/url.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "oauth/printable.h"
 #include "oauth/url.h"
 
 enum { SHOWN_MAX = 160 }; /* bytes of a text from outside that a complaint shows */
@@ -60,10 +59,9 @@ static int check_issuer(const struct provider *provider, const struct json *docu
     const char *issuer = json_member_string(document, "issuer");
     if (issuer != NULL && provider->issuer != NULL && strcmp(issuer, provider->issuer) == 0)
         return 0;
-    char shown[SHOWN_MAX];
-    printable_line(issuer != NULL ? issuer : "", PRINTABLE_ALL_WORDS, shown, sizeof(shown));
-    complain(complaint, "%s: the metadata is of the issuer '%s', not of the configured '%s'",
-             provider->name, shown, provider->issuer != NULL ? provider->issuer : "");
+    complain(complaint, "%s: the metadata is of the issuer '%.*s', not of the configured '%s'",
+             provider->name, SHOWN_MAX, issuer != NULL ? issuer : "",
+             provider->issuer != NULL ? provider->issuer : "");
     return DISCOVERY_INVALID;
 }
 
@@ -73,10 +71,8 @@ static int check_endpoint(const struct provider *provider, const char *name, con
     struct url url;
     if (url_parse(text, &url) && url_is_safe(&url))
         return 0;
-    char shown[SHOWN_MAX];
-    printable_line(text, PRINTABLE_ALL_WORDS, shown, sizeof(shown));
-    complain(complaint, "%s: the metadata's %s '%s' is no https address", provider->name, name,
-             shown);
+    complain(complaint, "%s: the metadata's %s '%.*s' is no https address", provider->name, name,
+             SHOWN_MAX, text);
     return DISCOVERY_INVALID;
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oauth/printable.h"
+#include "base/printable.h"
 #include "oauth/token_error.h"
 
 static void refuse(struct push_reply *reply, const char *error, const char *words)

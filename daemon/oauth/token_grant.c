@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/printable.h"
 #include "oauth/identity.h"
-#include "oauth/printable.h"
 #include "oauth/scope.h"
 
 enum {

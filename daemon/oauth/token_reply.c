@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "oauth/printable.h"
+#include "base/printable.h"
 #include "oauth/token_error.h"
 #include "oauth/token_grant.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "oauth/printable.h"
 #include "settings/settings.h"
 
 int complain_at(struct complaint *complaint, const char *file, unsigned line, const char *format,
@@ -16,11 +15,7 @@ int complain_at(struct complaint *complaint, const char *file, unsigned line, co
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* One line that steers no terminal, whatever a word of the file holds. */
-    struct complaint raw = { "" };
-    complain(&raw, "%s:%u: %s", file, line, text);
-    if (complaint != NULL)
-        printable_line(raw.text, PRINTABLE_ALL_WORDS, complaint->text, sizeof complaint->text);
+    complain(complaint, "%s:%u: %s", file, line, text);
     return SETTINGS_INVALID;
 }
 

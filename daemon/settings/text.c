@@ -61,24 +61,16 @@ static int add_file(struct config_file ***files, size_t *count, const char *path
     return file->path != NULL ? 0 : -ENOMEM;
 }
 
-/* Reads and parses the file at file->path. Returns 0, FILE_MISSING, SETTINGS_INVALID or -ENOMEM. */
-static int load(struct config_file *file, const struct grammar *grammar,
-                struct complaint *complaint)
-{
-    CLEANUP(cleanup_buffer) struct buffer bytes = BUFFER_WITH_MAXIMUM(SETTINGS_FILE_MAX);
-    int r = file_read(file->path, &bytes, &file->readable_by_others, complaint);
-    if (r != 0)
-        return r;
-    return syntax_parse(buffer_text(&bytes), grammar, file, complaint);
-}
-
 static int load_file(struct settings_text *text, const char *path, bool must_exist,
                      struct complaint *complaint)
 {
+    CLEANUP(cleanup_buffer) struct buffer bytes = BUFFER_WITH_MAXIMUM(SETTINGS_FILE_MAX);
     struct config_file *file = NULL;
     int r = add_file(&text->files, &text->file_count, path, &file);
     if (r == 0)
-        r = load(file, &grammar_of_files, complaint);
+        r = file_read(file->path, &bytes, &file->readable_by_others, complaint);
+    if (r == 0)
+        r = syntax_parse(buffer_text(&bytes), &grammar_of_files, file, complaint);
     if (r == FILE_MISSING)
         r = must_exist ? SETTINGS_INVALID : 0;
     return r;
@@ -213,6 +205,17 @@ static int load_built_in(struct config_file *file, const struct setting *setting
     return refuse_preset(setting, file->path, complaint);
 }
 
+/* One that cannot be read is missed where it is asked for. */
+static int load_own(struct config_file *file, const struct setting *setting,
+                    struct complaint *complaint)
+{
+    CLEANUP(cleanup_buffer) struct buffer bytes = BUFFER_WITH_MAXIMUM(SETTINGS_FILE_MAX);
+    struct complaint problem = { "" };
+    if (file_read(file->path, &bytes, &file->readable_by_others, &problem) != 0)
+        return complain_at(complaint, setting->file, setting->line, "preset: %s", problem.text);
+    return syntax_parse(buffer_text(&bytes), &grammar_of_presets, file, complaint);
+}
+
 static int load_preset(struct settings_text *text, const struct setting *setting,
                        struct complaint *complaint)
 {
@@ -223,10 +226,8 @@ static int load_preset(struct settings_text *text, const struct setting *setting
     int r = add_file(&text->presets, &text->preset_count, name, &file);
     if (r < 0)
         return r;
-    if (name[0] != '/')
-        return load_built_in(file, setting, complaint);
-    r = load(file, &grammar_of_presets, complaint);
-    return r == FILE_MISSING ? SETTINGS_INVALID : r;
+    return name[0] == '/' ? load_own(file, setting, complaint)
+                          : load_built_in(file, setting, complaint);
 }
 
 static int load_presets_of(struct settings_text *text, const struct config_file *file,

@@ -248,6 +248,16 @@ def test_a_configuration_that_others_read_says_how_it_is_mended(service, machine
     service.api.patient_token(ACCOUNT)
 
 
+def test_what_kept_it_from_starting_may_last(service, machine):
+    """More starts fail than systemd allows by itself, and it comes as soon as it can."""
+    before = service.show("MainPID", "NRestarts")
+    machine.run("chmod", "666", CONFIG)
+    machine.run("kill", "-9", before["MainPID"])
+    wait_for(lambda: int(service.show("NRestarts")["NRestarts"]) > int(before["NRestarts"]) + 7)
+    machine.run("chmod", "640", CONFIG)
+    service.api.patient_token(ACCOUNT)
+
+
 def seal_key(machine, text, name=KEY_NAME):
     """A key as systemd-creds encrypts it with the machine's own key."""
     sealed = f"/etc/credstore.encrypted/{name}"

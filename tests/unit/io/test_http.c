@@ -222,7 +222,7 @@ static void test_large_body(void **state)
     char *body = calloc(1, HTTP_REQUEST_MAX + 1);
     struct http_transfer *untouched = (void *)f;
 
-    memset(body, 'b', HTTP_REQUEST_MAX + 1);
+    memset(body, 'b', HTTP_REQUEST_MAX);
     struct http_request request = { .method = "POST",
                                     .url = address_of(f, "/echo"),
                                     .content_type = "text/x",
@@ -231,6 +231,9 @@ static void test_large_body(void **state)
     run(f, &request);
     assert_true(f->seen.truncated);
     request.body_length = HTTP_REQUEST_MAX + 1;
+    assert_int_equal(http_send(f->client, &request, on_done, &f->seen, &untouched), -E2BIG);
+    request.body_length = 1;
+    request.authorization = body;
     assert_int_equal(http_send(f->client, &request, on_done, &f->seen, &untouched), -E2BIG);
     assert_ptr_equal(untouched, f);
     free(body);

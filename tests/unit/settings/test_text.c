@@ -138,6 +138,7 @@ static void a_preset_may_be_a_file(void **state)
                    "provider q { preset = '%s' client_id = x }\n",
                    path_of("mine.conf"), path_of("mine.conf"));
     write_file("tokenbroker.conf", text, 0600);
+    assert_read_refused("tokenbroker.conf:1: preset: /");
     assert_read_refused("mine.conf cannot be opened: No such file");
     write_file("mine.conf", "# mine\nissuer = 'https://a.example'\nscope = theirs\n", 0644);
     CLEANUP(cleanup_settings) struct settings *settings = read_well();
@@ -147,7 +148,7 @@ static void a_preset_may_be_a_file(void **state)
     write_file("mine.conf", "issuer = 'https://a.example'\nscoep = x\n", 0644);
     assert_read_refused("mine.conf:2: unknown key \"scoep\": did you mean \"scope\"?");
     write_file("mine.conf", "issuer = 'https://a.example'\n", 0666);
-    assert_read_refused("others can write /");
+    assert_read_refused("tokenbroker.conf:1: preset: others can write /");
     write_file("mine.conf", "\nissuer = 'http://a.example'\n", 0600);
     assert_read_refused("mine.conf:2: issuer must be https");
 }

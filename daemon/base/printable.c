@@ -1,4 +1,4 @@
-#include "oauth/printable.h"
+#include "base/printable.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#include "oauth/printable.h"
+#include "unit.h"
 
-#include "support.h"
+#include "base/printable.h"
 
 struct row {
     const char *text;
