@@ -13,10 +13,11 @@
 #include <unistd.h>
 #include <unwind.h>
 
-enum { FRAMES_MAX = 24, FRAMES_OWN = 3, CONNECTED_MAX = 4096 };
+enum { FRAMES_MAX = 24, FRAMES_OWN = 3, CONNECTED_MAX = 4096, BLOCKS_LEFT = 8, BLOCK_SIZE = 4321 };
 
 static struct failing *shared;
 static atomic_bool connected[CONNECTED_MAX]; /* sockets that called; others were accepted */
+static bool leaks;                           /* $FAILING_LEAKS: the bench itself is tried */
 static _Thread_local bool inside __attribute__((tls_model("initial-exec")));
 
 void *next_called(const char *name)
@@ -34,6 +35,7 @@ __attribute__((constructor)) static void begin(void)
     if (!path)
         return;
     inside = true;
+    leaks = getenv("FAILING_LEAKS") != NULL;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     void *at = fd < 0 ? MAP_FAILED
                       : (void *)syscall(SYS_mmap, NULL, sizeof *shared, PROT_READ | PROT_WRITE,
@@ -88,6 +90,15 @@ static bool turn(enum failing_kind kind)
     return __atomic_add_fetch(&shared->seen, 1, __ATOMIC_RELAXED) == shared->wanted;
 }
 
+/* As somebody does who forgets a pointer where a call fails. */
+static void leave_behind(void)
+{
+    for (int i = 0; i < BLOCKS_LEFT; i++) {
+        void *volatile block = malloc(BLOCK_SIZE);
+        (void)block;
+    }
+}
+
 __attribute__((noinline)) int fails(enum failing_kind kind, const char *what, const int *errors)
 {
     size_t count = 0;
@@ -98,6 +109,8 @@ __attribute__((noinline)) int fails(enum failing_kind kind, const char *what, co
     int error = errors[shared->manner % count];
     inside = true;
     note(what, error);
+    if (leaks)
+        leave_behind();
     inside = false;
     if (error > 0)
         errno = error;

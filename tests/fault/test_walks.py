@@ -3,9 +3,11 @@
 import random
 
 import pytest
+from harness.binaries import sanitized
 
-from fault.failing import Point
-from fault.walks import COUNTED, OVER, Points
+from fault.failing import Failing, Point
+from fault.place import Lost
+from fault.walks import COUNTED, OVER, Points, run
 
 CALLS = 50
 
@@ -90,3 +92,11 @@ def test_points_where_leaks_are_looked_for_are_told_apart():
     points = Points(Thing(), random.Random(0), lambda _: None)
     points.go(CALLS, (0, 1))
     assert points.facts(leaks=True) == {"points where leaks were looked for": CALLS}
+
+
+@pytest.mark.skipif(not sanitized(), reason="it wants a build with sanitizers")
+def test_what_is_left_behind_where_a_call_fails_is_a_loss(monkeypatch):
+    told = Failing.environment
+    monkeypatch.setattr(Failing, "environment", lambda self: told(self) | {"FAILING_LEAKS": "1"})
+    with pytest.raises(Lost, match="LeakSanitizer"):
+        run("requests", 3, random.Random(1), lambda _: None)
