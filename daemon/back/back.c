@@ -24,7 +24,11 @@
 
 enum {
     LETTERS_PER_TURN = 256, /* so that a flood of questions leaves room for replies */
+    /* For a code to be let in at its provider, and after the last reply for the disk. */
     STOP_PATIENCE_MS = 5 * 1000,
+    /* The last code is sent at the end of the first patience. The units' TimeoutStopSec= is longer.
+     */
+    STOP_WHOLE_MS = STOP_PATIENCE_MS + HTTP_WHOLE_TIMEOUT_MS + STOP_PATIENCE_MS,
     STOP_CHECK_MS = 20,
 };
 
@@ -36,17 +40,31 @@ struct back {
     struct loop_source *letters;
     struct loop_source *clock_timer;
     struct loop_source *stop_timer;
-    int64_t stop_by;
+    int64_t stop_by;      /* moves on while a grant may still come */
+    int64_t sends_until;  /* nothing at all is sent any more */
+    int64_t stop_at_last; /* whatever there is */
     char clock_text[32];
 };
+
+/* Replies that may hold the only copy of a grant: each is waited for until its own time is up. */
+static bool grants_may_come(const struct keeper *keeper)
+{
+    return lanes_on_wire(keeper->lanes) || exchanges_on_wire(keeper->exchanges) ||
+           device_polls_on_wire(keeper->device_polls);
+}
 
 static void check_stopped(void *userdata)
 {
     struct back *back = userdata;
     struct keeper *keeper = &back->keeper;
-    const bool busy = lanes_busy(keeper->lanes) || exchanges_busy(keeper->exchanges) ||
-                      device_polls_busy(keeper->device_polls) || commits_pending(keeper->commits);
-    if (busy && clock_now() < back->stop_by)
+    const int64_t now = clock_now();
+    keeper->closed = now >= back->sends_until;
+    const bool on_wire = grants_may_come(keeper);
+    if (on_wire)
+        back->stop_by = now + STOP_PATIENCE_MS;
+    const bool busy = on_wire || commits_pending(keeper->commits) ||
+                      (!keeper->closed && exchanges_busy(keeper->exchanges));
+    if (busy && now < back->stop_by && now < back->stop_at_last)
         (void)loop_timer_set(back->stop_timer, STOP_CHECK_MS);
     else
         loop_exit(keeper->loop, 0);
@@ -54,8 +72,14 @@ static void check_stopped(void *userdata)
 
 static void begin_stop(struct back *back)
 {
+    const int64_t now = clock_now();
     back->keeper.stopping = true;
-    back->stop_by = clock_now() + STOP_PATIENCE_MS;
+    back->stop_by = back->sends_until = now + STOP_PATIENCE_MS;
+    back->stop_at_last = now + STOP_WHOLE_MS;
+    if (grants_may_come(&back->keeper))
+        log_info("a provider's answer is under way, which may hold a new token: it is waited for, "
+                 "%d s at most",
+                 STOP_WHOLE_MS / 1000);
     check_stopped(back);
 }
 

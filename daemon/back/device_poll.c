@@ -78,6 +78,14 @@ bool device_polls_busy(const struct device_polls *polls)
     return false;
 }
 
+bool device_polls_on_wire(const struct device_polls *polls)
+{
+    for (const struct device_poll *poll = polls->first; poll; poll = poll->next)
+        if (poll->transfer)
+            return true;
+    return false;
+}
+
 bool device_polls_refuse(struct device_polls *polls, const struct failure *failure)
 {
     struct device_poll *next = NULL;

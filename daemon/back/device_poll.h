@@ -27,5 +27,8 @@ void device_poll_cancel(struct keeper *keeper, struct message *letter);
 /* True while a poll is on the wire or its grant is not durable yet. */
 bool device_polls_busy(const struct device_polls *polls);
 
+/* True while a poll was sent whose reply has not come. */
+bool device_polls_on_wire(const struct device_polls *polls);
+
 /* Those that are between two polls end with this failure; false: others are left. */
 bool device_polls_refuse(struct device_polls *polls, const struct failure *failure);

@@ -25,6 +25,10 @@ struct exchanges {
     size_t count;
 };
 
+static const struct failure stopping = { .error = WIRE_BUSY,
+                                         .retry_after_s = 1,
+                                         .description = "the broker is stopping: log in again" };
+
 int exchanges_new(struct keeper *keeper, struct exchanges **ret)
 {
     struct exchanges *exchanges = calloc(1, sizeof *exchanges);
@@ -60,10 +64,8 @@ struct exchanges *exchanges_free(struct exchanges *exchanges)
 {
     if (!exchanges)
         return NULL;
-    const struct failure failure =
-        failure_make(WIRE_BUSY, 1, "the broker is stopping: log in again");
     while (exchanges->first) {
-        keeper_refuse(exchanges->keeper, exchanges->first->settle.question->id, &failure);
+        keeper_refuse(exchanges->keeper, exchanges->first->settle.question->id, &stopping);
         end(exchanges->first);
     }
     free(exchanges);
@@ -73,6 +75,14 @@ struct exchanges *exchanges_free(struct exchanges *exchanges)
 bool exchanges_busy(const struct exchanges *exchanges)
 {
     return exchanges->first != NULL;
+}
+
+bool exchanges_on_wire(const struct exchanges *exchanges)
+{
+    for (const struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next)
+        if (exchange->transfer)
+            return true;
+    return false;
 }
 
 static void refuse(struct exchange *exchange, const struct failure *failure)
@@ -85,6 +95,10 @@ static int send_code(struct exchange *exchange);
 static void admitted(void *userdata, const struct failure *why)
 {
     struct exchange *exchange = userdata;
+    if (exchange->settle.keeper->closed) {
+        refuse(exchange, &stopping);
+        return;
+    }
     int r = why ? 0 : send_code(exchange);
     if (!why && r == 0)
         return;

@@ -15,5 +15,8 @@ struct exchanges *exchanges_free(struct exchanges *exchanges);
 /* Takes an ASK_EXCHANGE over and answers it, later. */
 void exchange_begin(struct keeper *keeper, struct message *question);
 
-/* True while any code is on its way or its grant is not durable yet. */
+/* True while any code waits to be sent, is on its way, or its grant is not durable yet. */
 bool exchanges_busy(const struct exchanges *exchanges);
+
+/* True while any code was sent whose reply has not come. */
+bool exchanges_on_wire(const struct exchanges *exchanges);

@@ -73,6 +73,11 @@ bool flight_is_canary(const struct flight *flight)
     return flight->canary;
 }
 
+bool flight_is_on_wire(const struct flight *flight)
+{
+    return flight->transfer != NULL;
+}
+
 bool flight_is_unanswered(const struct flight *flight)
 {
     const enum verdict verdict = flight->outcome.reply.verdict;

@@ -44,6 +44,9 @@ void flight_join(struct flight *flight, uint64_t id, bool with_rows);
 void flight_start(struct flight *flight, bool canary);
 bool flight_is_canary(const struct flight *flight);
 
+/* It was sent, and its reply has not come. */
+bool flight_is_on_wire(const struct flight *flight);
+
 /* The last try was not sent, or got no usable answer. */
 bool flight_is_unanswered(const struct flight *flight);
 

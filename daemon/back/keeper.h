@@ -47,7 +47,8 @@ struct keeper {
     struct callers *callers;
     struct backup *backup;
     const struct settings *settings; /* the newest; back.c's */
-    bool stopping;                   /* nothing new is sent to a provider */
+    bool stopping;                   /* nothing new is sent to a provider, but codes are */
+    bool closed;                     /* nor are these */
 };
 
 /* One provider as it was configured when an operation began: it ends with what it began with. */

@@ -51,6 +51,9 @@ bool lane_removed(const struct lane *lane);
 /* True while anything is on the wire or not durable yet. */
 bool lane_busy(const struct lane *lane);
 
+/* True while a refresh was sent whose reply has not come: it may hold the only copy of a grant. */
+bool lane_on_wire(const struct lane *lane);
+
 /* Starts what may start now, and sets the timer for what may later. */
 void lane_pump(struct lane *lane);
 

@@ -87,6 +87,21 @@ void lane_end_rests(struct lane *lane)
     twalk_r(lane->flights, end_rest, NULL);
 }
 
+static void look_for_one_on_wire(const void *node, VISIT visit, void *closure)
+{
+    bool *found = closure;
+    if ((visit == leaf || visit == preorder) && flight_is_on_wire(*(struct flight *const *)node))
+        *found = true;
+}
+
+bool lane_on_wire(const struct lane *lane)
+{
+    bool found = false;
+    if (lane->in_air > 0)
+        twalk_r(lane->flights, look_for_one_on_wire, &found);
+    return found;
+}
+
 static void free_flight(void *flight)
 {
     flight_free(flight);

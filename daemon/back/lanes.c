@@ -109,6 +109,14 @@ bool lanes_busy(const struct lanes *lanes)
     return false;
 }
 
+bool lanes_on_wire(const struct lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->count; i++)
+        if (lane_on_wire(lanes->all[i]))
+            return true;
+    return false;
+}
+
 void lanes_resume(const struct lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++)

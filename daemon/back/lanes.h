@@ -31,6 +31,9 @@ void lanes_give_up(const struct lanes *lanes);
 /* True while anything of any lane is on the wire or not durable yet. */
 bool lanes_busy(const struct lanes *lanes);
 
+/* True while any lane's refresh was sent and its reply has not come. */
+bool lanes_on_wire(const struct lanes *lanes);
+
 /* Nothing is held back any more: every lane with refresh tokens tries one account first. */
 void lanes_resume(const struct lanes *lanes);
 

@@ -128,7 +128,8 @@ static void got_signal(void *userdata, int signal)
         return;
     }
     log_info("stopping");
-    notify_manager("STOPPING=1");
+    /* A sign of life that crosses systemd's own order to stop would have it watch again. */
+    notify_manager("STOPPING=1\nWATCHDOG_USEC=0");
     loop_exit(daemon->loop, 0);
 }
 

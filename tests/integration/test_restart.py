@@ -1,5 +1,10 @@
 """What a stop, a start and a reload keep."""
 
+import signal
+import time
+
+import pytest
+
 from harness.logins import start
 
 ACCOUNT = "plain/acme"
@@ -66,6 +71,24 @@ def test_flight_is_finished_at_a_stop(broker, api, plain):
     plain.clear_faults()
     assert api.token(ACCOUNT).status == 200
     assert len(plain.ledger.token_requests()) == 1
+
+
+@pytest.mark.slow
+def test_slow_reply_is_not_thrown_away_at_a_stop(broker, api, plain):
+    """The provider has spent the old refresh token: the reply holds the only one that is left. One
+    who is impatient costs nobody a grant either."""
+    plain.configure(rotation="strict")
+    broker.grant(plain, ACCOUNT)
+    plain.fault("delay-after", seconds=8, times=1)
+    assert api.token(ACCOUNT, wait=0).error == "timeout"
+    plain.ledger.wait_for("fault")
+    broker.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    broker.restart()
+    api.refresh_allowed(ACCOUNT).ok()
+    assert plain.ledger.count("refresh", outcome="accepted") == 2
+    assert not plain.ledger.lines("refresh", outcome="refused")
+    assert "is waited for" in broker.log()
 
 
 def test_reload_adds_and_removes_providers(broker, api, plain, emulator):

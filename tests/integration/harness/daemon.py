@@ -13,7 +13,7 @@ from .config import Config
 from .ports import free_port
 
 START_TIMEOUT = 20
-STOP_TIMEOUT = 20
+STOP_TIMEOUT = 60  # as the units' TimeoutStopSec=
 
 
 class Notices:

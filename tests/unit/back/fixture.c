@@ -297,6 +297,8 @@ static void remove_folder(const char *folder)
 int tear_down(void **state)
 {
     struct stage *stage = *state;
+    begin_stop(stage);
+    set_speed(100); /* a reply that a test holds is waited for */
     stop(stage);
     take_all(stage);
     for (size_t i = 0; i < stage->answer_count; i++)

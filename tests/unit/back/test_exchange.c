@@ -352,33 +352,6 @@ static void a_new_consent_ends_a_refresh_that_is_in_the_air(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-2"));
 }
 
-static void the_end_waits_for_a_code_in_the_air(void **state)
-{
-    struct stage *stage = *state;
-    server_script(stage->server,
-                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
-    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
-    assert_true(server_wait(stage->server, NULL, 1));
-    begin_stop(stage);
-    rest(50);
-    server_release(stage->server);
-    stop(stage);
-    expect_ok(stage, id);
-}
-
-static void the_end_answers_a_code_that_hangs(void **state)
-{
-    struct stage *stage = *state;
-    set_speed(50);
-    server_script(stage->server,
-                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
-    start(stage);
-    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
-    assert_true(server_wait(stage->server, NULL, 1));
-    stop(stage);
-    expect_failure(stage, id, WIRE_BUSY);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,8 +374,6 @@ int main(void)
         TEST_STARTED(an_unreadable_reply_is_kept_sealed),
         TEST_STARTED(an_unknown_provider_is_said),
         TEST(a_new_consent_ends_a_refresh_that_is_in_the_air),
-        TEST_STARTED(the_end_waits_for_a_code_in_the_air),
-        TEST(the_end_answers_a_code_that_hangs),
     };
     return RUN(tests);
 }

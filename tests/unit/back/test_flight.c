@@ -105,6 +105,7 @@ static void what_is_sent_before_it_is_due_is_due_after_the_end(void **state)
     start(stage);
     const uint64_t id = ask(stage, ASK_TOKEN, "a");
     assert_true(server_wait(stage->server, NULL, 1));
+    set_speed(50);
     stop(stage);
     expect_failure(stage, id, WIRE_BUSY);
     stored(stage, "a", &row, &grant);
@@ -346,30 +347,6 @@ static void a_new_account_of_the_same_name_is_left_alone(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-imported"));
 }
 
-static void the_end_waits_for_what_is_in_the_air(void **state)
-{
-    struct stage *stage = *state;
-    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const uint64_t id = fly(stage, "a");
-    begin_stop(stage);
-    rest(100);
-    server_release(stage->server);
-    stop(stage);
-    expect_token(stage, id, "at-secret-1");
-    stored(stage, "a", &row, &grant);
-    assert_true(holds(grant.refresh_token, "rt-secret-1"));
-}
-
-static void the_end_does_not_wait_for_ever(void **state)
-{
-    struct stage *stage = *state;
-    set_speed(50);
-    const uint64_t id = fly(stage, "a");
-    stop(stage);
-    expect_failure(stage, id, WIRE_BUSY);
-}
-
 /* Another key, or changed on disk: one account's trouble, and no loop. */
 static void tokens_that_cannot_be_unsealed_are_one_accounts_trouble(void **state)
 {
@@ -436,7 +413,9 @@ static void a_damaged_row_is_one_accounts_trouble(void **state)
     struct stage *stage = *state;
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-x" });
     const uint64_t id = fly(stage, "b");
+    set_speed(50);
     stop(stage);
+    set_speed(1);
     expect_failure(stage, id, WIRE_BUSY);
     run_sql(stage, "UPDATE accounts SET refusals = 77 WHERE label = 'a'");
     server_forget_script(stage->server);
@@ -473,8 +452,6 @@ int main(void)
         TEST(an_import_overtakes_a_flight),
         TEST(an_account_forgotten_in_flight_does_not_come_back),
         TEST(a_new_account_of_the_same_name_is_left_alone),
-        TEST(the_end_waits_for_what_is_in_the_air),
-        TEST(the_end_does_not_wait_for_ever),
         TEST(tokens_that_cannot_be_unsealed_are_one_accounts_trouble),
         TEST(a_damaged_row_does_not_stop_the_schedule),
         TEST(a_mended_row_is_refreshed_when_asked_for),
