@@ -117,6 +117,8 @@ static void health_answered(const struct api_request *request, struct message *a
     const char *problem = store_problem(answer);
     const char *copied = health && *health->copied ? health->copied : NULL;
     const int64_t moved_at = health ? health->moved_at : 0;
+    if (health) /* first: the status too must not tell of what the peer may not see */
+        api_drop_unseen(request, health);
     bool degraded = problem || copied || moved_at > 0 || (health && any_paused(health));
 
     json_put_string(&writer, "status", degraded ? "degraded" : "ok");
@@ -124,10 +126,8 @@ static void health_answered(const struct api_request *request, struct message *a
     put_store(&writer, problem, copied, moved_at);
     if (health && may_monitor_all(request))
         put_accounts(&writer, health);
-    if (health && may_monitor(request)) {
-        api_drop_unseen(request, health);
+    if (health && may_monitor(request))
         put_providers(&writer, health);
-    }
     callback_put_health(request->context->callback, &writer);
     consumers_put_health(request->context->consumers, &writer);
     json_put_string(&writer, "public_url", callback_public_base(request->context));

@@ -147,10 +147,12 @@ def test_health_and_metrics_name_its_provider_alone(ruled, api, plain, peer):
     whatever_happens(ruled, api, plain)
     health = clean(peer.health()).ok()
     assert [one["name"] for one in health["providers"]] == ["plain"]
+    assert health["status"] == "ok", "that another provider is paused is not its business"
     assert "accounts" not in health, "how many others there are"
     text = clean(peer.request("GET", "/metrics")).text
     assert 'tokenbroker_accounts{provider="plain",state="active"} 1' in text, text
     whole = api.health().ok()
+    assert whole["status"] == "degraded"
     assert {one["name"] for one in whole["providers"]} == {"plain", "zzhidden"}
     assert whole["accounts"]
 
