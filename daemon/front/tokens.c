@@ -9,6 +9,7 @@
 #include "front/link_url.h"
 #include "front/token_answer.h"
 #include "front/token_cache.h"
+#include "oauth/lifetime.h"
 
 enum {
     MS_PER_S = 1000,
@@ -31,6 +32,7 @@ struct waiter {
     struct web_request *web;
     struct token_wish wish;
     unsigned tries;
+    bool left_open; /* by a failure of a question for more than it needs */
 };
 
 /* One account's question to the back and those who wait for its answer. It is there while the
@@ -153,17 +155,28 @@ static void flight_answered(void *userdata, struct message *answer)
     flight_settle(flight, answer);
 }
 
-/* Asks for what the most demanding of those who wait needs. Returns 0, ASKS_BUSY, ASKS_QUOTA or
- * -ENOMEM. */
+/* What the most demanding of those who wait needs, so that one answer serves all. But those whom a
+ * failure left open come first, the least demanding of them before the others: so that each soon
+ * has a question for no more than it needs, whatever others want and however often. */
+static int64_t next_min_ttl(const struct flight *flight)
+{
+    const struct waiter *most = flight->waiting.first, *least = NULL;
+
+    for (const struct waiter *waiter = most; waiter; waiter = waiter->next) {
+        if (waiter->wish.min_ttl_ms > most->wish.min_ttl_ms)
+            most = waiter;
+        if (waiter->left_open && (!least || waiter->wish.min_ttl_ms < least->wish.min_ttl_ms))
+            least = waiter;
+    }
+    return (least ? least : most)->wish.min_ttl_ms;
+}
+
+/* Somebody waits. Returns 0, ASKS_BUSY, ASKS_QUOTA or -ENOMEM. */
 static int flight_ask(struct flight *flight)
 {
     struct message *question = message_new(ASK_TOKEN);
 
-    flight->asked_min_ttl_ms = -1;
-    for (struct waiter *waiter = flight->waiting.first; waiter; waiter = waiter->next) {
-        if (waiter->wish.min_ttl_ms > flight->asked_min_ttl_ms)
-            flight->asked_min_ttl_ms = waiter->wish.min_ttl_ms;
-    }
+    flight->asked_min_ttl_ms = next_min_ttl(flight);
     flight->distrusted = false;
     flight->floor = 0;
     if (question) {
@@ -174,10 +187,31 @@ static int flight_ask(struct flight *flight)
                          flight, &flight->ask);
 }
 
-/* The failure was of a question for more than this waiter needs, or of an overtaken one. */
-static bool deserves_own_question(const struct waiter *waiter)
+/* The question was for more than this waiter needs. The default is the back's to know. */
+static bool asked_for_more(const struct waiter *waiter)
 {
-    return waiter->flight->distrusted || waiter->wish.min_ttl_ms < waiter->flight->asked_min_ttl_ms;
+    const int64_t asked_ms = waiter->flight->asked_min_ttl_ms;
+    const int64_t wish_ms = waiter->wish.min_ttl_ms;
+
+    return wish_ms < asked_ms ||
+           (asked_ms < 0 && wish_ms >= 0 && wish_ms < lifetime_default_min_ttl(INT64_MAX));
+}
+
+static bool wants_too_much(const struct waiter *waiter, const struct failure *failure)
+{
+    return failure->max_min_ttl_s > 0 &&
+           waiter->wish.min_ttl_ms > failure->max_min_ttl_s * MS_PER_S;
+}
+
+/* True for the failure of a question for more than this waiter needs, or of an overtaken one. */
+static bool stays_open(struct waiter *waiter, const struct failure *failure)
+{
+    if (waiter->flight->distrusted && waiter->tries < TOKENS_TRIES_MAX)
+        return true;
+    if (wants_too_much(waiter, failure) || !asked_for_more(waiter))
+        return false;
+    waiter->left_open = true;
+    return true;
 }
 
 /* Ends the wait if the answer that came decides it; else the waiter goes on waiting. */
@@ -187,9 +221,10 @@ static void waiter_settle(struct waiter *waiter, const struct message *answer)
     struct tokens *tokens = flight->tokens;
     struct token_wish wish = waiter->wish;
 
-    waiter->tries++;
+    if (!answer->failed || flight->distrusted)
+        waiter->tries++;
     if (answer->failed) {
-        if (!deserves_own_question(waiter) || waiter->tries >= TOKENS_TRIES_MAX) {
+        if (!stays_open(waiter, &answer->failure)) {
             token_fail(&tokens->server, waiter_end(waiter), &wish, &answer->failure);
             return;
         }

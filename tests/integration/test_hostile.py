@@ -130,6 +130,55 @@ def test_a_user_who_may_shuts_out_nobody(daemon, api, plain, target, asked, refu
         flood.wait()
 
 
+# Asks for lifetimes that no token of the account has, each time another, by so many connections; on
+# each the next requests lie there already when one is answered.
+IMPOSSIBLE = """
+import random, select, socket, sys
+path, target, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def ask(one, times):
+    for _ in range(times):
+        min_ttl = random.randrange(3000000, 9000000)
+        one.sendall(f"GET {target}?min_ttl={min_ttl}&wait=60 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+sockets, wakeups = {}, select.epoll()
+for _ in range(count):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(path)
+    sockets[one.fileno()] = one
+    wakeups.register(one, select.EPOLLIN)
+    ask(one, 20)
+print("asked", flush=True)
+while True:
+    for descriptor, _ in wakeups.poll():
+        one = sockets[descriptor]
+        ask(one, one.recv(65536).count(b"HTTP/1.1 "))
+"""
+
+
+@pytest.mark.slow
+def test_who_asks_for_what_cannot_be_spoils_nobodys_request(daemon, api, plain):
+    """While nothing is cached all share the question, but not a failure that others did not ask for."""
+    start_with_hostile(daemon, plain, "token")
+    daemon.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()  # how long one lasts is known from then on
+    daemon.restart()  # and none is cached
+    open_to_all(daemon)
+    flood = subprocess.Popen(
+        ["/usr/bin/python3", "-I", "-c", IMPOSSIBLE, str(daemon.socket), f"/v1/token/{ACCOUNT}", "300"],
+        text=True, stdout=subprocess.PIPE, user=HOSTILE, group=HOSTILE, extra_groups=[], cwd="/")
+    try:
+        assert flood.stdout.readline() == "asked\n"
+        time.sleep(1)
+        token = api.token(ACCOUNT).ok()
+        assert plain.call(token)[0] == 200
+        before = plain.ledger.count("refresh", outcome="accepted")
+        api.reject(ACCOUNT, access_token=token["access_token"]).ok()
+        assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+        assert plain.ledger.count("refresh", outcome="accepted") == before + 1
+    finally:
+        flood.kill()
+        flood.wait()
+
+
 # Asks so many times, and leaves without the answer; some are under way at a time.
 LEAVE = """
 import collections, socket, sys, time

@@ -187,27 +187,6 @@ static void test_larger_wish_asks_again(void **state)
     expect_answer(large, 200, "\"new\"");
 }
 
-/* A failure that only the larger wish deserves does not hit who asked for less. */
-static void test_failure_of_larger_wish(void **state)
-{
-    struct fixture *fixture = *state;
-    struct web_request *large = get(fixture, TOKEN "?min_ttl=3000");
-    struct web_request *modest = get(fixture, TOKEN);
-    struct message *question = fixture_take(fixture, ASK_TOKEN);
-    struct message *answer;
-
-    assert_int_equal(question->min_ttl_ms, 3000 * 1000);
-    answer = fixture_answer(question);
-    message_fail(answer, WIRE_BAD_REQUEST, "too much");
-    answer->failure.max_min_ttl_s = 1800;
-    fixture_deliver(fixture, answer);
-    expect_answer(large, 400, "\"max_min_ttl\":1800");
-    question = fixture_take(fixture, ASK_TOKEN);
-    assert_int_equal(question->min_ttl_ms, -1);
-    fixture_issue(fixture, question, "tok", 1, HOUR_MS);
-    expect_answer(modest, 200, "\"tok\"");
-}
-
 /* The wish is within what was known, and the new token is shorter-lived. */
 static void test_issued_lifetime_decides(void **state)
 {
@@ -216,18 +195,6 @@ static void test_issued_lifetime_decides(void **state)
 
     fixture_issue(fixture, fixture_take(fixture, ASK_TOKEN), "tok", 1, 10 * MINUTE_MS);
     expect_answer(request, 400, "\"max_min_ttl\":300");
-    fixture_quiet(fixture);
-}
-
-static void test_failures_reach_all(void **state)
-{
-    struct fixture *fixture = *state;
-    struct web_request *one = get(fixture, TOKEN);
-    struct web_request *two = get(fixture, TOKEN);
-
-    fixture_fail(fixture, fixture_take(fixture, ASK_TOKEN), WIRE_CONSENT_REQUIRED);
-    expect_answer(one, 409, "\"error\":\"consent_required\"");
-    expect_answer(two, 409, "\"account\":\"zenegy/acme\"");
     fixture_quiet(fixture);
 }
 
@@ -413,9 +380,7 @@ int main(void)
         TEST(test_one_question_for_all),
         TEST(test_accounts_do_not_wait_for_each_other),
         TEST(test_larger_wish_asks_again),
-        TEST(test_failure_of_larger_wish),
         TEST(test_issued_lifetime_decides),
-        TEST(test_failures_reach_all),
         TEST(test_answer_that_never_serves),
         TEST(test_timeouts),
         TEST(test_gone),
