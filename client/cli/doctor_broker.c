@@ -54,9 +54,7 @@ static void look_at_store(struct doctor *doctor)
 static const char *advice_for(const char *reason)
 {
     if (strncmp(reason, WIRE_REASON_COPIED, sizeof WIRE_REASON_COPIED - 1) == 0)
-        return "log one of its accounts in anew, or restore a newer store; `tokenbroker retry` "
-               "tries "
-               "another account";
+        return "log one of its accounts in anew, then: tokenbroker retry; or restore a newer store";
     return "check its client_id and client_secret, then: tokenbroker retry";
 }
 

@@ -31,7 +31,7 @@ struct circumstances {
     int64_t now;
     int64_t lost_at;        /* when a refresh token was sent without a usable answer; 0: none */
     int64_t retry_after_ms; /* the provider asked for so long a rest; 0: it did not */
-    int64_t others_succeeded_at; /* when another account of the provider last succeeded; 0: never */
+    int64_t others_succeeded_at; /* when another of its accounts was refreshed; 0: never */
     bool has_predecessor;        /* a refresh token before the current one is kept */
     bool provider_paused;
     unsigned random; /* in [0, 1000) */

@@ -202,6 +202,13 @@ void lane_succeeded(struct lane *lane, const struct account_name *name)
     lane_pump_soon(lane);
 }
 
+void lane_consented(struct lane *lane, const struct setup *used, bool brought)
+{
+    if (pause_consented(&lane->pause, lane->keeper, used == lane->setup, brought))
+        lane->window = 1;
+    lane_pump_soon(lane);
+}
+
 void lane_unanswered(struct lane *lane, int64_t retry_after_ms)
 {
     if (lane->window > 1)

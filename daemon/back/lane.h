@@ -90,7 +90,7 @@ void lane_resolve(struct lane *lane, void (*resolved)(void *userdata, const stru
 bool lane_paused(const struct lane *lane);
 void lane_health(const struct lane *lane, struct provider_health *ret);
 
-/* When another account than this one last succeeded; 0: never since the start. */
+/* When another account than this one was last refreshed; 0: never since the start. */
 int64_t lane_others_succeeded_at(const struct lane *lane, const struct account_name *name);
 
 /* Why nothing is sent at present, for whoever asks. */
@@ -121,13 +121,16 @@ void lane_asked_to_rest(struct lane *lane, int64_t rest_ms);
 /* A refresh was tried: for lane_health(). */
 void lane_count_attempt(struct lane *lane, enum verdict verdict);
 
-/* Flights and code exchanges report what they met. */
+/* Flights report what they met. */
 void lane_succeeded(struct lane *lane, const struct account_name *name);
 void lane_unanswered(struct lane *lane, int64_t retry_after_ms);
 void lane_refused(struct lane *lane, const struct account_name *name, bool its_own);
 /* name NULL: no refresh token was sent with them. */
 void lane_credentials_refused(struct lane *lane, const struct account_name *name,
                               const char *error);
+/* A person's consent succeeded, with that set-up; brought: a refresh token came for its account. It
+ * is no success of a refresh: neither the window nor a judgement hears of it. */
+void lane_consented(struct lane *lane, const struct setup *used, bool brought);
 void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms);
 void lane_ready(struct lane *lane, struct flight *flight);
 void lane_landed(struct lane *lane, struct flight *flight);

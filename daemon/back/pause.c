@@ -134,10 +134,17 @@ static void add_risked(struct pause *pause, const struct account_name *name)
         pause->risked[pause->risked_count++] = *name;
 }
 
+/* Whether credentials that are taken are all that was missing. The other words for our set-up are
+ * about what a refresh asks for, which a code does not. */
+static bool is_of_client_proof(const char *error)
+{
+    return strcasecmp(error, "invalid_client") == 0;
+}
+
 void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
                                const struct account_name *name, const char *error)
 {
-    if (name && strcasecmp(error, "invalid_client") == 0)
+    if (name && is_of_client_proof(error))
         add_risked(pause, name);
     if (!pause_holds(pause))
         begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
@@ -182,12 +189,9 @@ void pause_probe_failed(struct pause *pause, struct keeper *keeper)
     save(pause, keeper);
 }
 
-bool pause_succeeded(struct pause *pause, struct keeper *keeper)
+static void end(struct pause *pause, struct keeper *keeper, const char *why)
 {
-    pause->refused_count = 0;
-    if (!pause_holds(pause))
-        return false;
-    log_info("provider %s goes on: an account was refreshed", pause->row.provider);
+    log_info("provider %s goes on: %s", pause->row.provider, why);
     tell(pause, keeper, "provider_resumed");
     pause->row.paused_since = 0;
     pause->row.probe_at = 0;
@@ -196,7 +200,28 @@ bool pause_succeeded(struct pause *pause, struct keeper *keeper)
     pause->moved_on_at = 0;
     pause->moves_on = false;
     save(pause, keeper);
+}
+
+bool pause_succeeded(struct pause *pause, struct keeper *keeper)
+{
+    pause->refused_count = 0;
+    if (!pause_holds(pause))
+        return false;
+    end(pause, keeper, "an account was refreshed");
     return true;
+}
+
+bool pause_consented(struct pause *pause, struct keeper *keeper, bool known, bool brought)
+{
+    if (!pause_holds(pause))
+        return false;
+    if (known && is_of_client_proof(pause->row.reason)) {
+        end(pause, keeper, "the client's credentials were taken at a login");
+        return true;
+    }
+    if (brought)
+        pause->turn += pause->turn % 2;
+    return false;
 }
 
 void pause_probe_now(struct pause *pause, struct keeper *keeper)

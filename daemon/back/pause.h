@@ -55,8 +55,13 @@ void pause_probe_failed(struct pause *pause, struct keeper *keeper);
 /* It was not sent, or got no usable answer. */
 void pause_probe_unanswered(struct pause *pause);
 
-/* An account succeeded. Returns true when that ends a pause. */
+/* An account was refreshed. Returns true when that ends a pause. */
 bool pause_succeeded(struct pause *pause, struct keeper *keeper);
+
+/* A person's consent succeeded. known: it shows that the client's credentials are taken, as they
+ * are configured. It shows nothing about refresh tokens, so a pause for anything else stays; but
+ * where it brought one, that account is the next to probe. Returns true when it ends a pause. */
+bool pause_consented(struct pause *pause, struct keeper *keeper, bool known, bool brought);
 
 /* Someone asked for a probe now. */
 void pause_probe_now(struct pause *pause, struct keeper *keeper);

@@ -55,13 +55,27 @@ void settle_say(struct settle *settle, enum consent_outcome outcome)
     answer_consent(settle, consent);
 }
 
+/* What is held is nobody's grant yet. */
+static bool brought_refresh_token(const struct exchange_write *write)
+{
+    const struct token_reply *reply = &write->reply;
+    return write->consent->outcome == CONSENT_GRANTED &&
+           (reply->rescued_refresh_token || reply->grant.refresh_token);
+}
+
+static void tell_lane(struct settle *settle)
+{
+    const struct exchange_write *write = &settle->write;
+    struct lane *lane = lanes_find(settle->keeper->lanes, settle->question->account.provider);
+    if (lane)
+        lane_consented(lane, write->setup, brought_refresh_token(write));
+}
+
 static void tell_front(struct settle *settle)
 {
     struct exchange_write *write = &settle->write;
     const struct account_name *name = &settle->question->account;
-    struct lane *lane = lanes_find(settle->keeper->lanes, name->provider);
-    if (lane)
-        lane_succeeded(lane, name);
+    tell_lane(settle);
     const char *identity = write->consent->identity ? write->consent->identity : "not known";
     if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
         keeper_event(settle->keeper, name, "identity_mismatch",

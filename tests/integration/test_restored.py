@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.daemon import Daemon
+from harness.logins import log_in
 
 ACCOUNTS = [f"plain/u{number}" for number in range(6)]
 
@@ -148,6 +149,31 @@ def test_canary_of_an_older_copy_is_refused(daemon, api, provider, cli):
     [about] = health["providers"]
     assert about["paused"] and "copied store" in about["reason"]
     assert "log one of its accounts in anew" in cli.run("doctor").stdout
+
+
+def test_a_login_does_not_prove_a_copy(daemon, api, provider, person, cli):
+    """The canary of the copy was refused: who logs in has a grant of today, and the others' refresh
+    tokens stay where they are until that was refreshed."""
+    daemon.stop()
+    copy = backup(daemon)
+    daemon.start()
+    rotate(api, ACCOUNTS)
+    for account in ACCOUNTS:
+        provider.call(api.token(account).ok())
+    daemon.stop()
+    restore(daemon, copy)
+    daemon.start()
+    api.resume().ok()
+    provider.ledger.wait_for("refresh", 1, outcome="refused")
+    assert log_in(api, person, "plain/new")[0]["status"] == "done"
+    time.sleep(2)
+    [about] = api.health().ok()["providers"]
+    assert about["paused"] and "copied store" in about["reason"]
+    assert len(used_up(provider)) == 1
+    before = provider.ledger.refreshes()
+    assert cli.run("retry", "plain").returncode == 0
+    api.wait_unpaused("plain")
+    assert provider.ledger.refreshes()[len(before)]["user"] == "alice"
 
 
 def test_a_clone_beside_the_broker(daemon, api, provider, schema):

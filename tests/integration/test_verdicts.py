@@ -1,8 +1,11 @@
 """What a refusal or a useless answer means: for an account, for a provider, for nobody."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from harness.logins import log_in
 
 ACCOUNTS = 500
 CANARIES = 3  # different accounts refused in a row pause a provider
@@ -167,3 +170,34 @@ def test_canary_only_on_retry_while_refused(broker, api, plain):
     plain.ledger.wait_for("token_request", before + 1)
     _ask_all(api, "abc")
     assert len(plain.ledger.token_requests()) == before + 1
+
+
+def test_a_login_says_nothing_of_refresh_tokens(broker, api, plain, person):
+    """Codes work while each refresh is refused: the pause stays, and nobody is condemned by it."""
+    for user in "abc":
+        broker.grant(plain, f"plain/{user}")
+    plain.configure(refresh_lifetime=0.001)
+    _ask_all(api, "abc")
+    _assert_paused(api, plain, "refused", CANARIES)
+    assert log_in(api, person, "plain/d")[0]["status"] == "done"
+    _assert_paused(api, plain, "refused", CANARIES + 1)  # and a code
+    time.sleep(6)  # those that were refused would be tried again
+    _assert_paused(api, plain, "refused", CANARIES + 1)
+    assert len(plain.ledger.lines("refresh")) == CANARIES
+
+    plain.configure(refresh_lifetime=0)
+    api.retry("plain").ok()
+    api.wait_unpaused("plain")
+    assert [api.patient_token(f"plain/{user}")["account"] for user in "abcd"]
+    assert api.health().ok()["accounts"]["consent_required"] == 0
+
+
+def test_a_login_shows_that_the_credentials_are_taken(broker, api, plain, person):
+    plain.configure(client_secret="another")
+    broker.grant(plain, "plain/acme")
+    assert api.token("plain/acme", wait=2).status in (502, 503)
+    _assert_paused(api, plain, "invalid_client", 1)
+    plain.configure(client_secret=plain.dialect.client_secret)
+    log_in(api, person, "plain/other")
+    api.wait_unpaused("plain")
+    api.patient_token("plain/acme")

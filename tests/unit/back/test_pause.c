@@ -274,6 +274,114 @@ static void a_paused_provider_still_serves_what_is_valid(void **state)
     expect_failure(stage, ask(stage, ASK_REFRESH, "v"), WIRE_PROVIDER_REJECTED);
 }
 
+#define GRANT_NEW                                                                                  \
+    "{\"access_token\":\"at-secret-new\",\"expires_in\":3600,\"refresh_token\":\"rt-secret-new\"}"
+
+static void refuse_all_but_codes(struct stage *stage)
+{
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret", .status = 200, .body = GRANT_NEW });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+}
+
+/* That a code is taken says nothing about refresh tokens. */
+static void a_login_does_not_end_a_pause_for_refusals(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t states[3];
+    seed_many(stage, 3, 1);
+    refuse_all_but_codes(stage);
+    set_speed(20);
+    start(stage);
+    await_paused(stage, true);
+    expect_ok(stage, ask_exchange(stage, "d", "code-secret-d", NULL));
+    assert_true(ask_paused(stage));
+    rest(800); /* 16 s of its time: each token once more, its predecessor */
+    assert_true(ask_paused(stage));
+    assert_int_equal(server_count(stage->server, NULL), 4);
+    count_states(stage, states);
+    assert_int_equal(states[ACCOUNT_CONSENT_REQUIRED], 0);
+}
+
+/* Nor does it begin the row of refusals anew, or make those before it the accounts' own. */
+static void a_login_between_refusals_changes_nothing(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t states[3];
+    seed_many(stage, 3, 0);
+    refuse_all_but_codes(stage);
+    set_speed(20);
+    start(stage);
+    const uint64_t first = ask(stage, ASK_TOKEN, "a00");
+    const uint64_t second = ask(stage, ASK_TOKEN, "a01");
+    assert_true(server_wait(stage->server, "rt-secret-00", 1));
+    assert_true(server_wait(stage->server, "rt-secret-01", 1));
+    expect_ok(stage, ask_exchange(stage, "d", "code-secret-d", NULL));
+    const uint64_t third = ask(stage, ASK_TOKEN, "a02");
+    await_paused(stage, true);
+    message_free(answer(stage, first));
+    message_free(answer(stage, second));
+    message_free(answer(stage, third));
+    rest(100); /* what was judged before is taken back */
+    count_states(stage, states);
+    assert_int_equal(states[ACCOUNT_CONSENT_REQUIRED], 0);
+}
+
+/* Its refresh does end it, and it is the next to probe, whose turn it ever was. */
+static void who_logged_in_is_the_next_to_probe(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    refuse_all_but_codes(stage);
+    set_speed(10);
+    start(stage);
+    await_paused(stage, true);
+    rest(600); /* 6 s of its time: nothing rests any more */
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    assert_true(server_wait(stage->server, NULL, 4));
+    rest(100);
+    expect_ok(stage, ask_exchange(stage, "d", "code-secret-d", NULL));
+    server_forget_script(stage->server);
+    server_script(stage->server,
+                  (struct canned){ .match = "rt-secret-new", .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    await_paused(stage, false);
+}
+
+/* The client is known, which is all that it was for. */
+static void a_login_ends_a_pause_for_refused_credentials(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret", .status = 200, .body = GRANT_NEW });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    await_paused(stage, true);
+    expect_ok(stage, ask_exchange(stage, "d", "code-secret-d", NULL));
+    await_paused(stage, false);
+    await_generation(stage, "a02", 2);
+}
+
+/* A code has no scope that the provider could refuse. */
+static void a_login_says_nothing_of_a_refused_scope(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret", .status = 200, .body = GRANT_NEW });
+    server_script(stage->server,
+                  (struct canned){ .status = 400, .body = "{\"error\":\"invalid_scope\"}" });
+    start(stage);
+    await_paused(stage, true);
+    expect_ok(stage, ask_exchange(stage, "d", "code-secret-d", NULL));
+    rest(100);
+    assert_true(ask_paused(stage));
+    assert_int_equal(server_count(stage->server, NULL), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +396,11 @@ int main(void)
         TEST(a_probe_without_an_answer_is_made_again_soon),
         TEST(probes_without_an_answer_alternate),
         TEST(a_paused_provider_still_serves_what_is_valid),
+        TEST(a_login_does_not_end_a_pause_for_refusals),
+        TEST(a_login_between_refusals_changes_nothing),
+        TEST(who_logged_in_is_the_next_to_probe),
+        TEST(a_login_ends_a_pause_for_refused_credentials),
+        TEST(a_login_says_nothing_of_a_refused_scope),
     };
     return RUN(tests);
 }
