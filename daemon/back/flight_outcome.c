@@ -159,13 +159,15 @@ bool outcome_blames_provider(const struct outcome *outcome)
     return judge_provider_refused(&row, &outcome->circumstances);
 }
 
-/* The grant after a reply: the sent token becomes the predecessor when a new one came. */
+/* The grant after a reply: the sent token becomes the predecessor when a new one came. Where none
+ * was sent, as the section says client_credentials now, what a person consented to stays. */
 static int next_grant(const struct outcome *outcome, const struct secret *access_token,
                       const struct secret *refresh_token, struct grant *ret)
 {
     CLEANUP(cleanup_grant) struct grant next = { 0 };
-    const struct secret *current = refresh_token ? refresh_token : outcome->spent;
-    const bool rotated = !secret_equal(current, outcome->spent);
+    const struct secret *before = outcome->spent ? outcome->spent : outcome->grant.refresh_token;
+    const struct secret *current = refresh_token ? refresh_token : before;
+    const bool rotated = outcome->spent && !secret_equal(current, outcome->spent);
     const struct secret *predecessor = rotated ? outcome->spent : outcome->grant.predecessor;
     int r = access_token ? secret_copy(access_token, &next.access_token) : 0;
     if (r == 0 && current)

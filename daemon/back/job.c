@@ -39,8 +39,8 @@ static struct failure refusal(const struct job *job, int result, const char *nam
         return failure_make(WIRE_NOT_FOUND, 0, "no consent is held for %s", name);
     case JOB_OTHER_GRANT:
         return failure_make(WIRE_BAD_REQUEST, 0,
-                            "%s cannot move to %s: one of them keeps static access tokens, the "
-                            "other does not",
+                            "%s cannot move to %s, whose `grant` is another: its accounts get "
+                            "their tokens in another way",
                             name, other->provider);
     case JOB_NO_PROVIDER:
         return failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",

@@ -125,7 +125,7 @@ void lane_resume(struct lane *lane)
     lane_pump_soon(lane);
 }
 
-struct setup *lane_setup(struct lane *lane)
+struct setup *lane_setup(const struct lane *lane)
 {
     return lane->setup;
 }

@@ -73,7 +73,7 @@ void lane_resume(struct lane *lane);
 void lane_retry(struct lane *lane);
 
 /* The set-up as it is now, with the client secret in force, borrowed; setup_ref() keeps it. */
-struct setup *lane_setup(struct lane *lane);
+struct setup *lane_setup(const struct lane *lane);
 
 /* The same for a refresh of that account, which may be the one that tries client_secret_next. */
 struct setup *lane_choose_setup(struct lane *lane, const struct account_name *name);

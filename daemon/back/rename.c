@@ -10,12 +10,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Kept at both providers as they are: a static token is never refreshed, the others are. */
-static bool fits(const struct account_row *row, const struct provider *provider)
+static bool is_clients_own(const struct lane *lane)
+{
+    return lane && lane_setup(lane)->provider->grant == GRANT_CLIENT_CREDENTIALS;
+}
+
+/* Kept at both providers as they are: a static token is never refreshed, the others are; with a
+ * refresh token, or by the client's own credentials. from is NULL when it is not configured. */
+static bool fits(const struct account_row *row, const struct lane *from, const struct lane *to)
 {
     const bool is_static =
         !row->has_refresh_token && row->refreshed_at != 0 && row->expires_at == 0;
-    return is_static == (provider->grant == GRANT_STATIC);
+    if (is_clients_own(to))
+        return !is_static && !row->has_refresh_token;
+    return is_static == (lane_setup(to)->provider->grant == GRANT_STATIC) &&
+           (row->has_refresh_token || !is_clients_own(from));
 }
 
 /* What is in the air would come back to a name that is gone, and be lost. */
@@ -32,7 +41,7 @@ static int check_names(struct job *job, struct store *store, const struct accoun
         return JOB_EXISTS;
     if (r != STORE_NOT_FOUND)
         return r;
-    if (!fits(row, lane_setup(lane)->provider))
+    if (!fits(row, lanes_find(lanes, row->name.provider), lane))
         return JOB_OTHER_GRANT;
     return lanes_fly(lanes, &row->name) ? JOB_IN_FLIGHT : 0;
 }

@@ -104,6 +104,26 @@ def test_reload_adds_and_removes_providers(broker, api, plain, emulator):
     assert api.token(ACCOUNT).error == "unknown_provider"
 
 
+def test_a_changed_grant_keeps_the_refresh_tokens(daemon, api, emulator):
+    """A person's grant outlives a section that says client_credentials for a while."""
+    plain = emulator("plain", "clients-own")
+    plain.configure(rotation="strict")
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    persons = daemon.config.providers["plain"]
+    daemon.config.providers["plain"] = persons | {"grant": "client_credentials",
+                                                  "redirect_uri": None}
+    daemon.reload()
+    api.refresh_allowed(ACCOUNT).ok()
+    assert plain.ledger.count("client_credentials", outcome="accepted") == 1
+    daemon.config.providers["plain"] = persons
+    daemon.reload()
+    api.refresh_allowed(ACCOUNT).ok()
+    assert plain.ledger.count("refresh", outcome="accepted") == 2
+    assert plain.call(api.token(ACCOUNT).ok())[1]["user"] == "acme"
+
+
 def test_bad_file_changes_nothing(broker, api, plain):
     broker.grant(plain, ACCOUNT)
     broker.config.extra = "provider other { nonsense = 1 }\n"

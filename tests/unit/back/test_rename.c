@@ -117,6 +117,31 @@ static void what_is_refreshed_another_way_is_refused(void **state)
     assert_int_equal(came->failure.error, WIRE_BAD_REQUEST);
 }
 
+/* There its refresh token would never be used, and here nobody can consent for what has none. */
+static void what_needs_no_person_stays_apart(void **state)
+{
+    struct stage *stage = *state;
+    struct provider *other = stage->settings->providers[1];
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    stop(stage);
+    other->grant = GRANT_CLIENT_CREDENTIALS;
+    start(stage);
+    CLEANUP(cleanup_message) struct message *there = rename_to(stage, "a", "other", "a");
+    assert_int_equal(there->failure.error, WIRE_BAD_REQUEST);
+    expect_token(stage, ask(stage, ASK_TOKEN, "other/z"), "at-secret-1");
+    CLEANUP(cleanup_message) struct message *here = rename_to(stage, "other/z", "acme", "z");
+    assert_int_equal(here->failure.error, WIRE_BAD_REQUEST);
+    CLEANUP(cleanup_message) struct message *within = rename_to(stage, "other/z", "other", "y");
+    assert_false(within->failed);
+    /* A section that was changed by mistake is no reason to keep the account there. */
+    stop(stage);
+    acme(stage)->grant = GRANT_CLIENT_CREDENTIALS;
+    other->grant = GRANT_AUTHORIZATION_CODE;
+    start(stage);
+    CLEANUP(cleanup_message) struct message *back = rename_to(stage, "a", "other", "a");
+    assert_false(back->failed);
+}
+
 static void what_is_in_the_air_is_not_lost(void **state)
 {
     struct stage *stage = *state;
@@ -174,6 +199,7 @@ int main(void)
         TEST_RENAMING(a_name_that_is_taken_is_refused),
         TEST_RENAMING(a_refresh_token_of_another_account_there_is_refused),
         TEST_RENAMING(what_is_refreshed_another_way_is_refused),
+        TEST_RENAMING(what_needs_no_person_stays_apart),
         TEST_RENAMING(what_is_in_the_air_is_not_lost),
         TEST_RENAMING(what_is_held_moves_too),
         TEST_RENAMING(a_full_disk_changes_nothing),
