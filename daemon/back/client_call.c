@@ -83,6 +83,12 @@ struct failure client_postponed(const struct http_reply *reply, const char *aske
                         rest_ms > 0 ? " after the rest that it asked for" : " later");
 }
 
+struct failure client_lost_endpoint(void)
+{
+    return failure_make(WIRE_BUSY, 0,
+                        "the provider's configuration has changed: start the login again");
+}
+
 bool client_told_to_wait(const struct http_reply *reply)
 {
     return reply->outcome == HTTP_ANSWERED &&

@@ -209,6 +209,11 @@ static void resolved(void *userdata, const struct failure *why)
         settle_refuse(&poll->settle, why ? why : &gone);
         return;
     }
+    if (!lane_setup(lane)->provider->token_endpoint) {
+        const struct failure changed = client_lost_endpoint();
+        settle_refuse(&poll->settle, &changed);
+        return;
+    }
     poll->settle.write.setup = setup_ref(lane_setup(lane));
     wait_again(poll, poll->pace.interval_ms);
 }

@@ -203,6 +203,11 @@ static void resolved(void *userdata, const struct failure *why)
         refuse(exchange, why ? why : &gone);
         return;
     }
+    if (!lane_setup(lane)->provider->token_endpoint) {
+        const struct failure changed = client_lost_endpoint();
+        refuse(exchange, &changed);
+        return;
+    }
     exchange->lane = lane;
     exchange->settle.write.setup = setup_ref(lane_setup(lane));
     enter(exchange);

@@ -80,6 +80,20 @@ struct failure lane_pause_failure(const struct lane *lane)
                         lane->setup->provider->name, lane->pause.row.reason);
 }
 
+bool lane_is_static(const struct lane *lane)
+{
+    return lane->setup->provider->grant == GRANT_STATIC;
+}
+
+struct failure lane_static_failure(const struct account_name *name)
+{
+    enum { MENDED_BY_HAND_S = 60 };
+    return failure_make(WIRE_PROVIDER_REJECTED, MENDED_BY_HAND_S,
+                        "%s/%s has a refresh token, but its provider's section says grant = "
+                        "\"static\" now: put it back, or `tokenbroker import` an access token",
+                        name->provider, name->label);
+}
+
 void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id, bool with_rows)
 {
     if (pause_holds(&lane->pause))
@@ -90,7 +104,7 @@ void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id
         return;
     }
     struct failure failure = failure_make(WIRE_BUSY, 1, "too many refreshes wait: ask again");
-    if (pause_holds(&lane->pause))
+    if (pause_holds(&lane->pause) && !lane_is_static(lane))
         failure = lane_pause_failure(lane);
     else if (lane->flight_count < LANE_QUEUE_MAX && lane_add_flight(lane, name, &flight) == 0) {
         flight_join(flight, id, with_rows);
@@ -119,7 +133,7 @@ void lane_resume(struct lane *lane)
 {
     struct account_name canary;
     const struct provider *provider = lane->setup->provider;
-    if (!lane->removed && provider->grant != GRANT_CLIENT_CREDENTIALS &&
+    if (!lane->removed && provider->grant != GRANT_CLIENT_CREDENTIALS && !lane_is_static(lane) &&
         store_canary(lane->keeper->store, provider->name, "", "", &canary) == 0)
         pause_until_one_succeeds(&lane->pause, lane->keeper, WIRE_REASON_COPIED);
     lane_pump_soon(lane);

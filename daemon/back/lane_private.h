@@ -89,5 +89,10 @@ void lane_admit(struct lane *lane);
 
 /* --- lane.c --- */
 
+/* Its section was changed: nothing can be refreshed there, also where accounts have refresh tokens;
+ * and what is said to whoever asks. */
+bool lane_is_static(const struct lane *lane);
+struct failure lane_static_failure(const struct account_name *name);
+
 /* Begins discovery unless it is under way. Returns 0 or -errno. */
 int lane_start_resolve(struct lane *lane);

@@ -234,6 +234,16 @@ static void pump_removed(struct lane *lane)
     lane_refuse_queue(lane, &failure);
 }
 
+/* What refresh tokens there are stay for the day that the section is put back. */
+static void pump_static(struct lane *lane)
+{
+    for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane)) {
+        const struct failure failure = lane_static_failure(flight_account(flight));
+        flight_refuse(flight, &failure);
+        lane_drop_flight(lane, flight);
+    }
+}
+
 /* A token that cannot be stored must not be asked for. */
 static void pump_unstorable(struct lane *lane)
 {
@@ -273,6 +283,10 @@ static void pump_flights(struct lane *lane)
         return;
     if (lane->removed) {
         pump_removed(lane);
+        return;
+    }
+    if (lane_is_static(lane)) {
+        pump_static(lane);
         return;
     }
     if (restored_holds(lane->keeper)) {

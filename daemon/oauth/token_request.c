@@ -185,10 +185,13 @@ static void append_authorization(struct buffer *out, const struct provider *prov
     out->failed = out->failed || pair.failed;
 }
 
-static void begin(struct writer *writer, const struct provider *provider,
-                  const struct secret *client_secret, const char *endpoint,
-                  const struct parameters *fixed, struct token_request *request)
+/* endpoint NULL: a configuration that changed meanwhile took it away. Returns 0 or -EINVAL. */
+static int begin(struct writer *writer, const struct provider *provider,
+                 const struct secret *client_secret, const char *endpoint,
+                 const struct parameters *fixed, struct token_request *request)
 {
+    if (endpoint == NULL)
+        return -EINVAL;
     *request = (struct token_request){
         .url = BUFFER_WITH_MAXIMUM(TOKEN_REQUEST_URL_MAX),
         .body = BUFFER_WITH_MAXIMUM(TOKEN_REQUEST_BODY_MAX),
@@ -214,6 +217,7 @@ static void begin(struct writer *writer, const struct provider *provider,
         request->content_type = "application/json";
         writer->json = json_writer_begin(writer->out, '{');
     }
+    return 0;
 }
 
 /* Hands a whole request to the caller, or releases a half one. Returns 0, -E2BIG or -ENOMEM. */
@@ -236,8 +240,10 @@ int token_request_code(const struct provider *provider, const struct secret *cli
 {
     struct token_request request;
     struct writer writer;
-    begin(&writer, provider, client_secret, provider->token_endpoint, &provider->token_params,
-          &request);
+    int r = begin(&writer, provider, client_secret, provider->token_endpoint,
+                  &provider->token_params, &request);
+    if (r != 0)
+        return r;
     put_own(&writer, "grant_type", "authorization_code");
     put_secret(&writer, "code", code);
     put_own(&writer, "redirect_uri", redirect_uri);
@@ -269,10 +275,11 @@ int token_request_device_authorization(const struct provider *provider,
     struct token_request request;
     struct writer writer;
     int r = merge_params(&provider->authorize_params, params, &all);
+    if (r == 0)
+        r = begin(&writer, provider, client_secret, provider->device_authorization_endpoint, &all,
+                  &request);
     if (r != 0)
         return r;
-    begin(&writer, provider, client_secret, provider->device_authorization_endpoint, &all,
-          &request);
     put_scope(&writer, scope != NULL ? scope : provider->scope);
     put_resources(&writer);
     put_client(&writer);
@@ -285,8 +292,10 @@ int token_request_device(const struct provider *provider, const struct secret *c
 {
     struct token_request request;
     struct writer writer;
-    begin(&writer, provider, client_secret, provider->token_endpoint, &provider->token_params,
-          &request);
+    int r = begin(&writer, provider, client_secret, provider->token_endpoint,
+                  &provider->token_params, &request);
+    if (r != 0)
+        return r;
     put_own(&writer, "grant_type", DEVICE_GRANT_TYPE);
     put_secret(&writer, "device_code", device_code);
     put_resources(&writer);
@@ -302,7 +311,9 @@ int token_request_refresh(const struct provider *provider, const struct secret *
         provider->refresh_endpoint != NULL ? provider->refresh_endpoint : provider->token_endpoint;
     struct token_request request;
     struct writer writer;
-    begin(&writer, provider, client_secret, endpoint, &provider->refresh_params, &request);
+    int r = begin(&writer, provider, client_secret, endpoint, &provider->refresh_params, &request);
+    if (r != 0)
+        return r;
     put_own(&writer, "grant_type", "refresh_token");
     put_secret(&writer, "refresh_token", refresh_token);
     put_resources(&writer);
@@ -316,8 +327,10 @@ int token_request_client_credentials(const struct provider *provider,
 {
     struct token_request request;
     struct writer writer;
-    begin(&writer, provider, client_secret, provider->token_endpoint, &provider->token_params,
-          &request);
+    int r = begin(&writer, provider, client_secret, provider->token_endpoint,
+                  &provider->token_params, &request);
+    if (r != 0)
+        return r;
     put_own(&writer, "grant_type", "client_credentials");
     put_scope(&writer, provider->scope);
     put_resources(&writer);
@@ -335,7 +348,9 @@ int token_request_revoke(const struct provider *provider, const struct secret *c
     struct provider dialect = *provider;
     if (dialect.token_request == TOKEN_REQUEST_QUERY)
         dialect.token_request = TOKEN_REQUEST_FORM;
-    begin(&writer, &dialect, client_secret, dialect.revocation_endpoint, NULL, &request);
+    int r = begin(&writer, &dialect, client_secret, dialect.revocation_endpoint, NULL, &request);
+    if (r != 0)
+        return r;
     put_secret(&writer, "token", token);
     put_own(&writer, "token_type_hint", hint);
     put_client(&writer);
@@ -352,8 +367,10 @@ int token_request_push(const struct provider *provider, const struct secret *cli
     struct token_request request;
     struct writer writer;
     as_form.token_request = TOKEN_REQUEST_FORM;
-    begin(&writer, &as_form, client_secret, provider->pushed_authorization_request_endpoint,
-          &already, &request);
+    int r = begin(&writer, &as_form, client_secret, provider->pushed_authorization_request_endpoint,
+                  &already, &request);
+    if (r != 0)
+        return r;
     writer.wanted += secret_length(parameters);
     buffer_append(writer.out, secret_reveal(parameters), secret_length(parameters));
     writer.joint = "&";

@@ -5,7 +5,8 @@
  * dialect. All are POSTs. Where client_auth is CLIENT_AUTH_PRIVATE_KEY_JWT, client_secret is the
  * assertion that was signed for this one request (RFC 7523 2.2); where it is CLIENT_AUTH_TLS,
  * client_secret is never written. NULL means there is no secret. Those for a token hold the
- * provider's resource indicators (RFC 8707 2.2). */
+ * provider's resource indicators (RFC 8707 2.2). Each returns 0, -EINVAL (the provider has no such
+ * endpoint), -E2BIG or -ENOMEM. */
 
 #include "base/buffer.h"
 #include "base/secret.h"
@@ -27,7 +28,7 @@ struct token_request {
 };
 
 /* The code exchange (RFC 6749 4.1.3). verifier is NULL without PKCE. redirect_uri is the one the
- * authorization request used. Returns 0, -E2BIG or -ENOMEM. */
+ * authorization request used. */
 int token_request_code(const struct provider *provider, const struct secret *client_secret,
                        const struct secret *code, const char *redirect_uri,
                        const struct secret *verifier, struct token_request *ret);

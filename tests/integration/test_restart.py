@@ -1,5 +1,6 @@
 """What a stop, a start and a reload keep."""
 
+import os
 import signal
 import time
 
@@ -122,6 +123,36 @@ def test_a_changed_grant_keeps_the_refresh_tokens(daemon, api, emulator):
     api.refresh_allowed(ACCOUNT).ok()
     assert plain.ledger.count("refresh", outcome="accepted") == 2
     assert plain.call(api.token(ACCOUNT).ok())[1]["user"] == "acme"
+
+
+def cpu_seconds(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+        user, system = stat.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_section_that_becomes_static_keeps_the_refresh_tokens(broker, api, plain):
+    """Nothing can be sent then: that is said, and costs nothing; it works when it is put back."""
+    plain.configure(lifetime=4, rotation="strict")
+    broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    persons = broker.config.providers["plain"]
+    broker.config.providers["plain"] = {"grant": "static"}
+    broker.reload()
+    time.sleep(4)  # it has been due for a while
+    for _ in range(2):
+        refused = api.token(ACCOUNT)
+        assert refused.error == "provider_rejected"
+        assert ACCOUNT in refused.text and "static" in refused.text and "import" in refused.text
+        broker.restart()
+    begun = cpu_seconds(broker.process)
+    time.sleep(1)
+    assert cpu_seconds(broker.process) - begun < 0.3
+    assert plain.ledger.count("refresh") == 1
+    broker.config.providers["plain"] = persons
+    broker.reload()
+    plain.ledger.wait_for("refresh", 2, outcome="accepted")  # unasked
+    assert api.token(ACCOUNT).status == 200
 
 
 def test_bad_file_changes_nothing(broker, api, plain):

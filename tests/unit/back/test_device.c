@@ -73,6 +73,20 @@ static void expect_outcome(struct stage *stage, uint64_t id, enum consent_outcom
 
 /* --- the beginning --- */
 
+/* A reload took its endpoint away while the codes were shown. */
+static void a_poll_at_a_provider_that_became_static_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    stop(stage);
+    acme(stage)->grant = GRANT_STATIC;
+    set_text(&acme(stage)->token_endpoint, NULL);
+    set_text(&acme(stage)->device_authorization_endpoint, NULL);
+    start(stage);
+    expect_failure(stage, ask_poll(stage, "a", 10, MINUTE), WIRE_BUSY);
+    expect_failure(stage, ask_device(stage, "a"), WIRE_BAD_REQUEST);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+}
+
 static void the_codes_are_told(void **state)
 {
     struct stage *stage = *state;
@@ -376,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_DEVICE(the_codes_are_told),
+        TEST_DEVICE(a_poll_at_a_provider_that_became_static_is_refused),
         TEST_DEVICE(why_it_cannot_begin_is_said),
         TEST_DEVICE(a_rest_that_is_asked_for_is_kept),
         TEST_STARTED(a_provider_without_the_endpoint_says_so),

@@ -330,6 +330,18 @@ static void an_unknown_provider_is_said(void **state)
                    WIRE_UNKNOWN_PROVIDER);
 }
 
+/* A reload took its endpoint away while the person was at the provider. */
+static void a_code_for_a_provider_that_became_static_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    stop(stage);
+    acme(stage)->grant = GRANT_STATIC;
+    set_text(&acme(stage)->token_endpoint, NULL);
+    start(stage);
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_BUSY);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+}
+
 static void a_new_consent_ends_a_refresh_that_is_in_the_air(void **state)
 {
     struct stage *stage = *state;
@@ -373,6 +385,7 @@ int main(void)
         TEST_STARTED(a_rescued_refresh_token_is_a_grant),
         TEST_STARTED(an_unreadable_reply_is_kept_sealed),
         TEST_STARTED(an_unknown_provider_is_said),
+        TEST_STARTED(a_code_for_a_provider_that_became_static_is_refused),
         TEST(a_new_consent_ends_a_refresh_that_is_in_the_air),
     };
     return RUN(tests);

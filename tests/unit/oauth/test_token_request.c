@@ -463,6 +463,25 @@ static void fails_when_too_big(void **state)
     }
 }
 
+/* A configuration that changed while something was under way may have taken it. */
+static void refuses_where_there_is_no_endpoint(void **state)
+{
+    struct provider provider = provider_with(CLIENT_AUTH_POST, TOKEN_REQUEST_FORM);
+    CLEANUP(cleanup_secret) struct secret *secret = secret_of("s");
+    struct token_request request = { 0 };
+    (void)state;
+    provider.token_endpoint = provider.revocation_endpoint = NULL;
+    assert_int_equal(token_request_code(&provider, secret, secret, redirect_uri, NULL, &request),
+                     -EINVAL);
+    assert_int_equal(token_request_device_authorization(&provider, secret, NULL, NULL, &request),
+                     -EINVAL);
+    assert_int_equal(token_request_device(&provider, secret, secret, &request), -EINVAL);
+    assert_int_equal(token_request_refresh(&provider, secret, secret, &request), -EINVAL);
+    assert_int_equal(token_request_client_credentials(&provider, secret, &request), -EINVAL);
+    assert_int_equal(token_request_revoke(&provider, secret, secret, "x", &request), -EINVAL);
+    assert_int_equal(token_request_push(&provider, secret, secret, &request), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +493,7 @@ int main(void)
         cmocka_unit_test(revokes_in_no_address),
         cmocka_unit_test(fails_when_too_big),
         cmocka_unit_test(names_resources),
+        cmocka_unit_test(refuses_where_there_is_no_endpoint),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);
 }
