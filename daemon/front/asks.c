@@ -19,7 +19,8 @@ struct ask {
     void *userdata;
     uint32_t next_free; /* in the chain of slots that were used and are free again */
     uid_t uid;
-    size_t weight; /* in uid's quota; 0: in nobody's */
+    size_t weight;   /* in uid's quota; 0: in nobody's */
+    bool by_visitor; /* in the visitors' quota */
 };
 
 struct asks {
@@ -29,6 +30,7 @@ struct asks {
     uint32_t untouched;  /* slots from here on were never used */
     uint32_t first_free; /* ASKS_SLOTS: none */
     size_t weight;       /* of all slots */
+    size_t visitors;     /* slots of theirs */
     struct ask slots[ASKS_SLOTS];
 };
 
@@ -68,6 +70,7 @@ static struct ask *take_slot(struct asks *asks)
 static void give_slot(struct asks *asks, struct ask *ask)
 {
     asks->weight -= ask->weight;
+    asks->visitors -= ask->by_visitor;
     *ask = (struct ask){ .next_free = asks->first_free };
     asks->first_free = (uint32_t)(ask - asks->slots);
 }
@@ -152,6 +155,24 @@ int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_a
     ask->uid = uid;
     ask->weight = weight;
     asks->weight += weight;
+    *ret_id = id;
+    return 0;
+}
+
+int asks_send_for_visitor(struct asks *asks, struct message *question, asks_answered answered,
+                          void *userdata, uint64_t *ret_id)
+{
+    uint64_t id = 0;
+
+    if (asks->visitors == ASKS_VISITORS_MAX) {
+        message_free(question);
+        return ASKS_BUSY;
+    }
+    int r = asks_send(asks, question, answered, userdata, &id);
+    if (r)
+        return r;
+    find(asks, id)->by_visitor = true;
+    asks->visitors++;
     *ret_id = id;
     return 0;
 }

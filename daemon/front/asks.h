@@ -19,6 +19,8 @@ enum {
 enum {
     /* As many as may wait (DEADLINES_PER_UID_MAX), and some whose clients have left. */
     ASKS_PER_UID_MAX = 1280,
+    /* Of visitors of the callback, whom nobody knows: it is no user's, so all have little. */
+    ASKS_VISITORS_MAX = 64,
     /* A question that brings secrets of so many bytes counts as two, and so on: all secrets share
      * one region. */
     ASKS_SECRET_BYTES = 256,
@@ -34,9 +36,10 @@ int asks_new(struct mailbox *inbox, struct mailbox *back, struct asks **ret);
 struct asks *asks_free(struct asks *asks);
 
 /*
- * Sends a question: takes the message over in every case and gives it its id. answered is called
- * once, later, unless asks_forget() was called with the id. Returns 0, ASKS_BUSY (no slot: say 503
- * with Retry-After) or -ENOMEM (also for a question of NULL). ret_id may be NULL.
+ * Sends a question that is bounded otherwise: takes the message over in every case and gives it its
+ * id. answered is called once, later, unless asks_forget() was called with the id. Returns 0,
+ * ASKS_BUSY (no slot: say 503 with Retry-After) or -ENOMEM (also for a question of NULL). ret_id
+ * may be NULL.
  */
 int asks_send(struct asks *asks, struct message *question, asks_answered answered, void *userdata,
               uint64_t *ret_id);
@@ -45,6 +48,11 @@ int asks_send(struct asks *asks, struct message *question, asks_answered answere
  * asks_forget() was called. Or ASKS_QUOTA, of ASKS_PER_UID_MAX. */
 int asks_send_for(struct asks *asks, uid_t uid, struct message *question, asks_answered answered,
                   void *userdata, uint64_t *ret_id);
+
+/* The same for a visitor of the callback's address, of whom no more is known: all of them together
+ * have ASKS_VISITORS_MAX, else ASKS_BUSY. */
+int asks_send_for_visitor(struct asks *asks, struct message *question, asks_answered answered,
+                          void *userdata, uint64_t *ret_id);
 
 /* Sends a letter that gets no answer; takes it over in every case. Returns like asks_send(). */
 int asks_tell(struct asks *asks, struct message *letter);

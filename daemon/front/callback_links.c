@@ -46,7 +46,7 @@ static void end_with_notice(struct visit *visit, enum page_notice notice)
 /* Takes the question over. */
 static void ask(struct visit *visit, struct message *question, asks_answered answered)
 {
-    if (asks_send(visit->context->asks, question, answered, visit, &visit->ask) == 0)
+    if (asks_send_for_visitor(visit->context->asks, question, answered, visit, &visit->ask) == 0)
         return;
     visit->ask = 0;
     end_with_notice(visit, PAGE_BUSY);

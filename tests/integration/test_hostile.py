@@ -5,6 +5,7 @@ TOKENBROKER_TEST_CHURN=100000 make it large."""
 
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -212,6 +213,50 @@ def test_who_asks_and_leaves_shuts_out_nobody(daemon, api, plain):
     login_id = api.login("plain/third").ok()["login_id"]
     assert api.cancel(login_id).status == 200
     plain.clear_faults()  # the broker's end waits for what is on the wire
+
+
+# Looks links up without end, and leaves without the page; some are under way at a time.
+LINKS = """
+import collections, socket, sys
+port, host = int(sys.argv[1]), sys.argv[2]
+under_way = collections.deque()
+text = f"GET /oauth/link/{'A' * 43} HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n".encode()
+print("begun", flush=True)
+while True:
+    one = socket.create_connection(("127.0.0.1", port))
+    under_way.append(one)
+    try:
+        one.sendall(text)
+    except OSError:
+        pass
+    if len(under_way) > 30:
+        under_way.popleft().close()
+"""
+
+
+@pytest.mark.slow
+@needs_strace
+def test_who_looks_links_up_and_leaves_shuts_out_nobody(daemon, api, plain):
+    """While the disk is slow. Who comes to the callback is nobody's user: all share a small quota."""
+    daemon.config.callback["public_url"] = "https://hr.example.com/oauth"
+    start_with_hostile(daemon, plain, "token")
+    daemon.grant(plain, ACCOUNT)
+    with slow_syncs(daemon.process, 3):
+        flood = subprocess.Popen(
+            ["/usr/bin/python3", "-I", "-c", LINKS, str(daemon.port), "hr.example.com"], text=True,
+            stdout=subprocess.PIPE, user=HOSTILE, group=HOSTILE, extra_groups=[], cwd="/")
+        try:
+            assert flood.stdout.readline() == "begun\n"
+            for _ in range(3):  # each holds the store up for a while
+                imported = threading.Thread(
+                    target=api.import_grant, args=["plain/third"], kwargs={"refresh_token": "r" * 100})
+                imported.start()
+                time.sleep(2)
+                assert api.account(ACCOUNT).status == 200
+                imported.join()
+        finally:
+            flood.kill()
+            flood.wait()
 
 
 # Imports a token of 32 KB by so many connections at once, and counts what came of it.

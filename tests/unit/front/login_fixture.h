@@ -10,7 +10,7 @@
 #include "front/login.h"
 #include "messages.h"
 
-enum { FIXTURE_PROVIDERS = 5, FIXTURE_INBOX_SLOTS = 64, FIXTURE_TEXT_MAX = 1024 };
+enum { FIXTURE_PROVIDERS = 5, FIXTURE_INBOX_SLOTS = 128, FIXTURE_TEXT_MAX = 1024 };
 
 /* In this order, sorted by name. */
 enum {

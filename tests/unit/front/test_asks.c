@@ -153,6 +153,34 @@ static void test_quota_counts_whom_nobody_waits_for(void **state)
                      ASKS_QUOTA);
 }
 
+/* Who comes and leaves, and comes again, takes no more than the visitors' few. */
+static void test_visitors_share_a_quota(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asks *asks = fixture->context.asks;
+    struct heard heard = { 0 };
+    struct message *question = NULL;
+    uint64_t id = 0;
+
+    for (int i = 0; i < ASKS_VISITORS_MAX; i++) {
+        assert_int_equal(asks_send_for_visitor(asks, message_new(ASK_LINK_LOOK), hear, &heard, &id),
+                         0);
+        asks_forget(asks, id);
+        message_free(question);
+        question = fixture_take(fixture, ASK_LINK_LOOK);
+    }
+    assert_int_equal(asks_send_for_visitor(asks, message_new(ASK_LINK_LOOK), hear, &heard, &id),
+                     ASKS_BUSY);
+    assert_int_equal(asks_send_for(asks, 7, message_new(ASK_HEALTH), hear, &heard, &id), 0);
+    message_free(fixture_take(fixture, ASK_HEALTH));
+    answer_with(fixture, question, 1);
+    assert_int_equal(heard.times, 0);
+    assert_int_equal(asks_send_for_visitor(asks, NULL, hear, &heard, &id), -12);
+    assert_int_equal(asks_send_for_visitor(asks, message_new(ASK_LINK_LOOK), hear, &heard, &id), 0);
+    answer_with(fixture, fixture_take(fixture, ASK_LINK_LOOK), 2);
+    assert_int_equal(heard.times, 1);
+}
+
 static struct message *import_of(size_t length)
 {
     struct message *question = message_new(ASK_IMPORT);
@@ -220,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tell, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_back_full, set_up_narrow, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_quota_counts_whom_nobody_waits_for, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_visitors_share_a_quota, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_quota_counts_secrets, fixture_set_up,
                                         fixture_tear_down),

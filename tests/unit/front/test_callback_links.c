@@ -332,6 +332,37 @@ static void fill_up(struct world *w)
         continue;
 }
 
+static void fill_up_with_visitors(struct world *w)
+{
+    uint64_t id = 0;
+    while (asks_send_for_visitor(w->f.context.asks, message_new(ASK_LINKS), ignore, NULL, &id) == 0)
+        continue;
+}
+
+static void ask_otherwise(struct world *w)
+{
+    assert_int_equal(asks_send(w->f.context.asks, message_new(ASK_LINKS), ignore, NULL, NULL), 0);
+}
+
+/* Nobody else is shut out. */
+static int too_many_visitors(struct world *w)
+{
+    struct reply reply;
+    world_on_loop(w, go_public);
+    world_on_loop(w, fill_up_with_visitors);
+    get(w, LINK, &reply);
+    CHECK(reply.status == 503 && back.looks == 0);
+    get(w, LINK "/go", &reply);
+    CHECK(reply.status == 503 && back.clicks == 0);
+    world_on_loop(w, ask_otherwise);
+    return 0;
+}
+
+static void test_too_many_visitors(void **state)
+{
+    world_walk(true, too_many_visitors);
+}
+
 static int a_full_back(struct world *w)
 {
     struct reply reply;
@@ -384,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_a_provider_that_cannot_be_used),
         cmocka_unit_test(test_where_there_is_none),
         cmocka_unit_test(test_who_hangs_up),
+        cmocka_unit_test(test_too_many_visitors),
         cmocka_unit_test(test_a_full_back),
         cmocka_unit_test(test_the_oldest_attempt_gives_way),
     };
