@@ -67,7 +67,7 @@ static int wait_for_push(struct opening *opening, struct login *login)
     memcpy(opening->login_id, login->id, sizeof opening->login_id);
     int r = login_push_question(login, &question);
     if (r == 0)
-        r = asks_send(context->asks, question, pushed, opening, &opening->ask);
+        r = asks_send_for(context->asks, login->uid, question, pushed, opening, &opening->ask);
     if (r == 0)
         r = deadlines_add(context->deadlines, &opening->deadline, login->uid, CALLBACK_PUSH_WAIT_MS,
                           expired);

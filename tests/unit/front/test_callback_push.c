@@ -137,6 +137,53 @@ static void test_openings_are_bounded(void **state)
     world_walk(false, openings_are_bounded);
 }
 
+static void ignore(void *userdata, struct message *answer)
+{
+}
+
+static struct message *answer_nothing(struct world *w, const struct message *question)
+{
+    return NULL;
+}
+
+static struct message *import_of(size_t length)
+{
+    char text[SECRET_MAX];
+    struct message *question = message_new(ASK_IMPORT);
+    memset(text, 'r', length);
+    question->import = calloc(1, sizeof(*question->import));
+    assert_int_equal(secret_new(text, length, &question->import->refresh_token), 0);
+    return question;
+}
+
+/* Secrets count, so that a few questions use up all that their uid has. */
+static void use_up_quota(struct world *w)
+{
+    struct asks *asks = w->f.context.asks;
+    uint64_t id = 0;
+    w->answer = answer_nothing;
+    for (size_t length = SECRET_MAX; length > 0; length /= 2)
+        while (asks_send_for(asks, w->login->uid, import_of(length), ignore, NULL, &id) == 0)
+            continue;
+}
+
+/* Who opens it is nobody's user, so what is pushed counts as the starter's. */
+static int openings_are_of_the_starters_quota(struct world *w)
+{
+    struct reply reply;
+    world_begin(w, PROVIDER_PUSHED, LOGIN_BROWSER);
+    world_on_loop(w, use_up_quota);
+    world_open_start(w, NULL, &reply);
+    CHECK(reply.status == 503 && !reply_says(&reply, "could not be handed over"));
+    CHECK(w->status == LOGIN_PENDING);
+    return 0;
+}
+
+static void test_openings_are_of_the_starters_quota(void **state)
+{
+    world_walk(false, openings_are_of_the_starters_quota);
+}
+
 /* The request goes to the back as a form; the address is not known before. */
 static void test_what_is_pushed(void **state)
 {
@@ -169,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_a_reload_meanwhile),
         cmocka_unit_test(test_a_login_that_ends_meanwhile),
         cmocka_unit_test(test_openings_are_bounded),
+        cmocka_unit_test(test_openings_are_of_the_starters_quota),
         cmocka_unit_test(test_what_is_pushed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
