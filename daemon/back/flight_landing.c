@@ -35,6 +35,17 @@ static void land_with_rejected(struct flight *flight)
     flight_land_with_failure(flight, &failure);
 }
 
+/* The provider may have spent the token that was sent for one that cannot be read. */
+static void warn_of_kept(const struct flight *flight)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    if (flight->outcome.kept)
+        log_warning(
+            "%s: a refresh token came that cannot be read: the reply is kept sealed in the "
+            "store, and the earlier token goes on; if that is refused: tokenbroker login %s",
+            account_text(&flight->name, name), name);
+}
+
 static void tell_granted(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
@@ -44,6 +55,7 @@ static void tell_granted(struct flight *flight)
         log_warning("%s: the provider sent no usable expires_in: taken as %lld s",
                     account_text(&flight->name, name),
                     (long long)(outcome->row.lifetime_ms / 1000));
+    warn_of_kept(flight);
     log_info("%s: refreshed, generation %llu, next in %lld s", account_text(&flight->name, name),
              (unsigned long long)outcome->row.generation,
              (long long)((outcome->row.refresh_at - clock_now()) / 1000));

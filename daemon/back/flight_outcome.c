@@ -11,6 +11,7 @@
 
 enum {
     UNREADABLE_KEPT_IN_A_ROW = 8, /* replies of one account, so that they cannot fill the disk */
+    UNREADABLE_KEPT_AGAIN_MS = 24 * 60 * 60 * 1000,
     JUDGE_TRIES = 3,
 };
 
@@ -90,6 +91,7 @@ static void judge_client_credentials(struct token_reply *reply)
 {
     reply->grant.refresh_token = secret_free(reply->grant.refresh_token);
     reply->rescued_refresh_token = secret_free(reply->rescued_refresh_token);
+    reply->unreadable = reply->unreadable && reply->verdict != VERDICT_GRANTED;
     if (reply->verdict == VERDICT_ACCOUNT_REFUSED)
         reply->verdict = VERDICT_PROVIDER_REFUSED;
 }
@@ -215,6 +217,35 @@ static void warn_of_identity(const struct account_row *row, const struct token_g
                     account_text(&row->name, name), granted->identity, row->identity);
 }
 
+static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
+{
+    struct kept_row kept = {
+        .kind = KEPT_UNREADABLE_REPLY,
+        .name = outcome->row.name,
+        .created_at = outcome->circumstances.now,
+    };
+    int r = vault_close_bytes(key, &kept, outcome->unreadable.data, outcome->unreadable.length);
+    if (r == 0)
+        r = store_keep(store, &kept);
+    kept_row_release(&kept);
+    return r;
+}
+
+/* Beside a grant, where no failure is counted; one that sends such replies all the time does not
+ * fill the disk. */
+static int keep_once_a_day(struct outcome *outcome, const struct seal_key *key, struct store *store)
+{
+    const int64_t after = outcome->circumstances.now - UNREADABLE_KEPT_AGAIN_MS;
+    outcome->kept = false;
+    if (outcome->unreadable.length == 0)
+        return 0;
+    int r = store_find_kept(store, KEPT_UNREADABLE_REPLY, &outcome->row.name, after);
+    if (r != STORE_NOT_FOUND)
+        return r;
+    outcome->kept = true;
+    return keep_unreadable(outcome, key, store);
+}
+
 static int apply_granted(struct outcome *outcome, const struct seal_key *key, struct store *store,
                          struct account_row *row)
 {
@@ -232,6 +263,8 @@ static int apply_granted(struct outcome *outcome, const struct seal_key *key, st
         r = copy_words(&next, granted->token_type, granted->extra);
     if (r == 0)
         r = write_grant(store, key, row, &next);
+    if (r == 0)
+        r = keep_once_a_day(outcome, key, store);
     if (r != 0)
         return r;
     outcome->issued = issued_token_free(outcome->issued);
@@ -258,20 +291,6 @@ static void judge_row(struct outcome *outcome, struct account_row *row)
         (void)judge_provider_refused(row, c);
         break;
     }
-}
-
-static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
-{
-    struct kept_row kept = {
-        .kind = KEPT_UNREADABLE_REPLY,
-        .name = outcome->row.name,
-        .created_at = outcome->circumstances.now,
-    };
-    int r = vault_close_bytes(key, &kept, outcome->unreadable.data, outcome->unreadable.length);
-    if (r == 0)
-        r = store_keep(store, &kept);
-    kept_row_release(&kept);
-    return r;
 }
 
 static int apply_failed(struct outcome *outcome, const struct seal_key *key, struct store *store,

@@ -19,6 +19,7 @@ struct outcome {
     int64_t sent_at;
     struct token_reply reply;
     struct buffer unreadable; /* a reply to be kept for a person to look at */
+    bool kept;                /* it was, beside what it granted */
 
     struct account_row row; /* at the start; then as it was written */
     enum next_step step;

@@ -356,6 +356,10 @@ int store_keep(struct store *store, const struct kept_row *row);
 /* Rows with due_at <= due_before, the longest due first, at most limit; INT64_MAX: all. */
 int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before, size_t limit,
                     bool (*each)(void *userdata, const struct kept_row *row), void *userdata);
+/* Whether one was made for the account after that time. Returns 0, STORE_NOT_FOUND, -ENOSPC or
+ * -EIO. */
+int store_find_kept(struct store *store, enum kept_kind kind, const struct account_name *name,
+                    int64_t after);
 int store_postpone_kept(struct store *store, int64_t id, int64_t due_at, unsigned tries);
 int store_drop_kept(struct store *store, int64_t id);
 

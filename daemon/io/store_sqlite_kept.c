@@ -76,6 +76,25 @@ int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before
     return r < 0 ? r : each_kept(store, statement, each, userdata);
 }
 
+int store_find_kept(struct store *store, enum kept_kind kind, const struct account_name *name,
+                    int64_t after)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_FIND_KEPT, &statement);
+    if (r == 0)
+        r = store_bind_number(store, statement, 1, kind);
+    if (r == 0)
+        r = store_bind_number(store, statement, 2, after);
+    if (r == 0)
+        r = store_bind_account(store, statement, 3, name);
+    if (r == 0)
+        r = store_step(store, statement);
+    if (r < 0)
+        return r;
+    return r == 1 ? 0 : STORE_NOT_FOUND;
+}
+
 /* What a write by id comes to. */
 static int write_kept(struct store *store, sqlite3_stmt *statement)
 {

@@ -58,6 +58,7 @@ enum store_statement {
     STATEMENT_KEEP,
     STATEMENT_TRIM_KEPT,
     STATEMENT_EACH_KEPT,
+    STATEMENT_FIND_KEPT,
     STATEMENT_POSTPONE_KEPT,
     STATEMENT_DROP_KEPT,
     STATEMENT_EACH_SEALED, /* one for each enum sealed_kind */

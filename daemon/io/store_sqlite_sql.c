@@ -148,6 +148,8 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                             " max(0, (SELECT count(*) FROM kept WHERE kind = ?1) - ?2))",
     [STATEMENT_EACH_KEPT] = "SELECT id, " KEPT_COLUMNS " FROM kept"
                             " WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3",
+    [STATEMENT_FIND_KEPT] = "SELECT 1 FROM kept WHERE kind = ?1 AND created_at > ?2"
+                            " AND provider = ?3 AND label = ?4 LIMIT 1",
     [STATEMENT_POSTPONE_KEPT] = "UPDATE kept SET due_at = ?2, tries = ?3 WHERE id = ?1",
     [STATEMENT_DROP_KEPT] = "DELETE FROM kept WHERE id = ?1",
 

@@ -282,6 +282,12 @@ static int each_kept(struct store *store)
     return store_each_kept(store, KEPT_REVOCATION, INT64_MAX, 10, any_kept, NULL);
 }
 
+static int find_kept(struct store *store)
+{
+    int r = store_find_kept(store, KEPT_UNREADABLE_REPLY, &alice, 0);
+    return r == STORE_NOT_FOUND ? 0 : r;
+}
+
 static int each_sealed(struct store *store)
 {
     int r = 0;
@@ -334,6 +340,7 @@ const struct store_work store_works[] = {
     { "list_links", list_links, false },
     { "due", due, false },
     { "each_kept", each_kept, false },
+    { "find_kept", find_kept, false },
     { "each_sealed", each_sealed, false },
     { "each_audit", each_audit, false },
 };

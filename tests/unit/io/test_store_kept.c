@@ -161,6 +161,22 @@ static void test_kept(void **state)
     assert_int_equal(after.tries, 2);
 }
 
+static void test_one_is_found_by_its_account_and_time(void **state)
+{
+    struct fixture *f = *state;
+    const struct account_name d = name_of("zenegy", "d"), e = name_of("zenegy", "e");
+    const struct account_name other = name_of("other", "d");
+
+    assert_int_equal(store_begin(f->store), 0);
+    keep(f->store, KEPT_UNREADABLE_REPLY, "d", 0); /* made at 5 */
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_find_kept(f->store, KEPT_UNREADABLE_REPLY, &d, 4), 0);
+    assert_int_equal(store_find_kept(f->store, KEPT_UNREADABLE_REPLY, &d, 5), STORE_NOT_FOUND);
+    assert_int_equal(store_find_kept(f->store, KEPT_REVOCATION, &d, 4), STORE_NOT_FOUND);
+    assert_int_equal(store_find_kept(f->store, KEPT_UNREADABLE_REPLY, &e, 4), STORE_NOT_FOUND);
+    assert_int_equal(store_find_kept(f->store, KEPT_UNREADABLE_REPLY, &other, 4), STORE_NOT_FOUND);
+}
+
 static void test_an_id_is_never_given_twice(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pauses, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_token_owner, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_one_is_found_by_its_account_and_time, make_store,
+                                        drop_store),
         cmocka_unit_test_setup_teardown(test_an_id_is_never_given_twice, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept_is_bounded, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_counts, make_store, drop_store),
