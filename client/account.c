@@ -38,3 +38,18 @@ bool account_complete(const char *name, char out[static ACCOUNT_SIZE])
     (void)snprintf(out, ACCOUNT_SIZE, "%.*s/%s", (int)length, name, label);
     return true;
 }
+
+/* The slash ends a provider's name: what ends is before what goes on. */
+static int rank(char character)
+{
+    return character == '/' ? 1 : (unsigned char)character;
+}
+
+int account_compare(const char *left, const char *right)
+{
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return rank(*left) - rank(*right);
+}

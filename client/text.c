@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/"
+
 enum { TEXT_CAPACITY_FIRST = 256 };
 
 static void fail(struct text *text)
@@ -92,6 +94,12 @@ void text_append_json(struct text *text, const char *string)
             text_append(text, c, 1);
     }
     text_append(text, "\"", 1);
+}
+
+void text_append_percent(struct text *text, const char *string)
+{
+    for (const char *c = string; *c; c++)
+        text_append_format(text, strchr(PLAIN, *c) ? "%c" : "%%%02X", (unsigned char)*c);
 }
 
 const char *text_string(const struct text *text)

@@ -32,6 +32,9 @@ void text_append_format(struct text *text, const char *format, ...) PRINTF_LIKE(
 /* Appends a string as JSON, with its quotes (RFC 8259 7); it is UTF-8 and passed on as it is. */
 void text_append_json(struct text *text, const char *string);
 
+/* Appends percent-encoded, for a parameter's value: all but letters, digits and '/'. */
+void text_append_percent(struct text *text, const char *string);
+
 /* The text, "" when there is none; valid until the next change. */
 const char *text_string(const struct text *text);
 

@@ -9,18 +9,18 @@
 #include "client/cli/words.h"
 #include "schema/wire.h"
 
-enum { ACCOUNTS_PATH_SIZE = 256 };
+enum { ACCOUNTS_PATH_MAX = 1024 };
 
 /* One page; *next becomes where the page after it begins, "" when there is none. */
 static int each_of_page(struct cli *cli, const char *list, const char *member,
                         char next[static ACCOUNT_SIZE], account_function function, void *userdata)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
-    char path[ACCOUNTS_PATH_SIZE];
+    CLEANUP(cleanup_text) struct text path = TEXT_WITH_MAXIMUM(ACCOUNTS_PATH_MAX);
 
-    (void)snprintf(path, sizeof path, "%s?limit=%d%s%s", list, WIRE_LIST_LIMIT_MAX,
-                   *next ? "&after=" : "", next);
-    int r = cli_call(cli, "GET", path, NULL, NULL, &reply);
+    text_append_format(&path, "%s?limit=%d%s", list, WIRE_LIST_LIMIT_MAX, *next ? "&after=" : "");
+    text_append_percent(&path, next);
+    int r = cli_call(cli, "GET", text_string(&path), NULL, NULL, &reply);
     if (r != TB_OK)
         return r;
     const struct tb_value *page = tb_reply_value(reply);
@@ -48,7 +48,7 @@ int pages_each(struct cli *cli, const char *list, const char *member, account_fu
         if (r != TB_OK || !*next)
             return r;
         /* A broker that goes round in circles is not followed. */
-        if (strcmp(next, before) <= 0) {
+        if (account_compare(next, before) <= 0) {
             cli_complain("the broker's list does not go on after %s", before);
             return TB_FAILED;
         }

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -21,9 +20,7 @@ static void put_parameter(struct text *path, const char *name, const char *value
     if (!value)
         return;
     text_append_format(path, "&%s=", name);
-    for (const char *c = value; *c; c++)
-        text_append_format(path, isalnum((unsigned char)*c) || *c == '/' ? "%c" : "%%%02X",
-                           (unsigned char)*c);
+    text_append_percent(path, value);
 }
 
 static void put_number(struct text *path, const char *name, int64_t number)

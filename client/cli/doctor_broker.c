@@ -159,14 +159,28 @@ static bool look_at_account(const struct tb_value *account, void *userdata)
     return ++survey->named < NAMED_MAX;
 }
 
+/* It was said why already. Who may not list at all is no failure of the broker. */
+static void miss_accounts(struct doctor *doctor, int why)
+{
+    if (why == TB_FORBIDDEN)
+        doctor_find(doctor, VERDICT_WARN, "accounts", "ask somebody who may list them",
+                    "they were not looked at: you may not list them");
+    else
+        doctor_find(doctor, VERDICT_FAIL, "accounts", "tokenbroker list, or the broker's log",
+                    "they cannot all be listed: some may need a person");
+}
+
 void doctor_look_at_accounts(struct doctor *doctor)
 {
     struct survey survey = { .doctor = doctor };
 
     if (!doctor->health)
         return;
-    if (accounts_each(doctor->cli, look_at_account, &survey) != TB_OK)
-        return; /* it was said why: those who may not list are told so */
+    int r = accounts_each(doctor->cli, look_at_account, &survey);
+    if (r != TB_OK) {
+        miss_accounts(doctor, r);
+        return;
+    }
     if (survey.named == NAMED_MAX)
         doctor_find(doctor, VERDICT_WARN, "account", "tokenbroker forecast",
                     "more may need a person");

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -139,18 +138,6 @@ static void follow(struct watch *watch, const char *target)
     stream_close(&stream);
 }
 
-/* Everything that is not plain is percent-encoded. */
-static void put_filter(struct text *out, const char *glob)
-{
-    text_append_string(out, "?account=");
-    for (; *glob; glob++) {
-        if (isalnum((unsigned char)*glob))
-            text_append(out, glob, 1);
-        else
-            text_append_format(out, "%%%02X", (unsigned)(unsigned char)*glob);
-    }
-}
-
 static int run(struct cli *cli)
 {
     CLEANUP(cleanup_text) struct text target = TEXT_WITH_MAXIMUM(TARGET_SIZE);
@@ -162,8 +149,10 @@ static int run(struct cli *cli)
     (void)snprintf(watch.broker, sizeof watch.broker, "%s", tb_broker_path(broker));
     cli->broker = tb_close(cli->broker);
     text_append_string(&target, WIRE_PATH_EVENTS);
-    if (cli->arguments.operand_count > 0)
-        put_filter(&target, cli->arguments.operands[0]);
+    if (cli->arguments.operand_count > 0) {
+        text_append_string(&target, "?account=");
+        text_append_percent(&target, cli->arguments.operands[0]);
+    }
     if (target.failed) {
         cli_complain("'%.60s' is too long", cli->arguments.operands[0]);
         return TB_USAGE;

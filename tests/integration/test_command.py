@@ -6,6 +6,7 @@ import os
 import pytest
 
 from harness.cli import begin_login, follow_login
+from harness.large import enlarge
 from harness.person import Person
 
 ACCOUNT = "plain/acme"
@@ -55,6 +56,20 @@ def test_list_and_status(granted, cli, plain, broker):
     assert [account["account"] for account in accounts] == [ACCOUNT, "plain/beta"]
     assert json.loads(cli.run("status", ACCOUNT, "--json").stdout)["state"] == "active"
     assert ACCOUNT in cli.run("status", ACCOUNT).stdout
+
+
+@pytest.mark.slow
+def test_list_of_many_pages(daemon, plain, emulator, cli):
+    """Providers of which one's name begins like the other's, and labels that are not plain."""
+    daemon.with_provider("plain", plain).with_provider("plain-b", emulator("plain")).start()
+    for account in (ACCOUNT, "plain-b/acme"):
+        daemon.grant(plain, account)
+        enlarge(daemon, account, 600, label="'copy+' || value")
+    listed = cli.run("list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    names = [account["account"] for account in json.loads(listed.stdout)["accounts"]]
+    assert len(set(names)) == len(names) == 1202
+    assert "1202 have all they need" in cli.run("doctor").stdout
 
 
 def test_refresh_and_reject(granted, cli, plain):

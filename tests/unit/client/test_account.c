@@ -42,6 +42,21 @@ static void test_names(void **state)
     }
 }
 
+static void test_order(void **state)
+{
+    static const char *const names[] = {
+        "", "a/b", "a/b+", "a/c", "plain/Z", "plain/z", "plain-b/a", "plain0/a",
+    };
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_equal(account_compare(names[i], names[i]), 0);
+        for (size_t j = i + 1; j < COUNT(names); j++) {
+            assert_true(account_compare(names[i], names[j]) < 0);
+            assert_true(account_compare(names[j], names[i]) > 0);
+        }
+    }
+}
+
 static void test_providers(void **state)
 {
     assert_true(provider_valid("zenegy-staging"));
@@ -54,6 +69,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_providers),
     };
 

@@ -283,6 +283,15 @@ class Facts(Case):
         names = json.loads(self.run_command("list", "--json").stdout)["accounts"]
         self.assertEqual([one["account"] for one in names], ["a/b", "a/c"])
 
+    def test_pages_are_in_the_order_of_providers(self):
+        """A page's end goes back as it is, whatever is in it."""
+        ends = ["plain/a+b", "plain/z", "plain-b/a", None]
+        self.broker.answers["GET /v1/accounts"] = lambda: {
+            "accounts": [], "next": ends[len(self.broker.seen) - 1]}
+        self.assertEqual(self.run_command("list", "--json").returncode, 0)
+        self.assertEqual([path.partition("?limit=500")[2] for _, path, _ in self.broker.seen],
+                         ["", "&after=plain/a%2Bb", "&after=plain/z", "&after=plain%2Db/a"])
+
     def test_a_list_in_circles_ends(self):
         self.broker.answers["GET /v1/accounts"] = {"accounts": [account("a/b")], "next": "a/b"}
         self.assertEqual(self.run_command("list").returncode, 1)

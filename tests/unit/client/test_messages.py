@@ -206,6 +206,15 @@ class Doctor(Machine):
         self.assert_found(found, "account", "warn", "more may need", "tokenbroker forecast")
         self.assertEqual(len(found["account"]), 21)
 
+    def test_accounts_that_cannot_be_listed(self):
+        self.broker.answers["GET /v1/health"] = HEALTH
+        for status, error, code, verdict, text, advice in [
+                (500, "internal", FAILED, "fail", "cannot all be listed", "tokenbroker list"),
+                (403, "forbidden", 0, "warn", "you may not list them", "somebody who may")]:
+            self.broker.answers["GET /v1/accounts"] = (
+                status, {"error": error, "error_description": "because"})
+            self.assert_found(self.look(code=code), "accounts", verdict, text, advice)
+
     def test_a_broker_that_does_not_serve_us(self):
         self.broker.answers["GET /v1/health"] = (
             403, {"error": "forbidden", "error_description": "no rule for you"})

@@ -57,6 +57,16 @@ static void test_json(void **state)
     }
 }
 
+static void test_percent(void **state)
+{
+    CLEANUP(cleanup_text) struct text text = TEXT_WITH_MAXIMUM(100);
+
+    text_append_percent(&text, "");
+    assert_string_equal(text_string(&text), "");
+    text_append_percent(&text, "a/Z9+ b@c-d._*%\xc3\xa9");
+    assert_string_equal(text_string(&text), "a/Z9%2B%20b%40c%2Dd%2E%5F%2A%25%C3%A9");
+}
+
 static void test_cut_wipes(void **state)
 {
     CLEANUP(cleanup_text) struct text text = TEXT_WITH_MAXIMUM(100);
@@ -73,9 +83,8 @@ static void test_cut_wipes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_appends),
-        cmocka_unit_test(test_maximum),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_appends),   cmocka_unit_test(test_maximum),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_percent),
         cmocka_unit_test(test_cut_wipes),
     };
 
