@@ -70,13 +70,23 @@ static int format_env(const struct tb_token *token, struct text *out)
     return TB_OK;
 }
 
+/* A shell that takes the variables forgets those of another account, and learns of the failure. */
+static void format_env_failure(int exit_code, struct text *out)
+{
+    const struct tb_token none = { .expires_at = TB_DEFAULT, .expires_in = TB_DEFAULT };
+
+    (void)format_env(&none, out);
+    text_append_format(out, "(exit %d)\n", exit_code);
+}
+
 static const struct {
     const char *name;
     format_function write;
+    void (*write_failure)(int exit_code, struct text *out); /* NULL: nothing on stdout */
 } formats[] = {
-    { "plain", format_plain }, { "header", format_header },
-    { "curl", format_curl },   { "env", format_env },
-    { "json", NULL },
+    { "plain", format_plain, NULL }, { "header", format_header, NULL },
+    { "curl", format_curl, NULL },   { "env", format_env, format_env_failure },
+    { "json", NULL, NULL },
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
@@ -123,14 +133,13 @@ static int print_json(struct cli *cli, const char *account)
     return r == TB_OK ? cli_print_json(tb_reply_value(reply)) : r;
 }
 
-static int run(struct cli *cli)
+static int print_token(struct cli *cli, size_t format)
 {
     CLEANUP(cleanup_token) struct tb_token *token = NULL;
     CLEANUP(cleanup_error) struct tb_error *error = NULL;
     char account[ACCOUNT_SIZE];
-    size_t format = find_format(&cli->arguments);
 
-    if (format == FORMAT_COUNT || !cli_account(cli, account))
+    if (!cli_account(cli, account))
         return TB_USAGE;
     if (!formats[format].write)
         return print_json(cli, account);
@@ -140,6 +149,22 @@ static int run(struct cli *cli)
     if (tb_token(broker, account, cli->arguments.min_ttl, cli->arguments.wait, &token, &error))
         return cli_failed(error, account);
     return write_token(token, formats[format].write);
+}
+
+static int run(struct cli *cli)
+{
+    CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(TOKEN_OUTPUT_MAX);
+    size_t format = find_format(&cli->arguments);
+
+    if (format == FORMAT_COUNT)
+        return TB_USAGE;
+    int r = print_token(cli, format);
+    if (r != TB_OK && formats[format].write_failure) {
+        formats[format].write_failure(r, &out);
+        /* It was said already where stdout takes nothing; the exit code tells of the failure. */
+        (void)output_bytes(STDOUT_FILENO, text_string(&out), out.length);
+    }
+    return r;
 }
 
 static const struct option_row options[] = {

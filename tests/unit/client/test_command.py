@@ -24,6 +24,9 @@ LOGIN = {"login_id": LOGIN_ID, "account": "zenegy/acme",
          "authorize_url": "https://auth.example.com/a?b=c",
          "redirect_uri": "http://localhost:8765/callback/zenegy"}
 
+NO_VARIABLES = "".join(f"TOKENBROKER_{name}=''\n" for name in (
+    "ACCESS_TOKEN", "TOKEN_TYPE", "API_BASE", "EXPIRES_AT", "EXPIRES_IN"))
+
 
 def now():
     return int(time.time())
@@ -85,6 +88,24 @@ class Token(Case):
                                 program="/bin/sh")
         self.assertEqual(done.stdout, "a' b$(c)`d`\"")
 
+    def test_a_failure_leaves_no_variables(self):
+        """Those that another account has left in the shell go; the failure is eval's."""
+        self.broker.answers[TOKEN] = (
+            404, {"error": "unknown_account", "error_description": "there is no account"})
+        for name, socket, code in [("zenegy/acme", self.broker.socket, 5),
+                                   ("zenegy//acme", self.broker.socket, 2),
+                                   ("zenegy/acme", free_socket(), 7)]:
+            arguments = ("--socket", socket, "token", name, "--format", "env")
+            done = self.run_command(*arguments)
+            self.assertEqual((done.returncode, done.stdout),
+                             (code, NO_VARIABLES + f"(exit {code})\n"))
+            for shell in ("sh", "bash"):
+                done = self.run_command(
+                    "-c", 'TOKENBROKER_ACCESS_TOKEN=other; eval "$("$0" "$@")"; '
+                    'printf "%s," "$?" "$TOKENBROKER_ACCESS_TOKEN"; set -e; eval "$("$0" "$@")"; '
+                    'echo goes on', COMMAND, *arguments, program=f"/bin/{shell}")
+                self.assertEqual((done.stdout, done.returncode), (f"{code},,", code))
+
     def test_query_presentation(self):
         self.broker.answers[TOKEN] = token("t k&\"", "query", "access_token")
         done = self.run_command("token", "zenegy/acme", "--format", "curl")
@@ -120,14 +141,15 @@ class Token(Case):
 
     def test_control_characters_are_not_passed_on(self):
         self.broker.answers[TOKEN] = token("a\r\nX: y")
-        for form in ("plain", "header", "curl", "env"):
+        for form in ("plain", "header", "curl"):
             done = self.run_command("token", "zenegy/acme", "--format", form)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
         done = self.run_command("token", "zenegy/acme", "--json")
         self.assertEqual(json.loads(done.stdout)["access_token"], "a\r\nX: y")
-        self.broker.answers[TOKEN] = token(token_type="\x1b[2J")
-        done = self.run_command("token", "zenegy/acme", "--format", "env")
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for answer in (token("a\r\nX: y"), token(token_type="\x1b[2J")):
+            self.broker.answers[TOKEN] = answer
+            done = self.run_command("token", "zenegy/acme", "--format", "env")
+            self.assertEqual((done.returncode, done.stdout), (1, NO_VARIABLES + "(exit 1)\n"))
 
     def test_parameters(self):
         self.broker.answers[TOKEN] = token()
