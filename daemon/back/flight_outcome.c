@@ -8,6 +8,7 @@
 #include "back/client_call.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "oauth/lifetime.h"
 
 enum {
     UNREADABLE_KEPT_IN_A_ROW = 8, /* replies of one account, so that they cannot fill the disk */
@@ -293,6 +294,22 @@ static void judge_row(struct outcome *outcome, struct account_row *row)
     }
 }
 
+/* What was refused was an earlier token: the new one is next, and no verdict stands against it. */
+static void judge_rescued(struct outcome *outcome, struct account_row *row)
+{
+    const struct circumstances *c = &outcome->circumstances;
+    if (secret_equal(outcome->reply.rescued_refresh_token, outcome->spent))
+        return;
+    row->refusals = REFUSAL_NONE;
+    row->refused_at = 0;
+    if (outcome->step == STEP_PREDECESSOR)
+        outcome->step = STEP_SAME_TOKEN;
+    if (row->state != ACCOUNT_CONSENT_REQUIRED && row->refresh_at > 0)
+        return;
+    row->state = ACCOUNT_SUSPECT;
+    row->refresh_at = c->now + backoff_suspect_ms(row->failures, c->random);
+}
+
 static int apply_failed(struct outcome *outcome, const struct seal_key *key, struct store *store,
                         struct account_row *row)
 {
@@ -304,6 +321,7 @@ static int apply_failed(struct outcome *outcome, const struct seal_key *key, str
         r = keep_unreadable(outcome, key, store);
     if (r != 0 || !reply->rescued_refresh_token)
         return r != 0 ? r : store_put_facts(store, row);
+    judge_rescued(outcome, row);
     CLEANUP(cleanup_grant) struct grant next = { 0 };
     r = next_grant(outcome, outcome->grant.access_token, reply->rescued_refresh_token, &next);
     if (r == 0)

@@ -236,71 +236,6 @@ static void a_whole_reply_on_a_broken_connection_counts(void **state)
     assert_int_equal(server_count(stage->server, NULL), 1);
 }
 
-static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
-{
-    struct stage *stage = *state;
-    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    seed_due(stage, "a", NULL);
-    server_script(stage->server, (struct canned){ .times = 1,
-                                                  .status = 200,
-                                                  .body = "{\"refresh_token\":\"rt-secret-x\"}" });
-    server_script(stage->server, (struct canned){ .status = 503 });
-    start(stage);
-    assert_true(server_wait(stage->server, RT("a"), 1));
-    for (int i = 0; i < 100 && row.failures == 0; i++) {
-        account_row_release(&row);
-        row = ask_row(stage, "a");
-    }
-    assert_int_equal(row.generation, 1);
-    stop(stage);
-    account_row_release(&row);
-    stored(stage, "a", &row, &grant);
-    assert_true(holds(grant.refresh_token, "rt-secret-x"));
-    assert_true(holds(grant.predecessor, "rt-secret-a"));
-    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
-}
-
-static void an_unreadable_reply_is_kept_sealed(void **state)
-{
-    struct stage *stage = *state;
-    seed_due(stage, "a", NULL);
-    server_script(stage->server, (struct canned){ .times = 1, .status = 200, .body = "{broken" });
-    server_script(stage->server, (struct canned){ .status = 503 });
-    start(stage);
-    assert_true(server_wait(stage->server, RT("a"), 1));
-    rest(200);
-    stop(stage);
-    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
-}
-
-/* The provider may have spent the old one for it, and it may be the only copy; but one that sends
- * such a thing each time does not fill the disk. */
-static void an_odd_refresh_token_beside_a_grant_is_kept_once_a_day(void **state)
-{
-    static const char odd[] = "{\"access_token\":\"at-secret-%u\",\"expires_in\":3600,"
-                              "\"refresh_token\":{\"value\":\"rt-secret-x\"}}";
-    struct stage *stage = *state;
-    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    seed_due(stage, "a", NULL);
-    server_script(stage->server, (struct canned){ .status = 200, .body = odd });
-    start(stage);
-    await_generation(stage, "a", 2);
-    expect_ok(stage, ask_reject(stage, "a", "at-secret-1"));
-    await_generation(stage, "a", 3);
-    stop(stage);
-    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
-    stored(stage, "a", &row, &grant);
-    assert_true(holds(grant.refresh_token, "rt-secret-a"));
-    run_sql(stage, "UPDATE kept SET created_at = created_at - 86400000");
-    run_sql(stage, "UPDATE accounts SET refresh_at = 1");
-    start(stage);
-    await_generation(stage, "a", 4);
-    stop(stage);
-    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 2);
-}
-
 static void an_odd_refusal_makes_suspect_and_success_clears_it(void **state)
 {
     struct stage *stage = *state;
@@ -473,9 +408,6 @@ int main(void)
         TEST(a_lost_reply_is_asked_for_again_with_the_same_token),
         TEST(without_an_answer_it_backs_off_and_says_so),
         TEST(a_whole_reply_on_a_broken_connection_counts),
-        TEST(a_refresh_token_is_rescued_from_a_reply_that_is_no_grant),
-        TEST(an_unreadable_reply_is_kept_sealed),
-        TEST(an_odd_refresh_token_beside_a_grant_is_kept_once_a_day),
         TEST(an_odd_refusal_makes_suspect_and_success_clears_it),
         TEST(an_import_overtakes_a_flight),
         TEST(an_account_forgotten_in_flight_does_not_come_back),

@@ -1,0 +1,143 @@
+/* What comes with a reply that is no plain grant may be the only copy of a token. */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+#define RT(label) "refresh_token=rt-secret-" label
+
+static void seed_due(struct stage *stage, const char *label, const char *predecessor)
+{
+    char token[64];
+    (void)snprintf(token, sizeof token, "rt-secret-%s", label);
+    seed(stage,
+         (struct seed){
+             .label = label, .refresh_token = token, .predecessor = predecessor, .refresh_at = 1 });
+}
+
+static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"refresh_token\":\"rt-secret-x\"}" });
+    server_script(stage->server, (struct canned){ .status = 503 });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    for (int i = 0; i < 100 && row.failures == 0; i++) {
+        account_row_release(&row);
+        row = ask_row(stage, "a");
+    }
+    assert_int_equal(row.generation, 1);
+    stop(stage);
+    account_row_release(&row);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-x"));
+    assert_true(holds(grant.predecessor, "rt-secret-a"));
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+static void an_unreadable_reply_is_kept_sealed(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 200, .body = "{broken" });
+    server_script(stage->server, (struct canned){ .status = 503 });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    rest(200);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+/* The provider may have spent the old one for it, and it may be the only copy; but one that sends
+ * such a thing each time does not fill the disk. */
+static void an_odd_refresh_token_beside_a_grant_is_kept_once_a_day(void **state)
+{
+    static const char odd[] = "{\"access_token\":\"at-secret-%u\",\"expires_in\":3600,"
+                              "\"refresh_token\":{\"value\":\"rt-secret-x\"}}";
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = odd });
+    start(stage);
+    await_generation(stage, "a", 2);
+    expect_ok(stage, ask_reject(stage, "a", "at-secret-1"));
+    await_generation(stage, "a", 3);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-a"));
+    run_sql(stage, "UPDATE kept SET created_at = created_at - 86400000");
+    run_sql(stage, "UPDATE accounts SET refresh_at = 1");
+    start(stage);
+    await_generation(stage, "a", 4);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 2);
+}
+
+/* Both of its tokens were refused, and then the predecessor brought a new one. */
+static void a_rescued_token_goes_next_after_the_predecessor(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed_due(stage, "a", "rt-secret-old");
+    server_script(stage->server, (struct canned){ .match = RT("old"),
+                                                  .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"refresh_token\":\"rt-secret-x\"}" });
+    server_script(stage->server,
+                  (struct canned){ .match = RT("x"), .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    set_speed(20);
+    start(stage);
+    await_generation(stage, "a", 2);
+    assert_int_equal(server_count(stage->server, RT("old")), 1);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_true(holds(grant.refresh_token, "rt-secret-4"));
+    assert_true(holds(grant.predecessor, "rt-secret-x"));
+}
+
+/* A refusal that brings a new token says nothing about that one. */
+static void a_refusal_with_a_new_token_is_no_verdict(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .refresh_at = 1,
+                               .state = ACCOUNT_SUSPECT,
+                               .refusals = REFUSAL_TWICE });
+    server_script(stage->server, (struct canned){ .status = 200,
+                                                  .body = "{\"error\":\"invalid_grant\","
+                                                          "\"refresh_token\":\"rt-secret-x\"}" });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    rest(200);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+    assert_true(row.refresh_at > 0);
+    assert_true(holds(grant.refresh_token, "rt-secret-x"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_refresh_token_is_rescued_from_a_reply_that_is_no_grant),
+        TEST(an_unreadable_reply_is_kept_sealed),
+        TEST(an_odd_refresh_token_beside_a_grant_is_kept_once_a_day),
+        TEST(a_rescued_token_goes_next_after_the_predecessor),
+        TEST(a_refusal_with_a_new_token_is_no_verdict),
+    };
+    return RUN(tests);
+}
