@@ -54,8 +54,9 @@ static int check_owner(struct exchange_write *write, struct store *store)
     return account_name_equal(&write->owner, name) ? 0 : EXCHANGE_OWNED;
 }
 
-/* A new consent replaces the grant; a refresh token that may still work is kept where the provider
- * sends one at the first consent alone. old is NULL when the consent is another identity's. */
+/* A new consent replaces the grant; a refresh token that may still work is kept, and the one before
+ * it, where the provider sends one at the first consent alone. old is NULL when the consent is
+ * another identity's. */
 static int build_grant(const struct exchange_write *write, const struct seal_key *key,
                        const struct account_row *old, struct grant *ret)
 {
@@ -63,14 +64,19 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     CLEANUP(cleanup_grant) struct grant before = { 0 };
     const struct token_grant *granted = &write->reply.grant;
     const struct secret *refresh_token = refresh_token_of(&write->reply);
+    const struct secret *predecessor = NULL;
     int r = 0;
     if (!refresh_token && old && old->has_refresh_token && old->state != ACCOUNT_CONSENT_REQUIRED &&
-        vault_open(key, old, &before) == 0)
+        vault_open(key, old, &before) == 0) {
         refresh_token = before.refresh_token;
+        predecessor = before.predecessor;
+    }
     if (granted->access_token)
         r = secret_copy(granted->access_token, &next.access_token);
     if (r == 0 && refresh_token)
         r = secret_copy(refresh_token, &next.refresh_token);
+    if (r == 0 && predecessor)
+        r = secret_copy(predecessor, &next.predecessor);
     if (r == 0)
         r = text_copy(granted->token_type ? granted->token_type : "Bearer", &next.token_type);
     if (r == 0)

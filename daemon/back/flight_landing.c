@@ -177,6 +177,7 @@ void flight_durable(void *userdata, int result)
         const struct failure failure =
             failure_make(WIRE_BUSY, 1, "the account was changed meanwhile: ask again");
         revocations_pump(flight->keeper->revocations);
+        warn_of_kept(flight);
         flight_land_with_failure(flight, &failure);
         return;
     }

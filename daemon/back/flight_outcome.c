@@ -335,23 +335,32 @@ const struct secret *outcome_refresh_token(const struct outcome *outcome)
     return reply->rescued_refresh_token ? reply->rescued_refresh_token : reply->grant.refresh_token;
 }
 
-/* A consent without a refresh token kept the one that was being spent, or it was imported again:
- * the new one is the account's all the same. Returns OUTCOME_OVERTAKEN or -errno. */
-static int apply_overtaken(const struct outcome *outcome, const struct seal_key *key,
-                           struct store *store, struct account_row *row)
+static int put_successor(const struct outcome *outcome, const struct seal_key *key,
+                         struct store *store, struct account_row *row, const struct grant *now)
 {
-    const struct secret *came = outcome_refresh_token(outcome);
-    CLEANUP(cleanup_grant) struct grant now = { 0 };
     CLEANUP(cleanup_grant) struct grant next = { 0 };
-    int r = came ? vault_open(key, row, &now) : 0;
-    if (r >= 0 && !secret_equal(now.refresh_token, outcome->spent))
+    int r = next_grant(outcome, now->access_token, outcome_refresh_token(outcome), &next);
+    if (r == 0)
+        r = copy_words(&next, now->token_type, now->extra);
+    return r == 0 ? write_grant(store, key, row, &next) : r;
+}
+
+/* A consent without a refresh token kept the one that was being spent, as the current one or its
+ * predecessor; or it was imported again: the new one is the account's all the same. Returns
+ * OUTCOME_OVERTAKEN or -errno. */
+static int apply_overtaken(struct outcome *outcome, const struct seal_key *key, struct store *store,
+                           struct account_row *row)
+{
+    const bool came = outcome_refresh_token(outcome) != NULL;
+    CLEANUP(cleanup_grant) struct grant now = { 0 };
+    int r = came || outcome->unreadable.length > 0 ? vault_open(key, row, &now) : 0;
+    if (r >= 0 && !secret_equal(now.refresh_token, outcome->spent) &&
+        !secret_equal(now.predecessor, outcome->spent))
         return OUTCOME_OVERTAKEN;
+    if (r == 0 && came)
+        r = put_successor(outcome, key, store, row, &now);
     if (r == 0)
-        r = next_grant(outcome, now.access_token, came, &next);
-    if (r == 0)
-        r = copy_words(&next, now.token_type, now.extra);
-    if (r == 0)
-        r = write_grant(store, key, row, &next);
+        r = keep_once_a_day(outcome, key, store);
     return r < 0 ? r : OUTCOME_OVERTAKEN;
 }
 

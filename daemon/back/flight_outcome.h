@@ -57,8 +57,9 @@ const struct secret *outcome_refresh_token(const struct outcome *outcome);
 
 /* Writes it down, in a transaction; may run again. Returns 0, -errno, OUTCOME_OVERTAKEN (the
  * account has a newer grant by now; where that still stands on the refresh token that was spent,
- * its successor is put in its place, and nothing else), or with nothing written OUTCOME_GONE,
- * OUTCOME_UNREADABLE (its row is damaged: that is no reason to fail the writes of others). */
+ * its successor is put in its place, or kept, and nothing else), or with nothing written
+ * OUTCOME_GONE, OUTCOME_UNREADABLE (its row is damaged: that is no reason to fail the writes of
+ * others). */
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store);
 
 /* Empties it for the next try. */

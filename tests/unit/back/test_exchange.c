@@ -200,8 +200,10 @@ static void a_refresh_token_that_may_still_work_is_kept(void **state)
     seed(stage, (struct seed){ .label = "b",
                                .refresh_token = "rt-secret-dead",
                                .state = ACCOUNT_CONSENT_REQUIRED });
-    seed(stage, (struct seed){
-                    .label = "c", .refresh_token = "rt-secret-three", .state = ACCOUNT_SUSPECT });
+    seed(stage, (struct seed){ .label = "c",
+                               .refresh_token = "rt-secret-three",
+                               .state = ACCOUNT_SUSPECT,
+                               .predecessor = "rt-secret-two" });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
     start(stage);
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
@@ -221,6 +223,7 @@ static void a_refresh_token_that_may_still_work_is_kept(void **state)
     account_row_release(&row);
     stored(stage, "c", &row, &grant);
     assert_true(holds(grant.refresh_token, "rt-secret-three"));
+    assert_true(holds(grant.predecessor, "rt-secret-two"));
     assert_int_equal(row.state, ACCOUNT_ACTIVE);
 }
 

@@ -63,6 +63,45 @@ static void a_consent_that_keeps_the_spent_token_gets_its_successor(void **state
     expect_stored(stage, "rt-secret-1", "rt-secret-a", "at-secret-2");
 }
 
+/* The same where the current token was refused, and the one before it is being spent. */
+static void a_consent_that_keeps_the_predecessor_gets_its_successor(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-refused",
+                               .predecessor = "rt-secret-a",
+                               .refresh_at = 1,
+                               .state = ACCOUNT_SUSPECT,
+                               .refusals = REFUSAL_PREDECESSOR });
+    server_script(stage->server, held);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    assert_true(server_wait(stage->server, "refresh_token=rt-secret-a", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    land(stage);
+    expect_stored(stage, "rt-secret-1", "rt-secret-a", "at-secret-2");
+}
+
+/* What came is not to be read, and a person may yet make something of it. */
+static void an_odd_successor_is_kept_too(void **state)
+{
+    struct stage *stage = *state;
+    seed_a(stage);
+    server_script(stage->server, (struct canned){ .match = "rt-secret-a",
+                                                  .times = 1,
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-1\","
+                                                          "\"refresh_token\":[\"rt-secret-1\"]}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    assert_true(server_wait(stage->server, "refresh_token=rt-secret-a", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    land(stage);
+    expect_stored(stage, "rt-secret-a", NULL, "at-secret-2");
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
 /* A program that sets accounts up puts the same token in again. */
 static void an_import_of_the_spent_token_gets_its_successor(void **state)
 {
@@ -168,6 +207,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_consent_that_keeps_the_spent_token_gets_its_successor),
+        TEST(a_consent_that_keeps_the_predecessor_gets_its_successor),
+        TEST(an_odd_successor_is_kept_too),
         TEST(an_import_of_the_spent_token_gets_its_successor),
         TEST(a_new_account_with_the_spent_token_gets_its_successor),
         TEST(a_successor_waits_for_a_full_disk),
