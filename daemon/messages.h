@@ -41,9 +41,10 @@ enum message_kind {
     ASK_EXCHANGE, /* account, exchange → consent */
     ASK_DEVICE,   /* account, device_request → device */
     ASK_POLL, /* account, device, exchange (its scope) → consent, when the device login has ended */
-    ASK_HELD,   /* after, limit → rows of those for which a consent is held */
-    ASK_DECIDE, /* account, accept → rows (one): what is held becomes the grant, or is revoked */
-    ASK_RENAME, /* account, new_name → rows (one) */
+    ASK_HELD,     /* after, limit → rows of those for which a consent is held */
+    ASK_DECIDE,   /* account, held_at, accept → rows (one): that consent becomes the grant, or is
+                     revoked */
+    ASK_RENAME,   /* account, new_name → rows (one) */
     ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
     ASK_LINK,  /* account, link_order → rows (one, its link with it): made, the older replaced */
     ASK_LINKS, /* after, limit → rows with their links, of which the names alone are filled */
@@ -242,6 +243,7 @@ struct message {
     size_t limit;       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
     bool accept;        /* ASK_DECIDE; false: discard. ASK_REKEY, ASK_RESUME
                            and the answer to it; TELL_DECISION */
+    int64_t held_at;    /* ASK_DECIDE: of the consent that was seen */
     int64_t caller_id;
     uint32_t uid; /* ASK_APPROVE */
     struct caller_row *callers;

@@ -1,32 +1,44 @@
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client/cli/accounts.h"
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
+#include "client/cli/prompt.h"
 #include "client/cli/words.h"
 #include "schema/wire.h"
 
-enum { HELD_PATH_SIZE = 256, HELD_MAX = 16 * 1024 * 1024 };
+enum {
+    HELD_PATH_SIZE = 256,
+    HELD_BODY_SIZE = 128,
+    HELD_IDENTITY_SIZE = 256,
+    HELD_MAX = 16 * 1024 * 1024,
+    ID_SIZE = 24,
+    QUESTION_SIZE = 256
+};
 
 /* --- held --- */
 
 static bool add_row(const struct tb_value *held, void *userdata)
 {
     struct table *table = userdata;
-    char words[WORDS_SIZE];
+    char words[WORDS_SIZE], id[ID_SIZE];
     int64_t at = tb_value_integer(tb_value_member(held, "created_at"), 0);
 
+    (void)snprintf(id, sizeof id, "%" PRId64, tb_value_integer(tb_value_member(held, "id"), 0));
     table_add(table, tb_value_text(tb_value_member(held, "account"), "?"), TINT_NONE);
     table_add(table, tb_value_text(tb_value_member(held, "identity"), ""), TINT_NONE);
     table_add(table, tb_value_text(tb_value_member(held, "held_identity"), ""), TINT_WARNING);
     table_add(table, words_moment(at, words_now(), words), TINT_NONE);
+    table_add(table, id, TINT_NONE);
     return !table->failed;
 }
 
 static int held_table(struct cli *cli)
 {
-    static const char *const headings[] = { "ACCOUNT", "IDENTITY", "HELD", "SINCE" };
-    CLEANUP(cleanup_table) struct table table = { .columns = 4, .flexible = 1 };
+    static const char *const headings[] = { "ACCOUNT", "IDENTITY", "HELD", "SINCE", "ID" };
+    CLEANUP(cleanup_table) struct table table = { .columns = 5, .flexible = 1 };
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(HELD_MAX);
 
     for (size_t i = 0; i < table.columns; i++)
@@ -75,14 +87,82 @@ static int run_held(struct cli *cli)
 
 /* --- accept, discard --- */
 
-static int decide(struct cli *cli, const char *body, struct tb_reply **ret)
+/* What is held for one account, as somebody is to see it before they decide. */
+struct sight {
+    const char *account;
+    int64_t id; /* 0: nothing is held */
+    int64_t since;
+    char identity[HELD_IDENTITY_SIZE];
+};
+
+static bool find_row(const struct tb_value *held, void *userdata)
+{
+    struct sight *sight = userdata;
+
+    if (strcmp(tb_value_text(tb_value_member(held, "account"), ""), sight->account) != 0)
+        return true;
+    sight->id = tb_value_integer(tb_value_member(held, "id"), 0);
+    sight->since = tb_value_integer(tb_value_member(held, "created_at"), 0);
+    (void)snprintf(sight->identity, sizeof sight->identity, "%s",
+                   tb_value_text(tb_value_member(held, "held_identity"), ""));
+    return false;
+}
+
+/* Shows a person what is held, and asks. */
+static int ask_about_it(struct cli *cli, const char *account, bool accept, int64_t *ret_id)
+{
+    struct sight sight = { .account = account };
+    char words[WORDS_SIZE], text[QUESTION_SIZE];
+    int r = pages_each(cli, WIRE_PATH_HELD, "held", find_row, &sight);
+
+    if (r != TB_OK)
+        return r;
+    if (sight.id == 0) {
+        cli_complain("no consent is held for %s", account);
+        return TB_FAILED;
+    }
+    cli_say("held for %s, %s: the consent of %s", account,
+            words_moment(sight.since, words_now(), words),
+            *sight.identity ? sight.identity : "an unknown identity");
+    (void)snprintf(text, sizeof text,
+                   accept ? "Make it the grant of %s, and revoke the one before? [y/N] "
+                          : "Revoke and forget it? The grant of %s stays. [y/N] ",
+                   account);
+    if (!prompt_yes(text)) {
+        cli_complain("%s: nothing was done", account);
+        return TB_FAILED;
+    }
+    *ret_id = sight.id;
+    return TB_OK;
+}
+
+/* Which consent is meant: a newer one may have taken the place of the one that was looked at. */
+static int settle_id(struct cli *cli, const char *account, bool accept, int64_t *ret_id)
+{
+    *ret_id = cli->arguments.id;
+    if (cli->arguments.id > 0)
+        return TB_OK;
+    if (prompt_possible())
+        return ask_about_it(cli, account, accept, ret_id);
+    cli_complain("%s: say with --id which consent is meant; tokenbroker held shows it", account);
+    return TB_USAGE;
+}
+
+static int decide(struct cli *cli, bool accept, struct tb_reply **ret)
 {
     char account[ACCOUNT_SIZE];
     char path[HELD_PATH_SIZE];
+    char body[HELD_BODY_SIZE];
+    int64_t id = 0;
 
     if (!cli_account(cli, account))
         return TB_USAGE;
+    int r = settle_id(cli, account, accept, &id);
+    if (r != TB_OK)
+        return r;
     (void)snprintf(path, sizeof path, WIRE_PATH_HELD "/%s", account);
+    (void)snprintf(body, sizeof body, "{\"decision\":\"%s\",\"id\":%" PRId64 "}",
+                   accept ? "accept" : "discard", id);
     return cli_call(cli, "POST", path, body, account, ret);
 }
 
@@ -90,7 +170,7 @@ static int run_accept(struct cli *cli)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     CLEANUP(cleanup_text) struct text done = TEXT_WITH_MAXIMUM(HELD_MAX);
-    int r = decide(cli, "{\"decision\":\"accept\"}", &reply);
+    int r = decide(cli, true, &reply);
 
     if (r != TB_OK)
         return r;
@@ -106,13 +186,19 @@ static int run_accept(struct cli *cli)
 static int run_discard(struct cli *cli)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
-    int r = decide(cli, "{\"decision\":\"discard\"}", &reply);
+    int r = decide(cli, false, &reply);
 
     return r == TB_OK ? account_report(cli, tb_reply_value(reply), "the held consent is forgotten")
                       : r;
 }
 
 static const struct option_row options[] = {
+    OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print JSON"),
+    OPTIONS_END,
+};
+
+static const struct option_row decision_options[] = {
+    OPTION_ROW("--id", OPTION_NUMBER, id, "ID", "which consent, as held shows it; do not ask"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print JSON"),
     OPTIONS_END,
 };
@@ -128,7 +214,7 @@ const struct command command_accept = {
     .name = "accept",
     .operands = "ACCOUNT",
     .summary = "make the held consent the account's grant",
-    .options = options,
+    .options = decision_options,
     .operands_min = 1,
     .operands_max = 1,
     .run = run_accept,
@@ -138,7 +224,7 @@ const struct command command_discard = {
     .name = "discard",
     .operands = "ACCOUNT",
     .summary = "revoke and forget the held consent; the account's grant stays",
-    .options = options,
+    .options = decision_options,
     .operands_min = 1,
     .operands_max = 1,
     .run = run_discard,

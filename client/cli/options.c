@@ -25,6 +25,7 @@ void arguments_init(struct arguments *arguments)
         .limit = TB_DEFAULT,
         .forget = TB_DEFAULT,
         .before = TB_DEFAULT,
+        .id = TB_DEFAULT,
     };
 }
 

@@ -30,6 +30,7 @@ struct arguments {
     int64_t limit;   /* a number, or TB_DEFAULT */
     int64_t forget;  /* likewise */
     int64_t before;  /* likewise */
+    int64_t id;      /* likewise */
     bool help;
     bool version;
     bool json;

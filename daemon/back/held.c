@@ -198,6 +198,8 @@ static int apply_decision(void *userdata, struct store *store)
         return r;
     if (row.held_at == 0)
         return JOB_NOTHING_HELD;
+    if (row.held_at != job->question->held_at)
+        return JOB_HELD_ANOTHER; /* nobody has seen whose it is */
     r = (job->question->accept ? accept_held : discard_held)(job, store, &row);
     if (r != 0)
         return r;

@@ -37,6 +37,11 @@ static struct failure refusal(const struct job *job, int result, const char *nam
         return failure_make(WIRE_BUSY, 1, "%s is being refreshed: try again", name);
     case JOB_NOTHING_HELD:
         return failure_make(WIRE_NOT_FOUND, 0, "no consent is held for %s", name);
+    case JOB_HELD_ANOTHER:
+        return failure_make(WIRE_NOT_FOUND, 0,
+                            "the consent with that id is not held for %s any more, but another is: "
+                            "look at it first",
+                            name);
     case JOB_OTHER_GRANT:
         return failure_make(WIRE_BAD_REQUEST, 0,
                             "%s cannot move to %s, whose `grant` is another: its accounts get "

@@ -26,6 +26,7 @@ static void append_held(const struct api_request *request, struct buffer *out,
     char account[ACCOUNT_TEXT_SIZE];
 
     json_put_string(&writer, "account", account_text(&row->name, account));
+    json_put_integer(&writer, "id", row->held_at);
     json_put_string(&writer, "identity", row->identity);
     json_put_string(&writer, "held_identity", row->held_identity ? row->held_identity : "");
     json_put_integer(&writer, "created_at", clock_to_wall(row->held_at) / MS_PER_S);
@@ -60,7 +61,8 @@ static void discarded(const struct api_request *request, struct message *answer,
 
 void api_decide(const struct api_request *request)
 {
-    static const char *const known[] = { "decision", NULL };
+    static const char *const known[] = { "decision", "id", NULL };
+    int64_t id = 0;
 
     if (!api_allowed(request, MAY_ADMIN))
         return;
@@ -73,9 +75,16 @@ void api_decide(const struct api_request *request)
         api_refuse(request->web, WIRE_BAD_REQUEST, NULL, "decision must be accept or discard");
         return;
     }
+    if (!json_integer(json_member(body, "id"), &id)) {
+        api_refuse(request->web, WIRE_BAD_REQUEST, NULL,
+                   "id must be that of the consent which is meant: " WIRE_PATH_HELD " tells it");
+        return;
+    }
     struct message *question = api_question(request, ASK_DECIDE);
-    if (question)
+    if (question) {
         question->accept = accept;
+        question->held_at = id;
+    }
     api_ask(request, question,
             &(struct api_follow_up){ .answered = accept ? accepted : discarded });
 }

@@ -118,6 +118,25 @@ def test_a_newer_takes_the_place(zenegy, api, person):
     assert company_of(zenegy, api) == "third"
 
 
+@pytest.mark.parametrize("decision", ["accept", "discard"])
+def test_what_nobody_saw_is_not_decided(zenegy, api, person, cli, decision):
+    """Another consent came after the admin had looked: neither the API nor the command takes it."""
+    seen = api.held_id(ACCOUNT)
+    hold(api, person, company="third")
+    before = zenegy.ledger.count("revocation")
+    late = api.decide(ACCOUNT, decision, held_id=seen)
+    assert (late.status, late.error) == (404, "not_found")
+    assert "another" in late.json["error_description"]
+    assert cli.run(decision, ACCOUNT, "--id", str(seen)).returncode == 1
+    assert cli.run(decision, ACCOUNT).returncode == 2
+    for body in ({"decision": decision}, {"decision": decision, "id": None}):
+        assert api.request("POST", f"/v1/held/{ACCOUNT}", body).error == "bad_request"
+    assert company_of(zenegy, api) == "acme" and len(api.held().ok()["held"]) == 1
+    time.sleep(1)
+    assert zenegy.ledger.count("revocation") - before <= 1, "the one that was replaced, at most"
+    assert api.decide(ACCOUNT, decision, held_id=api.held_id(ACCOUNT)).status == 200
+
+
 def test_the_first_company_again_leaves_it(zenegy, api, person):
     login, _ = log_in(api, person, ACCOUNT, company="acme")
     assert login["status"] == "done"
@@ -179,7 +198,8 @@ def test_bad_queries(shared, query):
 
 @pytest.mark.parametrize("path", ["/v1/held/plain/acme", "/v1/rename/plain/acme"])
 def test_bad_bodies(shared, path):
-    for body in ({}, {"decision": "perhaps"}, {"account": "x"}, {"more": 1}, []):
+    for body in ({}, {"decision": "perhaps", "id": 1}, {"decision": "accept"}, {"account": "x"},
+                 {"more": 1}, []):
         assert shared.api.request("POST", path, body).error == "bad_request"
     assert shared.api.request("POST", path, b"x" * 100000).status == 413
     assert shared.api.request("PUT", path).status == 405
@@ -196,11 +216,13 @@ def test_command(zenegy, api, cli):
     assert listed.returncode == 0 and ACCOUNT in listed.stdout
     assert json.loads(cli.run("held", "--json").stdout) == api.held().ok()
     assert f"tokenbroker accept {ACCOUNT}" in cli.run("status", ACCOUNT).stdout
-    done = cli.run("accept", ACCOUNT, "--json")
+    number = str(api.held_id(ACCOUNT))
+    assert number in listed.stdout
+    done = cli.run("accept", ACCOUNT, "--id", number, "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["identity"] == api.account(ACCOUNT).ok()["identity"]
     assert company_of(zenegy, api) == "other"
-    again = cli.run("discard", ACCOUNT)
+    again = cli.run("discard", ACCOUNT, "--id", number)
     assert again.returncode == 1 and "no consent is held" in again.stderr
     none = cli.run("held")
     assert (none.returncode, none.stdout) == (0, "")
@@ -208,7 +230,8 @@ def test_command(zenegy, api, cli):
 
 def test_command_discards(zenegy, api, cli):
     _, second = refresh_tokens(zenegy)
-    assert cli.run("discard", ACCOUNT).returncode == 0
+    number = str(api.held_id(ACCOUNT))
+    assert cli.run("discard", ACCOUNT, "--id", number).returncode == 0
     assert zenegy.ledger.wait_for("revocation")[0]["token"] == second
 
 

@@ -144,7 +144,7 @@ def test_first_consent_is_held_until_accepted(served, api, cli, plain, public):
     assert refused.error == "consent_required" and "start_url" not in refused.json
     assert "tokenbroker accept" in refused.json["error_description"]
     assert ACME in cli.run("held").stdout
-    accepted = cli.run("accept", ACCOUNT)
+    accepted = cli.run("accept", ACCOUNT, "--id", str(api.held_id(ACCOUNT)))
     assert accepted.returncode == 0 and f"the consent of {ACME} is its grant" in accepted.stderr
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert plain.ledger.count("exchange") == 1

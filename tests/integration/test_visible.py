@@ -72,7 +72,7 @@ def test_every_route(ruled, api, plain, peer, schema):
     bodies = {"/v1/import": {}, "post /v1/links/{provider}/{label}": {"expires_in": 60},
               "put /v1/accounts/{provider}/{label}": {"refresh_token": "unknown"},
               "post /v1/reject/{provider}/{label}": {"access_token": "x"},
-              "post /v1/held/{provider}/{label}": {"decision": "accept"},
+              "post /v1/held/{provider}/{label}": {"decision": "accept", "id": 1},
               "post /v1/rename/{provider}/{label}": {"account": "plain/other"}}
     last = ("delete", "/v1/accounts/{provider}/{label}")
     routes = sorted({(method, path) for method, path, _ in schema.documented()} - {last}) + [last]
@@ -167,7 +167,7 @@ def test_the_others_are_as_if_they_were_not_there(ruled, peer, account):
             ("POST", "/v1/login/", {}), ("POST", "/v1/refresh/", None),
             ("POST", "/v1/reject/", {"access_token": "x"}), ("POST", "/v1/retry/", None),
             ("GET", "/v1/links/", None), ("POST", "/v1/links/", {}), ("DELETE", "/v1/links/", None),
-            ("POST", "/v1/held/", {"decision": "accept"}),
+            ("POST", "/v1/held/", {"decision": "accept", "id": 1}),
             ("POST", "/v1/rename/", {"account": MINE})):
         reply = peer.request(method, target + account, body)
         assert reply.status == 403

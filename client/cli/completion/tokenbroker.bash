@@ -14,13 +14,14 @@ _tokenbroker_options()
     reject) echo --fingerprint --json ;;
     import) echo --access-token --scope --jsonl --verify --json ;;
     link) echo --expires --expect --scope --param --csv --list --revoke --json ;;
+    accept | discard) echo --id --json ;;
     logout) echo --yes --json ;;
     trust) echo --system --yes --fingerprint --json ;;
     callers) echo --forget --json ;;
     audit) echo --user --unit --verdict --since --before --limit --json ;;
     resume) echo --moved-back --json ;;
     backup | move) echo --key-kept --json ;;
-    held | approve | accept | discard | rename | forecast | list | status | refresh | retry | rekey | watch | doctor | health) echo --json ;;
+    held | approve | rename | forecast | list | status | refresh | retry | rekey | watch | doctor | health) echo --json ;;
     esac
     echo --socket --help
 }
@@ -52,7 +53,7 @@ _tokenbroker()
     case $before in
     --socket | --jsonl | --csv) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'plain json header curl env' -- "$word") && return ;;
-    --min-ttl | --wait | --scope | --param | --fingerprint | --limit | --forget | --user | --unit | --verdict | --since | --before | --expires | --expect) return ;;
+    --min-ttl | --wait | --scope | --param | --fingerprint | --limit | --forget | --user | --unit | --verdict | --since | --before | --expires | --expect | --id) return ;;
     esac
     case $command:$word in
     :-*) mapfile -t COMPREPLY < <(compgen -W '--socket --help --version' -- "$word") ;;

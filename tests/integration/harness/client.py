@@ -142,8 +142,15 @@ class Api:
     def held(self, **query):
         return self.request("GET", _target("/v1/held", query))
 
-    def decide(self, account, decision):
-        return self.request("POST", f"/v1/held/{account}", {"decision": decision})
+    def held_id(self, account):
+        """Of what is held for the account now; 1, which nothing has, where it cannot be told."""
+        rows = self.held(limit=500).json.get("held", [])
+        return next((row["id"] for row in rows if row["account"] == account), 1)
+
+    def decide(self, account, decision, held_id=None):
+        """Without an id it is over what is held now."""
+        return self.request("POST", f"/v1/held/{account}",
+                            {"decision": decision, "id": held_id or self.held_id(account)})
 
     def rename(self, account, new_name):
         return self.request("POST", f"/v1/rename/{account}", {"account": new_name})

@@ -36,11 +36,25 @@ static int set_up_other(void **state)
     return 0;
 }
 
-static struct message *decide(struct stage *stage, const char *label, bool accept)
+static struct message *decide_on(struct stage *stage, const char *label, int64_t held_at,
+                                 bool accept)
 {
     struct message *message = question(ASK_DECIDE, label);
     message->accept = accept;
+    message->held_at = held_at;
     return answer(stage, post(stage, message));
+}
+
+/* Of what is held now; 0: there is no such account, or nothing is. */
+static int64_t held_at(struct stage *stage, const char *label)
+{
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_ACCOUNT, label));
+    return came->failed ? 0 : came->rows[0].held_at;
+}
+
+static struct message *decide(struct stage *stage, const char *label, bool accept)
+{
+    return decide_on(stage, label, held_at(stage, label), accept);
 }
 
 static void it_is_listed(void **state)
@@ -117,6 +131,25 @@ static void a_newer_takes_the_place(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-3"));
     /* The one before is on its way to be revoked. */
     assert_int_equal(count_kept(stage, KEPT_REVOCATION), 1);
+}
+
+static void what_nobody_saw_is_not_decided(void **state)
+{
+    struct stage *stage = *state;
+    const int64_t seen = held_at(stage, "a");
+    rest(2); /* broker time is in milliseconds */
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    for (int accept = 0; accept < 2; accept++) {
+        CLEANUP(cleanup_message) struct message *came = decide_on(stage, "a", seen, accept);
+        assert_int_equal(came->failure.error, WIRE_NOT_FOUND);
+        assert_non_null(strstr(came->failure.description, "another"));
+    }
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_string_equal(row.identity, "one");
+    assert_string_equal(row.held_identity, "three");
+    assert_int_equal(row.generation, 1);
+    assert_int_equal(server_count(stage->server, "token=rt-secret-1"), 0);
+    assert_int_equal(server_count(stage->server, "token=rt-secret-3"), 0);
 }
 
 /* Some providers would end the newer with it. */
@@ -229,6 +262,7 @@ int main(void)
         TEST_OTHER(accepted_it_is_the_grant),
         TEST_OTHER(discarded_it_is_revoked),
         TEST_OTHER(a_newer_takes_the_place),
+        TEST_OTHER(what_nobody_saw_is_not_decided),
         TEST_OTHER(the_same_identity_again_is_not_revoked),
         TEST_OTHER(what_another_account_holds_is_not_revoked),
         TEST_OTHER(the_first_identity_again_leaves_it),

@@ -90,8 +90,10 @@ static void expect_consent(struct stage *stage, const char *label, const char *d
 
 static struct message *decide(struct stage *stage, const char *label, bool accept)
 {
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, label);
     struct message *message = question(ASK_DECIDE, label);
     message->accept = accept;
+    message->held_at = row.held_at;
     return answer(stage, post(stage, message));
 }
 

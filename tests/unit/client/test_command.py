@@ -67,6 +67,58 @@ class Case(unittest.TestCase):
         return process.wait(TIMEOUT), screen.replace("\r\n", "\n")
 
 
+class Decide(Case):
+    """accept and discard on a terminal: what is held is shown, and meant."""
+
+    QUESTION = "[y/N]"
+
+    def setUp(self):
+        super().setUp()
+        self.broker.answers["POST /v1/held/zenegy/acme"] = account()
+        self.broker.answers["GET /v1/held"] = {"held": [
+            {"account": "zenegy/aaaa", "id": 6, "held_identity": "0815", "created_at": now()},
+            {"account": "zenegy/acme", "id": 7, "identity": "4711", "held_identity": "47\x1b[2J12",
+             "created_at": now() - 7200}]}
+
+    def decided(self):
+        return [json.loads(body) for method, _, body in self.broker.seen if method == "POST"]
+
+    def test_yes(self):
+        for command in ("accept", "discard"):
+            code, screen = self.on_terminal(command, "zenegy/acme", typed=["y\n"],
+                                            until=self.QUESTION)
+            self.assertEqual(code, 0, screen)
+            self.assertRegex(screen, "zenegy/acme, 2 h ago: the consent of 47.*12")
+            self.assertNotIn("\x1b[2J", screen)
+        self.assertEqual(self.decided(), [{"decision": "accept", "id": 7},
+                                          {"decision": "discard", "id": 7}])
+
+    def test_no(self):
+        code, screen = self.on_terminal("accept", "zenegy/acme", typed=["\n"],
+                                        until=self.QUESTION)
+        self.assertEqual(code, 1)
+        self.assertIn("nothing was done", screen)
+        self.assertEqual(self.decided(), [])
+
+    def test_the_number_says_it(self):
+        code, screen = self.on_terminal("accept", "zenegy/acme", "--id", "7")
+        self.assertEqual(code, 0, screen)
+        self.assertNotIn(self.QUESTION, screen)
+
+    def test_nothing_is_held(self):
+        code, screen = self.on_terminal("discard", "zenegy/other")
+        self.assertEqual(code, 1)
+        self.assertIn("no consent is held for zenegy/other", screen)
+        self.broker.answers["GET /v1/held"] = 403, {"error": "forbidden",
+                                                    "error_description": "no rule for you"}
+        self.assertEqual(self.on_terminal("discard", "zenegy/other")[0], 4)
+
+    def test_nobody_knows_whose(self):
+        self.broker.answers["GET /v1/held"]["held"][1]["held_identity"] = ""
+        _, screen = self.on_terminal("accept", "zenegy/acme", typed=["n\n"], until=self.QUESTION)
+        self.assertIn("of an unknown identity", screen)
+
+
 class Token(Case):
     def test_formats(self):
         self.broker.answers[TOKEN] = token("t'k\"\\", api_base="https://api")

@@ -160,12 +160,21 @@ class Accept(Case):
         account = {"account": "plain/a", "provider": "plain", "state": "active"}
         self.broker.answers["POST /v1/held/plain/a"] = account
         self.assertIn("plain/a: the held consent is its grant now",
-                      self.broker.run("accept", "plain/a").stderr)
+                      self.broker.run("accept", "plain/a", "--id", "7").stderr)
+        self.assertEqual(self.bodies(), [{"decision": "accept", "id": 7}])
         account["identity"] = "47\x1b11"
-        said = self.broker.run("accept", "plain/a").stderr
+        said = self.broker.run("accept", "plain/a", "--id", "7").stderr
         self.assertRegex(said, "plain/a: the consent of 47.*11 is its grant now")
         self.assertNotIn("\x1b", said)
-        self.assertIn("forgotten", self.broker.run("discard", "plain/a").stderr)
+        self.assertIn("forgotten", self.broker.run("discard", "plain/a", "--id", "8").stderr)
+        self.assertEqual(self.bodies()[-1], {"decision": "discard", "id": 8})
+
+    def test_nothing_is_guessed(self):
+        for command in ("accept", "discard"):
+            done = self.broker.run(command, "plain/a")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("--id", done.stderr)
+        self.assertEqual(self.broker.seen, [])
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Json(Case):
                 ("GET /v1/health", ["status"]), ("GET /v1/held", ["held"]),
                 (f"GET /v1/accounts/{A}", ["status", A]), (f"GET /v1/token/{A}", ["token", A]),
                 (f"GET /v1/token/{A}", ["exec", A, "--", "true"]),
-                (f"POST /v1/held/{A}", ["accept", A]), (f"POST /v1/refresh/{A}", ["refresh", A]),
+                (f"POST /v1/held/{A}", ["accept", A, "--id", "1"]), (f"POST /v1/refresh/{A}", ["refresh", A]),
                 (f"POST /v1/reject/{A}", ["reject", A]), ("POST /v1/retry", ["retry"]),
                 ("POST /v1/resume", ["resume"]), ("POST /v1/rekey", ["rekey"]),
                 (f"POST /v1/rename/{A}", ["rename", A, "zenegy/b"]),

@@ -13,11 +13,12 @@ static void test_listed(void **state)
     answer->rows[0].identity = strdup("one");
     answer->rows[0].held_identity = strdup("two");
     fixture_deliver(fixture, answer);
-    assert_string_equal(request->answer,
-                        "{\"held\":[{\"account\":\"zenegy/a\",\"identity\":\"one\","
-                        "\"held_identity\":\"two\",\"created_at\":2000},"
-                        "{\"account\":\"zenegy/b\",\"held_identity\":\"\",\"created_at\":2000}],"
-                        "\"next\":\"zenegy/b\"}");
+    assert_string_equal(
+        request->answer,
+        "{\"held\":[{\"account\":\"zenegy/a\",\"id\":1000000,\"identity\":\"one\","
+        "\"held_identity\":\"two\",\"created_at\":2000},"
+        "{\"account\":\"zenegy/b\",\"id\":1000000,\"held_identity\":\"\",\"created_at\":2000}],"
+        "\"next\":\"zenegy/b\"}");
     free(request);
 }
 
@@ -50,6 +51,7 @@ static void expect_decision(struct fixture *fixture, const char *body, bool acce
     struct message *question = fixture_take(fixture, ASK_DECIDE);
 
     assert_int_equal(question->accept, accept);
+    assert_int_equal(question->held_at, 1767223801123);
     assert_string_equal(question->account.label, "a");
     fixture_deliver(fixture, fixture_rows(question, 'a', 1));
     expect_answer(request, 200, "{\"account\":\"zenegy/a\"");
@@ -59,8 +61,8 @@ static void test_decided(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect_decision(fixture, "{\"decision\":\"accept\"}", true);
-    expect_decision(fixture, "{\"decision\":\"discard\"}", false);
+    expect_decision(fixture, "{\"decision\":\"accept\",\"id\":1767223801123}", true);
+    expect_decision(fixture, "{\"id\":1767223801123,\"decision\":\"discard\"}", false);
     audit_flush(fixture->context.audit);
     struct message *told = fixture_take(fixture, TELL_AUDIT);
     assert_int_equal(told->audit_count, 2);
@@ -72,9 +74,16 @@ static void test_decided(void **state)
 static void test_bad_decisions(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const bodies[] = { "", "{}", "{\"decision\":\"Accept\"}",
-                                          "{\"decision\":true}",
-                                          "{\"decision\":\"accept\",\"more\":1}" };
+    static const char *const bodies[] = { "",
+                                          "{}",
+                                          "{\"decision\":\"Accept\",\"id\":1}",
+                                          "{\"decision\":true,\"id\":1}",
+                                          "{\"decision\":\"accept\",\"id\":1,\"more\":1}",
+                                          "{\"decision\":\"accept\"}",
+                                          "{\"decision\":\"discard\"}",
+                                          "{\"decision\":\"accept\",\"id\":\"1\"}",
+                                          "{\"decision\":\"accept\",\"id\":1.5}",
+                                          "{\"decision\":\"accept\",\"id\":null}" };
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
         expect_answer(fixture_send(fixture, "POST", "/v1/held/zenegy/a", bodies[i]), 400,
@@ -88,7 +97,7 @@ static void test_nothing_held(void **state)
 {
     struct fixture *fixture = *state;
     struct web_request *request =
-        fixture_send(fixture, "POST", "/v1/held/zenegy/a", "{\"decision\":\"accept\"}");
+        fixture_send(fixture, "POST", "/v1/held/zenegy/a", "{\"decision\":\"accept\",\"id\":1}");
 
     fixture_fail(fixture, fixture_take(fixture, ASK_DECIDE), WIRE_NOT_FOUND);
     expect_answer(request, 404, "not_found");
