@@ -18,7 +18,11 @@ enum {
     BACKUP_BODY_SIZE = 64,
     REPORT_MAX = 64 * 1024,
     CLEAN_TIMEOUT_MS = 2000,
+    CLEAN_TRIES_MAX = 20, /* LOOK_AGAIN_MS apart */
 };
+
+/* Whether the store refreshes nothing any more. */
+enum fence { FENCE_NONE, FENCE_THERE, FENCE_UNSEEN };
 
 /* One copy of the broker's store on its way into a file. */
 struct fetching {
@@ -29,7 +33,7 @@ struct fetching {
     int64_t fetched;
     int interrupt_fd;
     bool moves;
-    bool whole; /* and, where it moves, the store has a fence since then */
+    bool unanswered; /* it may have been begun, and nobody knows its id */
 };
 
 static const struct tb_value *member(const struct fetching *fetching, const char *name)
@@ -37,8 +41,8 @@ static const struct tb_value *member(const struct fetching *fetching, const char
     return tb_value_member(tb_reply_value(fetching->reply), name);
 }
 
-/* One request about it; offset -1: without a piece. */
-static int ask(struct fetching *fetching, const char *method, int64_t offset)
+/* A look at it; offset -1: without a piece. */
+static int look(struct fetching *fetching, int64_t offset)
 {
     char path[BACKUP_PATH_SIZE];
 
@@ -46,21 +50,30 @@ static int ask(struct fetching *fetching, const char *method, int64_t offset)
                    offset < 0 ? WIRE_PATH_BACKUPS "/%s" : WIRE_PATH_BACKUPS "/%s?offset=%" PRId64,
                    fetching->id, offset);
     fetching->reply = tb_reply_free(fetching->reply);
-    return cli_call(fetching->cli, method, path, NULL, NULL, &fetching->reply);
+    return cli_call(fetching->cli, "GET", path, NULL, NULL, &fetching->reply);
+}
+
+static bool answered(const struct tb_error *error)
+{
+    return error->code && strcmp(error->code, "interrupted") != 0;
 }
 
 static int begin(struct fetching *fetching)
 {
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
     const struct arguments *arguments = &fetching->cli->arguments;
     char body[BACKUP_BODY_SIZE];
 
     (void)snprintf(body, sizeof body, "{\"key_kept\":%s,\"move\":%s}",
                    arguments->key_kept ? "true" : "false", fetching->moves ? "true" : "false");
-    int r = cli_call(fetching->cli, "POST", WIRE_PATH_BACKUPS, body, NULL, &fetching->reply);
-    if (r == TB_OK)
-        (void)snprintf(fetching->id, sizeof fetching->id, "%s",
-                       tb_value_text(member(fetching, "backup_id"), ""));
-    return r;
+    if (tb_call(fetching->cli->broker, "POST", WIRE_PATH_BACKUPS, body, &fetching->reply, &error) !=
+        TB_OK) {
+        fetching->unanswered = !answered(error);
+        return cli_failed(error, NULL);
+    }
+    (void)snprintf(fetching->id, sizeof fetching->id, "%s",
+                   tb_value_text(member(fetching, "backup_id"), ""));
+    return TB_OK;
 }
 
 static void rest(void)
@@ -76,9 +89,8 @@ static int wait_for_it(struct fetching *fetching)
 
     while (r == TB_OK && !tb_value_true(member(fetching, "whole"))) {
         rest();
-        r = ask(fetching, "GET", -1);
+        r = look(fetching, -1);
     }
-    fetching->whole = r == TB_OK;
     return r;
 }
 
@@ -102,7 +114,7 @@ static int fetch(struct fetching *fetching)
     int r = TB_OK;
 
     while (r == TB_OK && fetching->fetched < bytes) {
-        r = ask(fetching, "GET", fetching->fetched);
+        r = look(fetching, fetching->fetched);
         if (r == TB_OK && !write_piece(fetching))
             r = TB_FAILED;
     }
@@ -139,11 +151,64 @@ static int print(const struct fetching *fetching)
     return TB_OK;
 }
 
-static void advise(const struct fetching *fetching)
+/* --- its end --- */
+
+/* False: the broker does not know it any more, or does not answer. It goes by itself then, a little
+ * later. */
+static bool end_copy(const struct fetching *fetching)
 {
-    if (fetching->moves && fetching->whole)
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    char path[BACKUP_PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, WIRE_PATH_BACKUPS "/%s", fetching->id);
+    return *fetching->id &&
+           tb_call(fetching->cli->broker, "DELETE", path, NULL, &reply, NULL) == TB_OK;
+}
+
+/* What became of the store, by the broker's own words. */
+static enum fence look_for_fence(const struct fetching *fetching)
+{
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+
+    if (tb_call(fetching->cli->broker, "GET", WIRE_PATH_HEALTH, NULL, &reply, NULL) != TB_OK)
+        return FENCE_UNSEEN;
+    const struct tb_value *store = tb_value_member(tb_reply_value(reply), "store");
+    return tb_value_member(store, "moved_at") ? FENCE_THERE : FENCE_NONE;
+}
+
+/* One that the broker writes just now outlasts the first DELETE; one whose id nobody knows may come
+ * at any time. */
+static enum fence wait_for_fence(const struct fetching *fetching)
+{
+    enum fence fence = FENCE_NONE;
+
+    for (unsigned tries = 0; tries < CLEAN_TRIES_MAX && end_copy(fetching); tries++)
+        rest();
+    for (unsigned tries = 0; tries < CLEAN_TRIES_MAX && fence == FENCE_NONE; tries++) {
+        fence = look_for_fence(fetching);
+        if (!fetching->unanswered)
+            return fence;
+        rest();
+    }
+    return fence == FENCE_NONE ? FENCE_UNSEEN : fence;
+}
+
+static void give_up(const struct fetching *fetching)
+{
+    const bool begun = *fetching->id || fetching->unanswered;
+
+    if (!fetching->moves || !begun) {
+        (void)end_copy(fetching);
+        return;
+    }
+    const enum fence fence = wait_for_fence(fetching);
+    if (fence == FENCE_THERE)
         cli_say("the store is fenced for the move: run this again with a file that can be "
                 "written, or give it up with: tokenbroker resume --moved-back");
+    else if (fence == FENCE_UNSEEN)
+        cli_say("whether the store is fenced for the move is not known: look with tokenbroker "
+                "health; if it is, run this again, or give it up with: tokenbroker resume "
+                "--moved-back");
 }
 
 static int run_fetching(struct fetching *fetching)
@@ -175,10 +240,10 @@ static int run_copy(struct cli *cli, bool moves)
     int r = run_fetching(&fetching);
     const bool done = r == TB_OK;
 
-    if (!done)
-        advise(&fetching);
-    if (*fetching.id)
-        (void)ask(&fetching, "DELETE", -1); /* else it goes by itself, a little later */
+    if (done)
+        (void)end_copy(&fetching);
+    else
+        give_up(&fetching);
     fetching.reply = tb_reply_free(fetching.reply);
     new_file_release(&fetching.file);
     if (!done && fetching.interrupt_fd >= 0)

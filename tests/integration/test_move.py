@@ -185,6 +185,26 @@ def test_interrupted_by_the_client(daemon, api, provider):
     rotate_all(daemon, provider, FEW)
 
 
+def test_interrupted_at_any_moment(daemon, cli, provider, folder):
+    """A fence that nobody was told of would be found days later, when the tokens are over."""
+    fenced = 0
+    for number in range(12):
+        one = cli.spawn("move", str(folder / f"moved{number}"))
+        time.sleep(0.02 + number % 6 / 40)
+        one.send_signal(signal.SIGINT)
+        said = one.communicate(timeout=60)[1]
+        time.sleep(0.3)
+        if "moved_at" in daemon.api.health().ok()["store"]:
+            fenced += one.returncode != 0
+            assert one.returncode == 0 or "fenced" in said and "--moved-back" in said
+            daemon.api.resume(moved_back=True).ok()
+            daemon.api.wait_unpaused("plain")
+        else:
+            assert "is fenced" not in said.replace("whether the store is fenced", "")
+    assert fenced > 0
+    rotate_all(daemon, provider, FEW)
+
+
 def test_killed_at_any_moment(daemon, cli, provider, elsewhere, folder):
     """kill -9 while it moves: either it is not fenced and goes on, and no file is there; or it is,
     and moving again gives all."""

@@ -190,6 +190,47 @@ class Hangs(Case):
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual([name for name in os.listdir(self.broker.folder) if name[0] == "f"], [])
 
+    def interrupted_move(self, reached, go_on):
+        """What it says when it is interrupted at that request, and the broker then goes on."""
+        command = subprocess.Popen([COMMAND, "move", os.path.join(self.broker.folder, "f")],
+                                   env=self.broker.environment(), text=True, stderr=subprocess.PIPE)
+        self.assertTrue(reached.wait(TIMEOUT))
+        command.send_signal(signal.SIGINT)
+        go_on.set()
+        said = command.communicate(timeout=TIMEOUT)[1]
+        self.assertEqual(command.returncode, -signal.SIGINT)
+        return said
+
+    def test_an_interrupted_move_asks_whether_there_is_a_fence(self):
+        """One that comes while the copy is withdrawn too; and where nobody knows the copy's id."""
+        fenced, unfenced = [{"status": "degraded", "version": "0", "store": {"ok": True, **more}}
+                            for more in ({"moved_at": 1}, {})]
+        gone = (404, {"error": "not_found", "error_description": "no such backup"})
+        for hanging, deletes, health, words, no_words in [
+                ("GET /v1/backups/b", 2, fenced, "the store is fenced", "not known"),
+                ("GET /v1/backups/b", 1, unfenced, "interrupted", "fenced"),
+                ("POST /v1/backups", 0, fenced, "the store is fenced", "not known"),
+                ("POST /v1/backups", 0, unfenced, "is not known", "run this again with"),
+                ("POST /v1/backups", 0, gone, "is not known", "run this again with")]:
+            with self.subTest(hanging=hanging, health=health):
+                reached, go_on = threading.Event(), threading.Event()
+                left = [BACKUP] * deletes
+
+                def hang(reached=reached, go_on=go_on):
+                    reached.set()
+                    go_on.wait(TIMEOUT)
+                    time.sleep(0.5)
+                    return BACKUP
+                self.broker.answers["POST /v1/backups"] = {**BACKUP, "whole": False}
+                self.broker.answers["DELETE /v1/backups/b"] = (
+                    lambda left=left: left.pop() if left else gone)
+                self.broker.answers["GET /v1/health"] = (
+                    lambda left=left, health=health: unfenced if left else health)
+                self.broker.answers[hanging] = hang
+                said = self.interrupted_move(reached, go_on)
+                self.assertIn(words, said)
+                self.assertNotIn(no_words, said)
+
     def test_an_interrupted_watch_of_a_broker_that_hangs(self):
         hangs, ends = threading.Event(), threading.Event()
         self.addCleanup(ends.set)
