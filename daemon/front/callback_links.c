@@ -133,13 +133,22 @@ static int begin(struct visit *visit, struct provider *provider, struct login **
     return r == 0 ? login_begin(logins, &order, steal(owned), ret, &complaint) : r;
 }
 
+/* A code that comes back must come to us: also by a link, none begins before what the proxy hands
+ * on to is ours. */
+static bool is_possible(const struct visit *visit, const struct provider *provider)
+{
+    struct complaint complaint; /* the visitor has no use for it, and health says it too */
+    struct context *context = visit->context;
+    return !settings_link_flaw(context->settings, provider) &&
+           callback_hold(context->callback, provider->redirect_uri, &complaint) == 0;
+}
+
 static void provider_came(void *userdata, struct message *answer)
 {
     struct visit *visit = userdata;
     struct login *login = NULL;
     visit->ask = 0;
-    if (answer->failed || !answer->provider ||
-        settings_link_flaw(visit->context->settings, answer->provider)) {
+    if (answer->failed || !answer->provider || !is_possible(visit, answer->provider)) {
         end_with_notice(visit, PAGE_LINK_NOT_NOW);
         return;
     }

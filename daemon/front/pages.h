@@ -33,7 +33,7 @@ enum page_notice {
     PAGE_BUSY,
     PAGE_LINK_UNKNOWN,
     PAGE_LINK_WORN,    /* opened too often within an hour */
-    PAGE_LINK_NOT_NOW, /* the provider cannot be used at the moment */
+    PAGE_LINK_NOT_NOW, /* the provider, or our own address, cannot be used at the moment */
     PAGE_NOTICE_COUNT,
 };
 

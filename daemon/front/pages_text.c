@@ -65,8 +65,8 @@ static const struct page_text notices[PAGE_NOTICE_COUNT] = {
                          "This link was opened very often within an hour. Nothing was done.",
                          "Try again in an hour." },
     [PAGE_LINK_NOT_NOW] = { 503, TONE_WARNING, "Not possible at the moment",
-                            "The link is fine, but its provider cannot be used just now. Nothing "
-                            "has changed.",
+                            "The link is fine, but nobody can be connected by it just now. "
+                            "Nothing has changed.",
                             "Try again later. If this page comes back, show it to whoever sent "
                             "you the link." },
 };

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 import uuid
@@ -84,6 +85,26 @@ def test_a_request_that_cannot_be_pushed(served, daemon, api, plain, public):
     page = person.open(re.search(r'href="([^"]+)"', link.text)[1])
     assert page.status == 503 and "whoever sent you the link" in page.text
     assert NAME in page.text and "this computer" not in page.text
+
+
+def test_a_port_that_somebody_else_holds(served, daemon, api, plain, public):
+    """The proxy may hand the code on to them: no attempt begins, as no login does."""
+    url = make(api, expect={"company_id": ACME})["url"]
+    daemon.stop()
+    daemon.config.callback["listen"] = [f"http://localhost:{daemon.port}"]
+    with socket.socket(socket.AF_INET6) as holder:
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("::1", daemon.port))
+        holder.listen()
+        daemon.start()
+        assert api.login(ACCOUNT).error == "busy"
+        assert public.person().fetch(url).status == 200
+        page = public.person().fetch(url + "/go")
+        assert page.status == 503 and "The link is fine" in page.text
+    page = go(public.person(), url)
+    assert page.status == 200 and "is connected" in page.text
+    assert plain.ledger.count("code_issued") == 1
 
 
 def test_a_scanner_burns_nothing(served, api, plain, public):
