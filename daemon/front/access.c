@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 /* Where a glob goes on after its last star, when what follows the star did not fit. */
 bool access_glob_matches(const char *glob, const char *text)
 {
@@ -75,12 +77,13 @@ static bool rule_lets(const struct access_rule *rule, enum may may,
     return (rule->may & ((unsigned)may | MAY_ADMIN)) && covers(rule, account);
 }
 
-/* It may have been taken out of the configuration since it showed its key. */
-static bool consumer_allowed(const struct settings *settings, const char *name, enum may may,
-                             const struct account_name *account)
+/* It may have been taken out of the configuration since it showed its key, or have another one. */
+static bool consumer_allowed(const struct settings *settings, const struct asker *asker,
+                             enum may may, const struct account_name *account)
 {
-    const struct consumer *consumer = settings_consumer(settings, name);
-    return consumer && rule_lets(&consumer->rule, may, account);
+    const struct consumer *consumer = settings_consumer(settings, asker->consumer);
+    return consumer && digests_equal(consumer->key_digest, asker->key_digest) &&
+           rule_lets(&consumer->rule, may, account);
 }
 
 /* A service is better named than the user it runs as; a login session's scope says nothing. */
@@ -133,8 +136,7 @@ enum access access_judge(const struct settings *settings, const struct access_de
                          const struct account_name *account, const struct access_rule **ret_rule)
 {
     if (asker->kind == ASKER_CONSUMER)
-        return consumer_allowed(settings, asker->consumer, may, account) ? ACCESS_ALLOWED
-                                                                         : ACCESS_DENIED;
+        return consumer_allowed(settings, asker, may, account) ? ACCESS_ALLOWED : ACCESS_DENIED;
     return judge_peer(settings, otherwise, &asker->peer, may, account, ret_rule);
 }
 

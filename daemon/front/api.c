@@ -395,7 +395,8 @@ static bool is_for_consumers(const struct route *route)
     return route->methods[0].handler == api_token || route->methods[0].handler == api_reject;
 }
 
-void api_handle_consumer(struct context *context, struct web_request *web, const char *consumer)
+void api_handle_consumer(struct context *context, struct web_request *web,
+                         const struct consumer *consumer)
 {
     struct api_request request;
     const struct route *route = find_route(web_path(web), &request.rest);
@@ -404,7 +405,9 @@ void api_handle_consumer(struct context *context, struct web_request *web, const
     request.context = context;
     request.web = web;
     request.asker.kind = ASKER_CONSUMER;
-    (void)snprintf(request.asker.consumer, sizeof(request.asker.consumer), "%s", consumer);
+    (void)snprintf(request.asker.consumer, sizeof(request.asker.consumer), "%s",
+                   consumer->rule.name);
+    memcpy(request.asker.key_digest, consumer->key_digest, sizeof(request.asker.key_digest));
     if (!method || !find_account(&request, route))
         return;
     request.handler = method->handler;

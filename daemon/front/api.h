@@ -29,7 +29,8 @@ void api_handle(void *context, struct web_request *web);
 
 /* The same for a request of a consumer that has shown its key: of the routes only those for tokens
  * and rejects are there. */
-void api_handle_consumer(struct context *context, struct web_request *web, const char *consumer);
+void api_handle_consumer(struct context *context, struct web_request *web,
+                         const struct consumer *consumer);
 
 /* 200 with a JSON body. */
 void api_answer(struct web_request *web, const struct buffer *body);

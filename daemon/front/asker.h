@@ -8,13 +8,16 @@
 #include "base/account.h"
 #include "io/peer.h"
 #include "io/store.h"
+#include "settings/settings.h"
 
 enum asker_kind { ASKER_PEER, ASKER_CONSUMER };
 
 struct asker {
     enum asker_kind kind;
-    struct peer peer;                     /* of ASKER_PEER */
-    char consumer[PROVIDER_NAME_MAX + 1]; /* of ASKER_CONSUMER */
+    struct peer peer; /* of ASKER_PEER */
+    /* Of ASKER_CONSUMER: its name, and the key that it has shown. */
+    char consumer[PROVIDER_NAME_MAX + 1];
+    unsigned char key_digest[CONSUMER_DIGEST_SIZE];
 };
 
 /* Where a uid is wanted and no user is known: the number that chown(2) keeps for "none", so that it

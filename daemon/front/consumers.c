@@ -128,7 +128,7 @@ static void handle(void *userdata, struct web_request *web)
     const struct consumer *consumer = key ? find_consumer(context->settings, socket, key) : NULL;
 
     if (consumer && is_no_page(web) && knows_our_name(socket, web))
-        api_handle_consumer(context, web, consumer->rule.name);
+        api_handle_consumer(context, web, consumer);
     else
         refuse(consumers, socket, web);
 }

@@ -42,6 +42,7 @@ static void take_settings(struct front *front, struct message *letter)
     settings_free(front->context.settings);
     front->context.settings = steal(letter->settings);
     tokens_settings_changed(front->context.tokens);
+    tokens_rights_changed(front->context.tokens);
     callback_update(front->context.callback);
     consumers_update(front->context.consumers);
     events_end_all(front->context.events); /* who may see what may have changed */
@@ -79,6 +80,7 @@ static void handle_letter(struct front *front, struct message *letter)
         break;
     case CALLERS:
         newcomers_take(front->context.newcomers, letter);
+        tokens_rights_changed(front->context.tokens);
         break;
     case CALLER_REFUSED:
         newcomers_take_refusal(front->context.newcomers, letter);

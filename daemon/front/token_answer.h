@@ -21,8 +21,8 @@ struct token_wish {
     int64_t min_ttl_ms; /* -1: the default */
     int64_t wait_ms;
     bool plain;                /* the bare token instead of JSON */
-    const struct asker *asker; /* during the call alone; NULL: gets no link */
-    bool may_consent;          /* filled in for who waits: may be told the account's link */
+    const struct asker *asker; /* during the call alone */
+    bool may_consent;          /* filled in with a failure: may be told the account's link */
 };
 
 enum token_verdict {

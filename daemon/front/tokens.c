@@ -1,4 +1,4 @@
-#include "front/tokens.h"
+#include "front/tokens_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,47 +17,17 @@ enum {
     WAIT_LEAST_MS = 100,
 };
 
-struct waiter;
-
-struct waiter_list {
-    struct waiter *first, *last;
-};
-
 /* A request that waits. */
 struct waiter {
     struct deadline deadline;
     struct flight *flight;
-    struct waiter_list *list; /* one of the flight's */
+    struct waiter_list *list; /* one of the flight's, or of those who are refused now */
     struct waiter *next, *previous;
     struct web_request *web;
     struct token_wish wish;
+    struct asker asker; /* what it may is judged again */
     unsigned tries;
     bool left_open; /* by a failure of a question for more than it needs */
-};
-
-/* One account's question to the back and those who wait for its answer. It is there while the
- * question is out, also when all who waited are gone: what comes goes to the cache. */
-struct flight {
-    struct account_node node;
-    struct tokens *tokens;
-    uid_t uid; /* who asked first: the question counts as theirs */
-    uint64_t ask;
-    int64_t asked_min_ttl_ms;
-    /* What was heard since the question went out; an answer to a later question knows it. */
-    uint64_t floor;  /* a token of a smaller generation is not served */
-    bool distrusted; /* nor is any token, and a failure may be history */
-    struct waiter_list waiting;
-    struct waiter_list settling; /* those for whom the answer that just came is looked at */
-    size_t count;
-};
-
-struct tokens {
-    struct context *context;
-    struct token_cache *cache;
-    struct account_map flights;
-    size_t waiter_count;
-    bool stopping;
-    struct token_server server;
 };
 
 int tokens_new(struct context *context, struct tokens **ret)
@@ -214,6 +184,30 @@ static bool stays_open(struct waiter *waiter, const struct failure *failure)
     return true;
 }
 
+static bool may_still(const struct waiter *waiter)
+{
+    const struct context *context = waiter->flight->tokens->context;
+    return access_allowed(context->settings, &context->access, &waiter->asker, MAY_TOKEN,
+                          &waiter->wish.account);
+}
+
+/* Ends the wait; the request is treated as one that comes now. */
+static void ask_anew(struct waiter *waiter)
+{
+    struct api_request request = {
+        .context = waiter->flight->tokens->context,
+        .asker = waiter->asker,
+        .has_account = true,
+        .account = waiter->wish.account,
+        .rest = "",
+        .handler = api_token,
+    };
+
+    request.web = waiter_end(waiter);
+    web_on_gone(request.web, NULL);
+    api_token(&request);
+}
+
 /* Ends the wait if the answer that came decides it; else the waiter goes on waiting. */
 static void waiter_settle(struct waiter *waiter, const struct message *answer)
 {
@@ -221,10 +215,15 @@ static void waiter_settle(struct waiter *waiter, const struct message *answer)
     struct tokens *tokens = flight->tokens;
     struct token_wish wish = waiter->wish;
 
+    if (!may_still(waiter)) { /* a letter that said so may have found no room */
+        ask_anew(waiter);
+        return;
+    }
     if (!answer->failed || flight->distrusted)
         waiter->tries++;
     if (answer->failed) {
         if (!stays_open(waiter, &answer->failure)) {
+            wish.may_consent = link_may_be_shown(tokens->context, &waiter->asker, &wish.account);
             token_fail(&tokens->server, waiter_end(waiter), &wish, &answer->failure);
             return;
         }
@@ -351,9 +350,8 @@ static int wait_for_token(struct tokens *tokens, struct web_request *web,
         return -ENOMEM;
     waiter->web = web;
     waiter->wish = *wish;
-    waiter->wish.may_consent =
-        wish->asker && link_may_be_shown(tokens->context, wish->asker, &wish->account);
     waiter->wish.asker = NULL;
+    waiter->asker = *wish->asker;
     struct deadlines *deadlines = tokens->context->deadlines;
     int64_t wait_ms = wish->wait_ms < WAIT_LEAST_MS ? WAIT_LEAST_MS : wish->wait_ms;
     int r = deadlines_add(deadlines, &waiter->deadline, wish->uid, wait_ms, waiter_expired);
@@ -389,54 +387,29 @@ void tokens_request(struct tokens *tokens, struct web_request *web, const struct
         token_refuse(&tokens->server, web, wish, WIRE_BUSY, "too many requests are waiting");
 }
 
-static void distrust(void *userdata, struct account_node *node)
+/* Moves those of a flight who may not have its token to a list. */
+static void sort_out(void *userdata, struct account_node *node)
 {
-    ((struct flight *)node)->distrusted = true;
-}
+    struct waiter *waiter = ((struct flight *)node)->waiting.first;
 
-/* What a notice means for an answer that is under way, or overtaken in the mailbox. */
-static void notice_flight(struct tokens *tokens, const struct message *notice)
-{
-    struct flight *flight = (struct flight *)account_map_find(&tokens->flights, &notice->account);
-    uint64_t floor = notice->generation + 1;
-
-    if (!flight)
-        return;
-    if (notice->token)
-        floor = notice->token->generation;
-    else if (notice->generation == 0 || notice->generation == UINT64_MAX)
-        flight->distrusted = true;
-    if (floor > flight->floor)
-        flight->floor = floor;
-}
-
-void tokens_notice(struct tokens *tokens, struct message *notice)
-{
-    if (!*notice->account.provider) {
-        token_cache_forget_all(tokens->cache);
-        account_map_each(&tokens->flights, distrust, NULL);
-        return;
+    while (waiter) {
+        struct waiter *next = waiter->next;
+        if (!may_still(waiter)) {
+            list_remove(waiter);
+            list_add(userdata, waiter);
+        }
+        waiter = next;
     }
-    notice_flight(tokens, notice);
-    if (notice->token && notice->token->access_token)
-        token_cache_replace(tokens->cache, &notice->account, steal(notice->token));
-    else
-        token_cache_forget(tokens->cache, &notice->account, notice->generation);
 }
 
-void tokens_reject(struct tokens *tokens, const struct account_name *account,
-                   const char *fingerprint)
+/* First all of them, then the answers: each may bring the next request in. */
+void tokens_rights_changed(struct tokens *tokens)
 {
-    struct account_node *node = account_map_find(&tokens->flights, account);
+    struct waiter_list without = { 0 };
 
-    token_cache_reject(tokens->cache, account, fingerprint);
-    if (node)
-        ((struct flight *)node)->distrusted = true;
-}
-
-void tokens_settings_changed(struct tokens *tokens)
-{
-    token_cache_forget_parts(tokens->cache);
+    account_map_each(&tokens->flights, sort_out, &without);
+    while (without.first)
+        ask_anew(without.first);
 }
 
 static void flight_stop(void *userdata, struct account_node *node)

@@ -37,8 +37,12 @@ void tokens_notice(struct tokens *tokens, struct message *notice);
 void tokens_reject(struct tokens *tokens, const struct account_name *account,
                    const char *fingerprint);
 
-/* The context's settings are others now. */
+/* The context's settings are others now; tokens_rights_changed() is told besides. */
 void tokens_settings_changed(struct tokens *tokens);
+
+/* Settings or approvals have changed: those who wait and may not have the token any more are
+ * answered as if they asked now, the others go on waiting. Not within a handler. */
+void tokens_rights_changed(struct tokens *tokens);
 
 /* All who wait are told `busy`, and so is whoever would have to wait from now on. */
 void tokens_stop(struct tokens *tokens);

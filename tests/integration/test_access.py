@@ -1,10 +1,12 @@
 """Who asks counts: rules by uid and group, each verb by itself, refusals that tell nothing."""
 
 import os
+import time
 
 import pytest
 
 from harness.client import Api
+from harness.background import later
 from harness.logins import start
 from harness.other_user import as_user
 
@@ -178,6 +180,31 @@ def test_reload_takes_a_right_away(ruled, other, daemon):
     del daemon.config.access["rule"]
     daemon.reload()
     assert other().token(ACCOUNT).status == 403
+
+
+def test_reload_takes_a_right_away_from_who_waits(ruled, other, daemon, plain):
+    """They learn it at once, as who asks anew does; those whose right stays are served."""
+    ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=["token"])
+    daemon.config.access["third"] = {"accounts": [ACCOUNT], "who": [f"user:{THIRD}"],
+                                     "may": ["token"]}
+    daemon.reload()
+    token = daemon.api.token(ACCOUNT).ok()["access_token"]
+    plain.fault("hang", times=1, seconds=4)
+    before = plain.ledger.count("refresh", outcome="accepted")
+    daemon.api.reject(ACCOUNT, access_token=token).ok()
+    waiting = {uid: later(lambda uid=uid: other(uid).token(ACCOUNT, wait=60))
+               for uid in (0, OTHER, THIRD)}
+    time.sleep(1)
+    del daemon.config.access["rule"]
+    begun = time.monotonic()
+    daemon.reload()
+    refused = waiting[OTHER].join()
+    assert time.monotonic() - begun < 2, "before the refresh ended"
+    assert (refused.status, refused.error) == (403, "forbidden")
+    assert refused.json == other().token(ACCOUNT).json
+    served = [waiting[uid].join().ok()["access_token"] for uid in (0, THIRD)]
+    assert served[0] == served[1] != token
+    assert plain.ledger.count("refresh", outcome="accepted") == before + 1
 
 
 def test_another_key_is_an_admins_to_order(ruled, other):

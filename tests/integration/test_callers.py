@@ -3,11 +3,11 @@
 import contextlib
 import os
 import sqlite3
-import threading
 import time
 
 import pytest
 
+from harness.background import later
 from harness.client import Api
 from harness.hook import wait_for_lines
 from harness.other_user import as_user
@@ -59,20 +59,6 @@ def approve(api, caller_id):
 
 def forget(api, caller_id):
     return api.request("DELETE", f"/v1/callers/{caller_id}")
-
-
-def later(call):
-    """Calls in a thread; the result comes with join()."""
-    class Later(threading.Thread):
-        def run(self):
-            self.result = call()
-
-        def join(self, timeout=60):
-            super().join(timeout)
-            return self.result
-    thread = Later()
-    thread.start()
-    return thread
 
 
 def wait_waiting(api, count=1):
@@ -163,6 +149,26 @@ def test_durable_withdrawn_and_never_the_same_id(ruled, other, api, cli):
     assert approve(api, 2).ok()["state"] == "approved"
     assert approve(api, 2).ok()["state"] == "approved", "twice is fine"
     assert "sync" in cli.run("callers").stdout
+
+
+def test_withdrawn_from_who_waits(ruled, other, api, cli, plain):
+    """What is refreshed meanwhile is not theirs: they wait for approval, as who asks anew does."""
+    ruled()
+    other().token(ACCOUNT, wait=0)
+    approve(api, 1).ok()
+    token = other().token(ACCOUNT, wait=0).ok()["access_token"]
+    plain.fault("hang", times=1, seconds=3)
+    api.reject(ACCOUNT, access_token=token).ok()
+    refused = later(lambda: other().token(ACCOUNT, wait=6))
+    approved = later(lambda: other(THIRD).token(ACCOUNT, wait=60))
+    approve(api, wait_waiting(api)[0]["id"]).ok()
+    time.sleep(1)
+    assert cli.run("callers", "--forget", "1").returncode == 0
+    assert wait_waiting(api)[0]["uid"] == OTHER
+    assert approved.join().ok()["access_token"] != token
+    reply = refused.join()
+    assert (reply.status, reply.error) == (403, "forbidden")
+    assert "waits for approval" in reply.json["error_description"]
 
 
 def test_admins_alone_see_and_decide(ruled, other):

@@ -14,6 +14,7 @@ import pytest
 
 from harness import browser as browsers
 from harness import evil, https
+from harness.background import later
 from harness.binaries import DAEMON
 from harness.client import Api
 from harness.holder import STRANGER, Holder
@@ -349,6 +350,28 @@ def test_reload_changes_keys(served, port, consumer):
     served.config.consumers["powerbi"]["key"] = SECOND_KEY
     served.reload()
     assert (old.token(ACCOUNT).status, new.token(ACCOUNT).status) == (403, 200)
+
+
+@pytest.mark.parametrize("change", ["another key", "no section"])
+def test_reload_takes_the_right_from_who_waits(served, api, plain, port, consumer, change):
+    served.config.consumers["second"] = section(port, SECOND_KEY)
+    served.reload()
+    token = api.token(ACCOUNT).ok()["access_token"]
+    plain.fault("hang", times=1, seconds=4)
+    before = plain.ledger.count("refresh", outcome="accepted")
+    api.reject(ACCOUNT, access_token=token).ok()
+    first, second = (later(lambda key=key: consumer(X_Api_Key=key).token(ACCOUNT, wait=60))
+                     for key in (KEY, SECOND_KEY))
+    time.sleep(1)
+    if change == "another key":
+        served.config.consumers["powerbi"]["key"] = "third-" + "k3Y" * 10
+    else:
+        del served.config.consumers["powerbi"]
+    served.reload()
+    refused = first.join()
+    assert (refused.status, refused.error) == (403, "forbidden")
+    assert plain.ledger.count("refresh", outcome="accepted") == before, "it learns it at once"
+    assert second.join().ok()["access_token"] != token
 
 
 def test_reload_moves_and_ends_listeners(served, api, port, schema):
