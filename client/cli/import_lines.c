@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/cli/lines.h"
+#include "client/cli/named.h"
 #include "client/cli/output.h"
 #include "client/decode.h"
 #include "schema/wire.h"
@@ -17,12 +19,16 @@ enum {
     LINE_PATH_SIZE = 256,
     LINE_BODY_MAX = 256 * 1024,
     LINE_REPORT_MAX = 64 * 1024,
+    LINE_WHY_SIZE = 128,
+    SPOOL_PIECE_SIZE = 16 * 1024,
+    SPOOL_MAX = 512 * 1024 * 1024,
     BUSY_TRIES_MAX = 6,
     BUSY_WAIT_MAX_S = 10,
 };
 
 struct import_run {
     struct cli *cli;
+    struct named named; /* by every line that could be imported */
     int64_t line;
     int64_t imported;
     int64_t refused;
@@ -192,46 +198,123 @@ static void import_one(struct import_run *run, const struct import_line *line)
         report(run, line->account, "imported", NULL);
 }
 
+/* What the line says, or what is wrong with it; NULL where it has nothing to say. */
+static const char *decode_line(const struct text *text, struct document *document,
+                               struct import_line *line)
+{
+    if (decode(text_string(text), text->length, document) != 0)
+        return "it is no JSON object";
+    return read_line(document->values, line);
+}
+
+static bool is_empty(const struct text *text)
+{
+    return strspn(text_string(text), " \t\r") == text->length;
+}
+
+/* Nobody but a person knows which of two tokens is the newer; the older one ends the grant. */
 static void take_line(struct import_run *run, const struct text *text)
 {
     CLEANUP(cleanup_document) struct document document = { 0 };
     struct import_line line = { .account = "" };
-    const char *source = text_string(text);
+    char why[LINE_WHY_SIZE];
 
-    if (strspn(source, " \t\r") == text->length)
+    if (text && is_empty(text))
         return;
-    int r = decode(source, text->length, &document);
-    const char *flaw = r == 0 ? read_line(document.values, &line) : "it is no JSON object";
-    if (flaw)
-        report(run, line.account, "refused", flaw);
+    const char *flaw = text ? decode_line(text, &document, &line) : "the line is too long";
+    const int64_t other = flaw ? 0 : named_elsewhere(&run->named, line.account, run->line);
+    (void)snprintf(why, sizeof why, "line %" PRId64 " has a token for it too: leave one", other);
+    if (flaw || other > 0)
+        report(run, line.account, "refused", flaw ? flaw : why);
     else
         import_one(run, &line);
 }
 
+static void note_line(struct import_run *run, const struct text *text)
+{
+    CLEANUP(cleanup_document) struct document document = { 0 };
+    struct import_line line = { .account = "" };
+
+    if (!text || decode_line(text, &document, &line) ||
+        named_add(&run->named, line.account, run->line))
+        return;
+    cli_complain("out of memory");
+    run->stop = TB_FAILED;
+}
+
 /* --- all of them --- */
 
-static int take_all(struct import_run *run, int fd)
+/* text NULL: the line is too long. */
+typedef void (*line_function)(struct import_run *run, const struct text *text);
+
+static void each_line(struct import_run *run, int fd, line_function take)
 {
     CLEANUP(cleanup_lines) struct lines lines = LINES_OF(fd);
 
+    run->line = 0;
     while (run->stop == TB_OK) {
         int r = lines_next(&lines);
         run->line++;
-        if (r == 1)
-            take_line(run, &lines.line);
-        else if (r == -EMSGSIZE)
-            report(run, "", "refused", "the line is too long");
-        else if (r == 0)
+        if (r == 0)
             break;
-        else {
+        if (r == 1 || r == -EMSGSIZE) {
+            take(run, r == 1 ? &lines.line : NULL);
+        } else {
             cli_complain("the file cannot be read further: %s", strerrordesc_np(-r));
             run->stop = TB_FAILED;
         }
     }
+}
+
+static int take_all(struct import_run *run, int fd)
+{
+    each_line(run, fd, note_line);
+    named_sort(&run->named);
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        run->stop = TB_FAILED; /* no file in memory refuses it */
+    each_line(run, fd, take_line);
     cli_say("imported %" PRId64 ", refused %" PRId64, run->imported, run->refused);
     if (run->stop != TB_OK)
         return run->stop;
     return run->refused > 0 ? TB_FAILED : TB_OK;
+}
+
+/* --- the file --- */
+
+/* All bytes into a file in memory; 0 or -errno. */
+static int copy_whole(int from, int to)
+{
+    char piece[SPOOL_PIECE_SIZE];
+    ssize_t length = 0;
+    int64_t copied = 0;
+    int r = 0;
+
+    do {
+        length = read(from, piece, sizeof piece);
+        if (length < 0 && errno != EINTR)
+            r = -errno;
+        else if (length > 0 && !output_bytes(to, piece, (size_t)length))
+            r = -errno;
+        copied += length > 0 ? length : 0;
+        if (r == 0 && copied > SPOOL_MAX)
+            r = -EFBIG;
+    } while (r == 0 && length != 0);
+    explicit_bzero(piece, sizeof piece);
+    return r == 0 && lseek(to, 0, SEEK_SET) < 0 ? -errno : r;
+}
+
+/* The same bytes as a file that can be read twice, which a pipe cannot; -1, and said. */
+static int spool(int fd)
+{
+    int whole = memfd_create("lines", MFD_CLOEXEC);
+    int r = whole < 0 ? -errno : copy_whole(fd, whole);
+
+    if (r == 0)
+        return whole;
+    cli_complain("the file cannot be read: %s", strerrordesc_np(-r));
+    if (whole >= 0)
+        (void)close(whole);
+    return -1;
 }
 
 static int open_file(const char *path)
@@ -257,7 +340,11 @@ int import_lines(struct cli *cli)
     }
     cli_say("whoever else still holds these refresh tokens must stop using them: from now on the "
             "broker does, and the use of one may end the others");
-    int r = take_all(&run, fd);
+    const int whole = spool(fd);
+    int r = whole >= 0 ? take_all(&run, whole) : TB_FAILED;
+    named_release(&run.named);
     (void)close(fd);
+    if (whole >= 0)
+        (void)close(whole);
     return r;
 }

@@ -10,6 +10,7 @@
 
 #include "client/cli/duration.h"
 #include "client/cli/lines.h"
+#include "client/cli/named.h"
 #include "client/cli/output.h"
 #include "schema/wire.h"
 
@@ -24,6 +25,7 @@ enum {
 
 struct csv_row {
     char account[ACCOUNT_SIZE];
+    int64_t line;
     int64_t expires;
     char *expect; /* NULL: none */
 };
@@ -116,7 +118,7 @@ static bool is_heading(const struct csv *csv, const char *text)
 static void take_line(struct csv *csv, const struct text *text)
 {
     char *fields[CSV_COLUMNS] = { NULL };
-    struct csv_row row = { .expect = NULL };
+    struct csv_row row = { .line = csv->line };
     CLEANUP(cleanup_string) char *line = strdup(text_string(text));
 
     if (strspn(text_string(text), " \t\r") == text->length || is_heading(csv, text_string(text)))
@@ -138,6 +140,25 @@ static void take_line(struct csv *csv, const struct text *text)
     csv->rows[csv->count++] = row;
 }
 
+/* The second link of an account would end the first. */
+static bool find_repeated(struct csv *csv)
+{
+    CLEANUP(cleanup_named) struct named named = { .lines = NULL };
+    bool whole = true;
+
+    for (size_t i = 0; i < csv->count; i++)
+        whole = whole && named_add(&named, csv->rows[i].account, csv->rows[i].line);
+    named_sort(&named);
+    for (size_t i = 0; i < csv->count; i++) {
+        csv->line = csv->rows[i].line;
+        if (named_elsewhere(&named, csv->rows[i].account, csv->line) > 0)
+            find_fault(csv, "its account is that of another line too");
+    }
+    if (!whole)
+        cli_complain("out of memory");
+    return whole;
+}
+
 static bool read_all(struct csv *csv, int fd)
 {
     CLEANUP(cleanup_lines) struct lines lines = LINES_OF(fd);
@@ -156,6 +177,8 @@ static bool read_all(struct csv *csv, int fd)
             return false;
         }
     }
+    if (!find_repeated(csv))
+        return false;
     if (csv->flaws > 0)
         cli_complain("%u line%s cannot be used: no link was made", csv->flaws,
                      csv->flaws == 1 ? "" : "s");

@@ -69,6 +69,26 @@ def test_refused_lines_do_not_stop_the_others(broker, plain, api, cli):
     assert api.account(first).ok()["scope"] == "read"
 
 
+def test_an_account_in_two_lines_is_left_alone(broker, plain, api, cli):
+    """Which token is the newer, nobody knows; and a script brings the file at every start."""
+    plain.configure(rotation="revoke-on-first-use")
+    token, twice = plain.seed("u0000")["u0000"], [plain.seed("acme")["acme"] for _ in range(2)]
+    text = "".join(lines_of({account: token}) for account, token in [
+        (ACCOUNT, twice[0]), ("plain/u0000", token), (ACCOUNT, twice[1])])
+    for _ in range(2):
+        done = cli.run("import", "--jsonl", "-", input=text)
+        assert done.returncode == 1
+        assert done.stdout.splitlines() == [
+            f"line 1: {ACCOUNT}: refused: line 3 has a token for it too: leave one",
+            "plain/u0000: imported",
+            f"line 3: {ACCOUNT}: refused: line 1 has a token for it too: leave one"]
+        assert api.token("plain/u0000").status == 200
+        assert api.token(ACCOUNT).error == "unknown_account"
+    assert cli.run("import", "--jsonl", "-", input=lines_of({ACCOUNT: twice[1]})).returncode == 0
+    assert api.token(ACCOUNT).status == 200
+    assert not plain.ledger.lines("refresh", outcome="refused")
+
+
 def test_json_reports(broker, plain, cli):
     [(account, token)] = seeded(plain, 1).items()
     text = lines_of({account: token}) + "{}\n"

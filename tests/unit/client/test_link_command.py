@@ -70,6 +70,15 @@ class Csv(Case):
                 self.assertIn("1 line cannot be used: no link was made", done.stderr)
                 self.assertEqual(self.broker.seen, [])
 
+    def test_an_account_in_two_lines(self):
+        """The link that was made first would be dead when it is sent."""
+        done = self.from_file("plain/a\n\nplain/b\nplain/a,7d\n")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        for number in (1, 4):
+            self.assertIn(f"line {number}: its account is that of another line", done.stderr)
+        self.assertIn("2 lines cannot be used: no link was made", done.stderr)
+        self.assertEqual(self.broker.seen, [])
+
     def test_headings_and_empty_lines(self):
         for heading in ("account,url", "account", "account,expires,expect\r"):
             done = self.from_file(f"{heading}\n\n \t\nplain/a\n\nplain/b")
