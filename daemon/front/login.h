@@ -110,7 +110,8 @@ struct login {
     enum login_ending ending;
     int64_t due_at; /* broker time: expires, or is forgotten; 0 while the back has it */
     int64_t ended_at;
-    uint64_t ask; /* what the back has to answer; 0: nothing */
+    uint64_t ask;                /* what the back has to answer; 0: nothing */
+    char code[FINGERPRINT_SIZE]; /* of the code that came for it; "": none has */
     struct login_waiter *waiters;
     unsigned waiter_count;
 

@@ -97,6 +97,7 @@ static int exchange(struct login *login, struct secret *code)
                   &login->ask);
     if (r)
         return r == ASKS_BUSY ? -EBUSY : r;
+    (void)secret_fingerprint(code, login->code);
     login_set_status(login, LOGIN_EXCHANGING, NULL, NULL);
     return 0;
 }
@@ -122,13 +123,22 @@ static struct login *find_by_state(const struct logins *logins, const char *targ
 }
 
 struct found {
-    struct login *login; /* the newest live one, else the newest ended one */
-    unsigned live;       /* how many fit */
+    struct login *login; /* whose code it is, else the newest that waits for one, else the newest */
+    unsigned waiting;    /* how many wait for a code */
     bool any_live;       /* a live one is there, but perhaps another browser's */
 };
 
+/* The better a login fits, the higher: a page that is loaded again brings a code that came before,
+ * and another code is for a login that has none yet. */
+static int rank(const struct login *login, const char *code)
+{
+    if (code[0] && strcmp(login->code, code) == 0)
+        return 3;
+    return login->status == LOGIN_PENDING ? 2 : !login_ended(login);
+}
+
 static struct found find_by_cookie(const struct logins *logins, const char *target,
-                                   const char *cookies)
+                                   const char *cookies, const char *code)
 {
     struct found found = { 0 };
     for (struct login *login = logins_newest(logins); login; login = login->next) {
@@ -137,9 +147,9 @@ static struct found find_by_cookie(const struct logins *logins, const char *targ
         found.any_live |= !login_ended(login);
         if (!login_cookie_fits(login, cookies))
             continue;
-        if (!found.login || (found.live == 0 && !login_ended(login)))
+        if (!found.login || rank(login, code) > rank(found.login, code))
             found.login = login;
-        found.live += !login_ended(login);
+        found.waiting += login->status == LOGIN_PENDING;
     }
     return found;
 }
@@ -175,10 +185,13 @@ static enum login_landing land_by_cookie(struct logins *logins, const char *targ
                                          struct authorization_response *response,
                                          struct login **ret)
 {
-    struct found found = find_by_cookie(logins, target, cookies);
+    char code[FINGERPRINT_SIZE] = "";
+    if (response->kind == RESPONSE_CODE)
+        (void)secret_fingerprint(response->code, code);
+    struct found found = find_by_cookie(logins, target, cookies, code);
     if (!found.login)
         return found.any_live ? LANDING_FOREIGN : LANDING_UNKNOWN;
-    if (found.live > 1)
+    if (found.login->status == LOGIN_PENDING && found.waiting > 1)
         return response->kind == RESPONSE_CODE ? LANDING_STATE_MISSING : LANDING_NOT_GRANTED;
     *ret = found.login;
     return land(found.login, response);

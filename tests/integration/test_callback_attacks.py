@@ -215,6 +215,26 @@ def test_without_state_a_newer_start_replaces_the_older(daemon, api, emulator, p
     assert api.token("zenpayroll/a").status == 404
 
 
+def test_without_state_a_second_login_comes_back_during_the_first(daemon, api, emulator, person):
+    """The first has its code already, so this one is the second's."""
+    provider = emulator("zenpayroll", "state-absent")
+    daemon.with_provider("zenpayroll", provider).start()
+    first = start(api, "zenpayroll/a")
+    redirect = person.decide(first["start_url"], company="acme")
+    provider.fault("delay", seconds=3, times=1)
+    with ThreadPoolExecutor(1) as tab:
+        opened = tab.submit(person.open, redirect)
+        assert api.follow(first["login_id"], wait=10).ok()["status"] == "exchanging"
+        second = start(api, "zenpayroll/b")
+        page = person.open(person.decide(second["start_url"], company="beta"))
+        assert page.status == 200 and "is connected" in page.text, page.text
+        again = person.open(redirect)
+        assert "zenpayroll/a" in again.text and "zenpayroll/a" in opened.result().text
+    for account, company in (("zenpayroll/a", "acme"), ("zenpayroll/b", "beta")):
+        assert provider.call(api.token(account).ok())[1]["company"] == company
+    assert provider.ledger.count("exchange") == 2
+
+
 def test_back_after_a_denial(broker, api, plain, person):
     """The person says no, goes back and says yes: the login is over, and its page says what to do."""
     started = start(api, ACCOUNT)

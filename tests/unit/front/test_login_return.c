@@ -127,6 +127,56 @@ static void test_refusal_that_fits_two(void **state)
     assert_int_equal(b->status, LOGIN_PENDING);
 }
 
+/* Without a state: one whose code came already waits for none, and knows it again. */
+static void test_two_of_which_one_is_exchanged(void **state)
+{
+    struct fixture *f = *state;
+    char first[FIXTURE_TEXT_MAX], second[FIXTURE_TEXT_MAX], both[2 * FIXTURE_TEXT_MAX + 2];
+    struct login *a = login_opened(f, PROVIDER_ABSENT, first), *found = NULL;
+    assert_int_equal(login_land(f, a->redirect_target, first, "code=one", &found),
+                     LANDING_EXCHANGING);
+    CLEANUP(cleanup_message) struct message *one = fixture_question(f);
+    struct login *b = login_opened(f, PROVIDER_ABSENT, second);
+    (void)snprintf(both, sizeof(both), "%s; %s", first, second);
+
+    assert_int_equal(login_land(f, a->redirect_target, both, "code=one", &found),
+                     LANDING_EXCHANGING);
+    assert_ptr_equal(found, a);
+    assert_int_equal(b->status, LOGIN_PENDING);
+    fixture_deliver(f, fixture_consent_for(one, CONSENT_GRANTED));
+    assert_int_equal(login_land(f, a->redirect_target, both, "code=one", &found), LANDING_OVER);
+    assert_ptr_equal(found, a);
+    assert_int_equal(b->status, LOGIN_PENDING);
+    assert_null(fixture_question(f));
+
+    assert_int_equal(login_land(f, a->redirect_target, both, "code=two", &found),
+                     LANDING_EXCHANGING);
+    assert_ptr_equal(found, b);
+    CLEANUP(cleanup_message) struct message *two = fixture_question(f);
+    assert_non_null(two);
+}
+
+/* The second's code comes while the first's is still exchanged. */
+static void test_two_that_are_exchanged(void **state)
+{
+    struct fixture *f = *state;
+    char first[FIXTURE_TEXT_MAX], second[FIXTURE_TEXT_MAX], both[2 * FIXTURE_TEXT_MAX + 2];
+    struct login *a = login_opened(f, PROVIDER_ABSENT, first), *found = NULL;
+    assert_int_equal(login_land(f, a->redirect_target, first, "code=one", &found),
+                     LANDING_EXCHANGING);
+    struct login *b = login_opened(f, PROVIDER_ABSENT, second);
+    (void)snprintf(both, sizeof(both), "%s; %s", first, second);
+    assert_int_equal(login_land(f, a->redirect_target, both, "code=two", &found),
+                     LANDING_EXCHANGING);
+    assert_ptr_equal(found, b);
+    assert_int_equal(login_land(f, a->redirect_target, both, "code=one", &found),
+                     LANDING_EXCHANGING);
+    assert_ptr_equal(found, a);
+    CLEANUP(cleanup_message) struct message *one = fixture_question(f);
+    CLEANUP(cleanup_message) struct message *two = fixture_question(f);
+    assert_true(one && two && !fixture_question(f));
+}
+
 static void test_not_granted_keeps_the_words(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +426,9 @@ int main(void)
         cmocka_unit_test(test_return),
         cmocka_unit_test_setup_teardown(test_return_to_another_path, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_refusal_that_fits_two, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_two_of_which_one_is_exchanged, login_set_up,
+                                        login_tear_down),
+        cmocka_unit_test_setup_teardown(test_two_that_are_exchanged, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_not_granted_keeps_the_words, login_set_up,
                                         login_tear_down),
         cmocka_unit_test_setup_teardown(test_return_for_paste, login_set_up, login_tear_down),
