@@ -219,6 +219,9 @@ static void put_singles(struct buffer *out, const struct context *context,
         { "commit_failures", METRIC_COUNTER, "Transactions that the store refused.",
           health->commit_failures },
         { "store_ok", METRIC_GAUGE, "Whether the store takes writes.", health->store_ok },
+        { "refreshing", METRIC_GAUGE,
+          "Whether grants are refreshed: not while the store is a copy, or was moved.",
+          !*health->copied && health->moved_at <= 0 },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -89,6 +89,7 @@ def test_it_is_said_everywhere(daemon, cli, provider, folder):
     time.sleep(0.5)
     move(cli, folder / "moved")
     assert "MOVED" in cli.run("health").stdout
+    assert "\ntokenbroker_refreshing 0\n" in daemon.api.request("GET", "/metrics").text
     doctor = cli.run("doctor").stdout
     assert "was moved" in doctor and "--moved-back" in doctor
     deadline = time.monotonic() + 10

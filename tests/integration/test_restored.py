@@ -243,7 +243,9 @@ def test_it_is_said_everywhere(daemon, api, provider, cli, folder):
     daemon.start()
     assert "resume" in cli.run("health").stdout
     assert "tokenbroker resume" in cli.run("doctor").stdout
+    assert "\ntokenbroker_refreshing 0\n" in api.request("GET", "/metrics").text
     assert cli.run("resume").returncode == 0
+    assert "\ntokenbroker_refreshing 1\n" in api.request("GET", "/metrics").text
     deadline = time.monotonic() + 10
     while not told.exists() or "broker_resumed" not in told.read_text():
         assert time.monotonic() < deadline

@@ -71,7 +71,7 @@ static void test_all_that_is_counted(void **state)
             "tokenbroker_refresh_attempts_total{provider=\"zenegy\",verdict=\"granted\"} 40",
             "tokenbroker_refresh_attempts_total{provider=\"zenegy\",verdict=\"no_answer\"} 4",
             "tokenbroker_commit_groups_total 7", "tokenbroker_commit_failures_total 2",
-            "tokenbroker_store_ok 1", "tokenbroker_event_followers 0",
+            "tokenbroker_store_ok 1", "tokenbroker_refreshing 1", "tokenbroker_event_followers 0",
             "tokenbroker_token_answers_total{result=\"hit\"} 0", "# EOF", NULL });
     assert_string_equal(request->content_type, METRICS_CONTENT_TYPE);
     assert_null(strstr(request->answer, "zenegy/"));
