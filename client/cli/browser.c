@@ -1,6 +1,7 @@
 #include "client/cli/browser.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/program.h"
 
 enum { PORT_HTTP = 80, PORT_HTTPS = 443, PORT_MAX = 65535, HOST_SIZE = 256 };
 
@@ -50,20 +52,37 @@ static bool spawn(char *const *argv)
         return false;
     }
     bool spawned = prepare(&files, &attributes) == 0 &&
-                   posix_spawnp(&pid, argv[0], &files, &attributes, argv, environ) == 0;
+                   posix_spawn(&pid, argv[0], &files, &attributes, argv, environ) == 0;
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&files);
     return spawned;
 }
 
+static bool is_root_for_now(void)
+{
+    return geteuid() == 0 && (getenv("SUDO_UID") || getenv("DOAS_USER"));
+}
+
+static bool find(char path[static PATH_MAX])
+{
+    return has_display() && !is_root_for_now() && program_find("xdg-open", path);
+}
+
+bool browser_possible(void)
+{
+    char path[PATH_MAX];
+
+    return find(path);
+}
+
 bool browser_open(const char *url)
 {
-    char program[] = "xdg-open";
+    char path[PATH_MAX];
     CLEANUP(cleanup_string) char *address = NULL;
 
-    if (!has_display() || !(address = strdup(url)))
+    if (!find(path) || !(address = strdup(url)))
         return false;
-    return spawn((char *[]){ program, address, NULL });
+    return spawn((char *[]){ path, address, NULL });
 }
 
 static const char *after(const char *text, const char *prefix)

@@ -28,6 +28,7 @@ struct login {
     struct cli *cli;
     char account[ACCOUNT_SIZE];
     char id[LOGIN_ID_SIZE];
+    bool own_browser; /* the link is opened here, where others can read it */
     int interrupt_fd;
     int64_t expires_in;
     int64_t ends_at_ms;       /* of connection_now() */
@@ -59,13 +60,18 @@ static void put_params(struct text *body, const struct arguments *arguments)
 
 /* Without a mode the broker chooses: by its callback where the redirect leads there, else by paste.
  */
-static void put_body(struct text *body, const struct arguments *arguments)
+static void put_body(struct text *body, const struct login *login)
 {
+    const struct arguments *arguments = &login->cli->arguments;
     const char *separator = "";
 
     text_append_string(body, "{");
     if (arguments->paste || arguments->device) {
         text_append_format(body, "\"mode\":\"%s\"", arguments->paste ? "paste" : "device");
+        separator = ",";
+    }
+    if (login->own_browser) {
+        text_append_format(body, "%s\"own_browser\":true", separator);
         separator = ",";
     }
     if (arguments->scope) {
@@ -88,7 +94,7 @@ static int start(struct login *login, struct tb_reply **ret_reply)
     CLEANUP(cleanup_text) struct text body = TEXT_WITH_MAXIMUM(LOGIN_BODY_MAX);
     char path[LOGIN_PATH_SIZE];
 
-    put_body(&body, &login->cli->arguments);
+    put_body(&body, login);
     (void)snprintf(path, sizeof path, WIRE_PATH_LOGIN "%s", login->account);
     int r = cli_call(login->cli, "POST", path, text_string(&body), login->account, ret_reply);
     if (r == TB_USAGE && (login->cli->arguments.paste || login->cli->arguments.device))
@@ -110,7 +116,7 @@ static void announce(const struct login *login, const struct tb_value *started)
     const char *link = text_of(started, "start_url");
     unsigned port = browser_loopback_port(link);
 
-    if (!login->cli->arguments.no_browser && browser_open(link)) {
+    if (login->own_browser && browser_open(link)) {
         cli_say("Your browser opens the page to connect %s. If it does not, open this:",
                 login->account);
         cli_say("    %s", link);
@@ -334,6 +340,8 @@ static int run(struct cli *cli)
         cli_complain("--paste and --device are two ways: choose one");
         return TB_USAGE;
     }
+    login.own_browser = !cli->arguments.paste && !cli->arguments.device &&
+                        !cli->arguments.no_browser && browser_possible();
     int r = start(&login, &reply);
     if (r != TB_OK)
         return r;

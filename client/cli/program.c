@@ -4,12 +4,31 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cli/output.h"
+
+bool program_find(const char *name, char ret[static PATH_MAX])
+{
+    const char *paths = getenv("PATH");
+    char path[PATH_MAX];
+
+    for (const char *at = paths ? paths : "/usr/bin:/bin"; *at; at += strspn(at, ":")) {
+        int folder = (int)strcspn(at, ":");
+        int length = snprintf(path, sizeof path, "%.*s/%s", folder, at, name);
+        at += folder;
+        if (path[0] != '/' || length >= PATH_MAX || access(path, X_OK) < 0)
+            continue;
+        memcpy(ret, path, (size_t)length + 1);
+        return true;
+    }
+    return false;
+}
 
 /* A file without a name, so that the program may be slow to read, or not read at all. */
 static int open_input(const struct text *input)

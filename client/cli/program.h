@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "client/text.h"
@@ -7,6 +8,9 @@
 /* Other programs that a command needs. */
 
 enum { PROGRAM_MISSING = 127, PROGRAM_FAILED = -1 };
+
+/* Where a program is by $PATH, of which absolute folders alone count; false when it is nowhere. */
+bool program_find(const char *name, char ret[static PATH_MAX]);
 
 /* Runs it (found in $PATH) and waits for its end: its exit code, PROGRAM_MISSING, or PROGRAM_FAILED
  * when it was killed or could not be run. input goes to its stdin, NULL: nothing; what it writes is

@@ -40,6 +40,7 @@ struct login_order login_order_of(const struct api_request *request,
         .unit = request->asker.peer.unit, /* consumers log nobody in */
         .account = &request->account,
         .mode = starting->mode,
+        .own_browser = starting->own_browser,
         .scope = starting->scope,
         .params = &starting->params,
     };
@@ -84,13 +85,15 @@ static int read_mode(struct reading *reading, const struct json *member)
 /* NULL when the request was answered. */
 static struct starting *read_body(const struct api_request *request)
 {
-    static const char *const known[] = { "mode", "scope", "params", NULL };
+    static const char *const known[] = { "mode", "own_browser", "scope", "params", NULL };
     CLEANUP(cleanup_json) struct json *body = api_body(request, known);
     if (!body)
         return NULL;
     CLEANUP(cleanup_starting) struct starting *starting = calloc(1, sizeof *starting);
     struct complaint complaint = { "" };
     struct reading reading = { starting, &complaint, starting ? 0 : -ENOMEM };
+    if (starting && !api_body_flag(request, body, "own_browser", &starting->own_browser))
+        return NULL;
     if (reading.result == 0)
         reading.result = read_mode(&reading, json_member(body, "mode"));
     if (reading.result == 0)

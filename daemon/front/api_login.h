@@ -12,6 +12,7 @@ enum { LOGIN_ANSWER_MAX = 64 * 1024 };
 struct starting {
     bool mode_given;
     enum login_mode mode;
+    bool own_browser;
     char *scope; /* NULL: the provider's */
     struct parameters params;
     struct login_seat *seat;

@@ -132,11 +132,22 @@ void callback_enter(struct web_request *request, struct login *login)
     }
 }
 
+/* The link is as good as before for whom it is meant. */
+static void answer_other_user(struct web_request *request, uid_t owner)
+{
+    CLEANUP(cleanup_buffer) struct buffer page = BUFFER_WITH_MAXIMUM(PAGE_MAX);
+    int status = page_put_other_user(&page, owner);
+    callback_answer_page(request, status, &page);
+}
+
 static void handle_start(struct callback *callback, struct web_request *request,
                          const struct callback_site *site, const char *nonce)
 {
     struct login *login = login_find_start(callback->context->logins, site->origin, nonce);
-    if (login && login_is_pushed(login) && login_may_enter(login, web_header(request, "Cookie")))
+    const char *cookies = web_header(request, "Cookie");
+    if (login && login->own_browser && !login_is_for(login, web_holder(request)))
+        answer_other_user(request, login->uid);
+    else if (login && login_is_pushed(login) && login_may_enter(login, cookies))
         callback_push(callback, request, login);
     else
         callback_enter(request, login);

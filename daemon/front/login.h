@@ -86,6 +86,7 @@ struct login {
     char unit[AUDIT_UNIT_SIZE]; /* the starter's; "": not known */
     struct account_name account;
     enum login_mode mode;
+    bool own_browser;            /* its start address opens for the starter's uid alone */
     char link[LINK_DIGEST_SIZE]; /* the link that it was begun by; "": none */
     struct provider *provider;   /* as it was when the login began, endpoints known */
     char *scope;                 /* asked for; NULL: none */
@@ -206,6 +207,7 @@ struct login_order {
     const char *unit; /* NULL: not known */
     const struct account_name *account;
     enum login_mode mode;
+    bool own_browser;                /* the starter opens it itself; see login_is_for() */
     const char *scope;               /* NULL: the provider's */
     const struct parameters *params; /* may be NULL */
     const char *link;                /* digest of the link that begins it; NULL: none */
@@ -239,6 +241,12 @@ enum login_opening login_open(struct logins *logins, const char *origin, const c
 /* The same in two steps: the login whose start address it is (NULL: none's), and its opening. */
 struct login *login_find_start(const struct logins *logins, const char *origin, const char *nonce);
 enum login_opening login_enter(struct login *login, const char *cookies);
+
+/* True when a browser of that uid may open its start address. One that the starter's own browser
+ * opens passes through that browser's arguments, which every user of the machine can read: it is
+ * for the starter's uid alone, unless its address is below public_url, where the connection is the
+ * reverse proxy's. */
+bool login_is_for(const struct login *login, uid_t uid);
 
 /* True when login_enter() would grant it to a browser with these cookies; nothing changes. */
 bool login_may_enter(const struct login *login, const char *cookies);

@@ -24,6 +24,7 @@ static int set_redirect(struct login *login)
     url_append_origin(&target, &url);
     buffer_append_text(&target, url.path);
     login->redirect_target = buffer_steal_text(&target);
+    login->own_browser = login->own_browser && !prefix;
     int r = login->redirect_target ? text_copy(url.path, &login->redirect_path) : -ENOMEM;
     return r == 0 ? text_copy(prefix ? prefix : "", &login->prefix) : r;
 }
@@ -111,6 +112,7 @@ static struct login *new_login(struct logins *logins, const struct login_order *
     if (order->link)
         memcpy(login->link, order->link, sizeof login->link);
     login->mode = order->mode;
+    login->own_browser = order->own_browser;
     return login;
 }
 
@@ -273,6 +275,11 @@ static void replace_older(struct logins *logins, const struct login *newer)
         login_set_status(login, LOGIN_CANCELLED, "replaced",
                          "a newer login was opened in the same browser");
     }
+}
+
+bool login_is_for(const struct login *login, uid_t uid)
+{
+    return !login->own_browser || uid == login->uid;
 }
 
 bool login_may_enter(const struct login *login, const char *cookies)

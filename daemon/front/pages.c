@@ -1,5 +1,6 @@
 #include "front/pages.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -271,11 +272,23 @@ void page_put_card(struct buffer *out, const struct page_text *text, const struc
                                { NULL } });
 }
 
-int page_put_notice(struct buffer *out, enum page_notice notice)
+static int put_notice(struct buffer *out, enum page_notice notice, const struct slot *names)
 {
     const struct page_text *text = page_notice_text(notice);
-    page_put_card(out, text, (struct slot[]){ { NULL } }, "", "", "");
+    page_put_card(out, text, names, "", "", "");
     return text->status;
+}
+
+int page_put_notice(struct buffer *out, enum page_notice notice)
+{
+    return put_notice(out, notice, (struct slot[]){ { NULL } });
+}
+
+int page_put_other_user(struct buffer *out, uid_t owner)
+{
+    char uid[16];
+    (void)snprintf(uid, sizeof uid, "%u", (unsigned)owner);
+    return put_notice(out, PAGE_OTHER_USER, (struct slot[]){ { "uid", uid }, { NULL } });
 }
 
 /* "at hr.example.com" for who may be elsewhere. */

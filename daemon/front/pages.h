@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buffer.h"
 
@@ -25,6 +26,7 @@ enum page_notice {
     PAGE_FRAMED,
     PAGE_UNREADABLE,      /* the redirect's parameters cannot be read */
     PAGE_UNKNOWN_LOGIN,   /* no such login, or over and forgotten */
+    PAGE_OTHER_USER,      /* /start is for a browser of another uid */
     PAGE_OTHER_BROWSER,   /* /start was opened in another browser before */
     PAGE_FOREIGN_BROWSER, /* the redirect came to a browser that did not start the login */
     PAGE_WRONG_ISSUER,
@@ -40,6 +42,9 @@ enum page_notice {
 /* Appends the page and returns its HTTP status. It does not say where it is from, since whoever
  * reads it may be elsewhere. */
 int page_put_notice(struct buffer *out, enum page_notice notice);
+
+/* PAGE_OTHER_USER, with the uid that the link is for. */
+int page_put_other_user(struct buffer *out, uid_t owner);
 
 /* How a login stands. */
 enum page_result {

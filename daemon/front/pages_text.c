@@ -27,6 +27,13 @@ static const struct page_text notices[PAGE_NOTICE_COUNT] = {
                              "it began. Nothing has changed.",
                              "If the account is not connected yet, start the login again where "
                              "you began." },
+    [PAGE_OTHER_USER] = { 403, TONE_WARNING, "For another user\xE2\x80\x99s browser",
+                          "This link is for a browser of the user who began the login, uid "
+                          "{{uid}}. This browser is not known to be that user\xE2\x80\x99s. "
+                          "Nothing has changed.",
+                          "Open it as that user. To use this browser all the same, start the "
+                          "login again with tokenbroker login --no-browser, and open the link "
+                          "that is printed." },
     [PAGE_OTHER_BROWSER] = { 409, TONE_WARNING, "Already opened elsewhere",
                              "This login was opened in another browser before, and only that "
                              "browser can finish it. Nothing has changed here.",

@@ -85,6 +85,11 @@ bool web_has_header(const struct web_request *request, const char *name);
 const char *web_body(const struct web_request *request, size_t *ret_length);
 int web_fd(const struct web_request *request); /* the connection's socket, for peer_identify() */
 
+#define WEB_UID_UNKNOWN ((uid_t)-1)
+/* Whose socket the other end of a TCP connection within this machine is, as the kernel has it now;
+ * WEB_UID_UNKNOWN where it does not say, or nobody holds that socket any more. */
+uid_t web_holder(const struct web_request *request);
+
 /* A decoded query parameter (percent-encoding and '+'), the first of that name; NULL when absent.
  */
 const char *web_parameter(const struct web_request *request, const char *name);

@@ -161,8 +161,9 @@ void web_shares_settle(struct web_server *server);
 
 /* web_uid.c: whose connection it is; WEB_UID_UNKNOWN where the kernel does not say. A client's TCP
  * socket that nobody holds any more counts as root's. */
-#define WEB_UID_UNKNOWN ((uid_t)-1)
 uid_t web_uid_of(int fd);
+/* The same of a TCP connection alone, and unknown where nobody holds the other end. */
+uid_t web_holder_of(int fd);
 
 /* web.c: a waiting request ends without an answer, and its connection with it. */
 void web_request_gone(struct web_request *request);

@@ -64,27 +64,45 @@ static bool fill(int fd, struct question *question)
     return true;
 }
 
-static uid_t ask_kernel(const struct question *question)
+static bool ask_kernel(int fd, struct inet_diag_msg *ret)
 {
+    struct question question;
     struct reply reply = { 0 };
+
+    if (!fill(fd, &question))
+        return false;
     CLEANUP(cleanup_fd) int kernel = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 
     /* The kernel answers before send() returns. */
-    if (kernel < 0 || send(kernel, question, sizeof *question, 0) != sizeof *question ||
+    if (kernel < 0 || send(kernel, &question, sizeof question, 0) != sizeof question ||
         recv(kernel, &reply, sizeof reply, MSG_DONTWAIT) < (ssize_t)sizeof reply ||
         reply.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
-        return WEB_UID_UNKNOWN;
-    return reply.body.idiag_uid;
+        return false;
+    *ret = reply.body;
+    return true;
 }
 
 uid_t web_uid_of(int fd)
 {
     struct ucred credentials;
-    struct question question;
+    struct inet_diag_msg theirs;
     socklen_t size = sizeof credentials;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
         credentials.uid != WEB_UID_UNKNOWN)
         return credentials.uid;
-    return fill(fd, &question) ? ask_kernel(&question) : WEB_UID_UNKNOWN;
+    return ask_kernel(fd, &theirs) ? theirs.idiag_uid : WEB_UID_UNKNOWN;
+}
+
+/* A socket that nobody holds has lost its inode, and would pass for root's. */
+uid_t web_holder_of(int fd)
+{
+    struct inet_diag_msg theirs;
+
+    return ask_kernel(fd, &theirs) && theirs.idiag_inode != 0 ? theirs.idiag_uid : WEB_UID_UNKNOWN;
+}
+
+uid_t web_holder(const struct web_request *request)
+{
+    return web_holder_of(web_fd(request));
 }

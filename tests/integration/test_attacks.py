@@ -2,14 +2,16 @@
 machine, a page elsewhere in the very browser. (What one request alone can do: test_callback_attacks.)"""
 
 import os
+import subprocess
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from harness import browser as browsers
-from harness import evil
+from harness import evil, https
 from harness.holder import STRANGER, Holder
 from harness.logins import log_in, start, wait_ended
+from harness.other_user import PYTHON
 from harness.person import Person
 from harness.raw import get
 
@@ -208,6 +210,100 @@ def test_another_user_lies_in_wait(daemon, api, plain, hold, family, address):
     daemon.with_provider("plain", plain).start()
     api.login(ACCOUNT).ok()
     assert stranger.listen() == "Address already in use"
+
+
+_SEEN_AND_OPENED = r"""
+import glob, http.client, re, sys, time
+deadline = time.monotonic() + 30
+while time.monotonic() < deadline:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            read = open(path, errors="replace").read()
+        except OSError:
+            continue
+        found = re.search(rf"http://([^/]+:{sys.argv[1]})(/start/[\w-]+)", read)
+        if found:
+            visit = http.client.HTTPConnection(found[1], timeout=10)
+            visit.request("GET", found[2])
+            reply = visit.getresponse()
+            print(reply.status, reply.getheader("Location"), reply.read().decode())
+            sys.exit()
+"""
+
+_OPENED = r"""
+import http.client, sys
+visit = http.client.HTTPConnection("localhost", int(sys.argv[1]), timeout=10)
+visit.request("GET", sys.argv[2], headers={"Host": sys.argv[3]})
+print(visit.getresponse().status)
+"""
+
+
+def as_stranger(*arguments):
+    return subprocess.Popen([PYTHON, "-I", "-c", *arguments], stdout=subprocess.PIPE, text=True,
+                            cwd="/", env={}, user=STRANGER, group=STRANGER, extra_groups=[])
+
+
+def status_for_stranger(link, port):
+    """Of a visit by another user, by the host that the link names."""
+    parts = urlsplit(link)
+    return int(as_stranger(_OPENED, str(port), parts.path, parts.netloc).communicate(timeout=60)[0])
+
+
+@needs_root
+def test_another_user_reads_the_link_in_the_list_of_processes(broker, api, plain, person, cli):
+    """The command opens a browser, and so names the link in that program's arguments. Who reads it
+    there gets nothing and uses nothing up."""
+    programs = broker.folder / "bin"
+    programs.mkdir()
+    opened = programs / "xdg-open"
+    opened.write_text("#!/bin/sh\nwhile [ -e '%s' ]; do sleep 0.1; done\n" % opened)
+    opened.chmod(0o755)
+    thief = as_stranger(_SEEN_AND_OPENED, str(broker.port))
+    environment = {"DISPLAY": ":99", "PATH": f"{programs}:/usr/bin:/bin"}
+    login = cli.spawn("login", ACCOUNT, environment=environment)
+    said = thief.communicate(timeout=60)[0]
+    opened.unlink()
+    assert said.startswith("403 None ") and f"uid {os.geteuid()}." in said, said
+    assert "tokenbroker login --no-browser" in said and ACCOUNT not in said
+    link = next(line for line in login.stderr if "/start/" in line).strip()
+    assert person.consent(link).status == 200
+    assert login.wait(60) == 0
+    assert plain.ledger.count("code_issued") == 1
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+
+
+@needs_root
+def test_a_link_that_is_only_printed_is_for_any_user(broker, api, cli):
+    """Somebody logs in for another user, or an ssh of another user brings the browser here."""
+    login = cli.spawn("login", ACCOUNT, "--no-browser", environment={"DISPLAY": ":99"})
+    link = next(line for line in login.stderr if "/start/" in line).strip()
+    assert status_for_stranger(link, broker.port) == 303
+    login.terminate()
+    login.wait(60)
+
+
+@needs_root
+def test_behind_a_proxy_the_link_is_for_any_user(daemon, api, plain):
+    """There the connection is the proxy's, whoever the browser belongs to."""
+    daemon.config.callback["public_url"] = "https://hr.example.com/oauth"
+    daemon.with_provider("plain", plain)
+    del daemon.config.providers["plain"]["redirect_uri"]
+    daemon.start()
+    started = start(api, ACCOUNT, own_browser=True)
+    assert started["start_url"].startswith("https://hr.example.com/oauth/start/")
+    assert status_for_stranger(started["start_url"], daemon.port) == 303
+
+
+@needs_root
+def test_over_https_too_the_link_is_for_its_user(daemon, api, emulator):
+    provider = https.only_https(daemon, emulator)
+    daemon.start()
+    started = start(api, "zenegy/acme", own_browser=True)
+    visit = ["curl", "-s", "-k", "-o", "/dev/null", "-w", "%{http_code}", started["start_url"]]
+    seen = [subprocess.run(visit, capture_output=True, text=True, check=True, cwd="/", **more).stdout
+            for more in ({"user": STRANGER, "group": STRANGER, "extra_groups": []}, {})]
+    assert seen == ["403", "303"]
+    assert provider.ledger.count("code_issued") == 0
 
 
 # --------------------------------------------------------------- a page elsewhere, in a real browser

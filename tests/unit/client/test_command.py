@@ -499,8 +499,8 @@ class Login(Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn("zenegy/acme: access was not granted: said no", done.stderr)
 
-    def test_browser(self):
-        self.slow(self.ends("done"))
+    def browser(self):
+        """(the $PATH with an xdg-open, the file that then has what it was told to open)."""
         bin_folder = os.path.join(self.broker.folder, "bin")
         os.mkdir(bin_folder)
         opened = os.path.join(self.broker.folder, "opened")
@@ -508,7 +508,38 @@ class Login(Case):
         with open(script, "w", encoding="ascii") as file:
             file.write(f'#!/bin/sh\necho "$@" >{opened}.new && mv {opened}.new {opened}\n')
         os.chmod(script, 0o755)
-        paths = f"{bin_folder}:/usr/bin:/bin"
+        return f"{bin_folder}:/usr/bin:/bin", opened
+
+    def started_with(self, *arguments, **more):
+        """What the broker is told when a login begins."""
+        self.slow(self.ends("done"))
+        self.broker.seen.clear()
+        self.run_command("login", "zenegy/acme", *arguments, **more)
+        return json.loads(self.broker.seen[0][2])
+
+    def test_only_who_opens_the_link_itself_says_so(self):
+        paths, _ = self.browser()
+        shown = {"DISPLAY": ":0", "PATH": paths}
+        self.assertEqual(self.started_with(**shown), {"own_browser": True})
+        self.assertEqual(self.started_with("--scope", "a", **shown),
+                         {"own_browser": True, "scope": "a"})
+        self.assertEqual(self.started_with(WAYLAND_DISPLAY="w", PATH=paths), {"own_browser": True})
+        for arguments, more in [(["--no-browser"], shown), ([], {"PATH": paths}),
+                                ([], {"DISPLAY": "", "PATH": paths}),
+                                ([], {"DISPLAY": ":0", "PATH": "/nowhere:.:"})]:
+            self.assertEqual(self.started_with(*arguments, **more), {}, (arguments, more))
+        self.assertEqual(self.started_with("--paste", **shown), {"mode": "paste"})
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_root_for_this_command_alone_opens_no_browser(self):
+        paths, opened = self.browser()
+        for name, value in [("SUDO_UID", "1000"), ("DOAS_USER", "me")]:
+            self.assertEqual(self.started_with(DISPLAY=":0", PATH=paths, **{name: value}), {})
+            self.assertFalse(os.path.exists(opened))
+
+    def test_browser(self):
+        self.slow(self.ends("done"))
+        paths, opened = self.browser()
         self.run_command("login", "zenegy/acme", "--no-browser", DISPLAY=":0", PATH=paths)
         self.slow(self.ends("done"))
         self.assertFalse(os.path.exists(opened))

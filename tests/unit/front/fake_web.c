@@ -104,6 +104,11 @@ int web_fd(const struct web_request *request)
     return (int)request->uid;
 }
 
+uid_t web_holder(const struct web_request *request)
+{
+    return request->uid;
+}
+
 const char *web_parameter(const struct web_request *request, const char *name)
 {
     for (size_t i = 0; i < request->parameter_count; i++)

@@ -112,10 +112,12 @@ static void test_start_by_paste_pushes(void **state)
 
 static void test_start_with_wishes(void **state)
 {
-    struct login *login = start(*state, FIXTURE_UID,
-                                "{\"mode\":\"paste\",\"scope\":\"read:a write\","
-                                "\"params\":{\"company_id\":\"4711\",\"prompt\":\"login\"}}");
+    struct login *login =
+        start(*state, FIXTURE_UID,
+              "{\"mode\":\"paste\",\"own_browser\":true,\"scope\":\"read:a write\","
+              "\"params\":{\"company_id\":\"4711\",\"prompt\":\"login\"}}");
     const char *url = secret_reveal(login->authorize_url);
+    assert_true(login->own_browser);
     assert_string_equal(login->scope, "read:a write");
     assert_non_null(strstr(url, "company_id=4711"));
     assert_non_null(strstr(url, "prompt=login"));
@@ -132,6 +134,7 @@ static void test_start_refused_bodies(void **state)
         "{\"mode\":1}",
         "{\"mode\":null}",
         "{\"modes\":\"paste\"}",
+        "{\"own_browser\":1}",
         "{\"scope\":\"\"}",
         "{\"scope\":\" a\"}",
         "{\"scope\":\"a \"}",

@@ -137,6 +137,51 @@ static void test_loopback_login_at_the_public_name(void **state)
     world_walk(false, loopback_login_at_the_public_name);
 }
 
+static void be_for_another_user(struct world *w)
+{
+    w->login->own_browser = true;
+    w->login->uid = geteuid() + 1;
+}
+
+static void be_for_this_user(struct world *w)
+{
+    w->login->uid = geteuid();
+}
+
+/* Whoever reads the link in a list of processes; it is as good as before then. */
+static int another_user(struct world *w, size_t provider)
+{
+    struct reply reply;
+    world_begin(w, provider, LOGIN_BROWSER);
+    world_on_loop(w, be_for_another_user);
+    for (int i = 0; i < 2; i++) {
+        world_open_start(w, NULL, &reply);
+        CHECK(reply.status == 403 && reply_says(&reply, "another user"));
+        CHECK(!reply_says(&reply, "Set-Cookie") && !reply_says(&reply, "zenegy"));
+    }
+    CHECK(w->asked == 0);
+    world_on_loop(w, be_for_this_user);
+    world_open_start(w, NULL, &reply);
+    CHECK(reply.status == 303 && reply_says(&reply, "Location: https://auth.example/authorize?"));
+    return 0;
+}
+
+static int another_user_opens(struct world *w)
+{
+    return another_user(w, PROVIDER_ZENEGY);
+}
+
+static int another_user_opens_what_is_pushed(struct world *w)
+{
+    return another_user(w, PROVIDER_PUSHED);
+}
+
+static void test_another_user(void **state)
+{
+    world_walk(false, another_user_opens);
+    world_walk(false, another_user_opens_what_is_pushed);
+}
+
 static int two_browsers(struct world *w)
 {
     struct reply reply;
@@ -439,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_login),
         cmocka_unit_test(test_two_browsers),
+        cmocka_unit_test(test_another_user),
         cmocka_unit_test(test_not_granted),
         cmocka_unit_test(test_refused_answers),
         cmocka_unit_test(test_without_state),

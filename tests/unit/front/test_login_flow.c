@@ -78,6 +78,45 @@ static void test_begin_refused(void **state)
     assert_null(logins_newest(f->context.logins));
 }
 
+/* The arguments of the starter's browser can be read by all: its link is for that uid. */
+static void test_begin_for_the_own_browser(void **state)
+{
+    static const struct {
+        const char *public_url, *redirect_uri;
+        bool own_browser, for_others;
+    } rows[] = {
+        { NULL, NULL, false, true },
+        { NULL, NULL, true, false },
+        { "https://hr.example", NULL, true, false },
+        { "https://hr.example", "https://hr.example/callback/zenegy", true, true },
+        { "http://localhost:8000/tb", "http://localhost:8000/tb/callback/zenegy", true, true },
+    };
+    struct fixture *f = *state;
+    struct account_name account;
+    struct complaint complaint;
+
+    assert_true(account_name_make("zenegy", "acme", &account));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const struct login_order order = { .uid = 1000,
+                                           .account = &account,
+                                           .mode = LOGIN_BROWSER,
+                                           .own_browser = rows[i].own_browser };
+        struct provider *provider = NULL;
+        struct login *login = NULL;
+        if (rows[i].public_url)
+            fixture_go_public(f, rows[i].public_url);
+        assert_int_equal(provider_copy(f->providers[PROVIDER_ZENEGY], &provider), 0);
+        if (rows[i].redirect_uri) {
+            free(provider->redirect_uri);
+            provider->redirect_uri = strdup(rows[i].redirect_uri);
+        }
+        assert_int_equal(login_begin(f->context.logins, &order, provider, &login, &complaint), 0);
+        assert_true(login_is_for(login, 1000));
+        assert_int_equal(login_is_for(login, 0), rows[i].for_others);
+        assert_int_equal(login_is_for(login, (uid_t)-1), rows[i].for_others);
+    }
+}
+
 /* --- cookies --- */
 
 static void test_cookies(void **state)
@@ -185,6 +224,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_begin_by_paste, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_begin_with_openid, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_begin_refused, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_begin_for_the_own_browser, login_set_up,
+                                        login_tear_down),
         cmocka_unit_test_setup_teardown(test_cookies, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_open, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_one_browser_is_known_again, login_set_up,

@@ -119,6 +119,7 @@ static void test_notices(void **state)
         [PAGE_OTHER_BROWSER] = 409, [PAGE_FOREIGN_BROWSER] = 403, [PAGE_WRONG_ISSUER] = 403,
         [PAGE_STATE_MISSING] = 400, [PAGE_PASTE] = 200,           [PAGE_BUSY] = 503,
         [PAGE_LINK_UNKNOWN] = 404,  [PAGE_LINK_WORN] = 429,       [PAGE_LINK_NOT_NOW] = 503,
+        [PAGE_OTHER_USER] = 403,
     };
     for (int i = 0; i < PAGE_NOTICE_COUNT; i++) {
         PAGE;
@@ -126,6 +127,15 @@ static void test_notices(void **state)
         check_page(&page);
         assert_null(strstr(buffer_text(&page), "this computer"));
     }
+}
+
+static void test_whose_browser_is_meant(void **state)
+{
+    PAGE;
+    assert_int_equal(page_put_other_user(&page, 4294967294), 403);
+    check_page(&page);
+    assert_non_null(strstr(buffer_text(&page), "uid 4294967294."));
+    assert_non_null(strstr(buffer_text(&page), "tokenbroker login --no-browser"));
 }
 
 static struct page_login some_login(enum page_result result)
@@ -427,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_policy),
         cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_whose_browser_is_meant),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_results_elsewhere),
         cmocka_unit_test(test_results_through_the_public_address),

@@ -1,5 +1,6 @@
 /* Too many connections: whose give way, and whose never do. */
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -312,6 +313,28 @@ static void test_uid_of_what_is_no_peer(void **state)
     assert_true(web_uid_of(-1) == WEB_UID_UNKNOWN);
 }
 
+/* Its owner has gone: the kernel's table says root. */
+static void test_what_nobody_holds_is_nobodys(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof at;
+    CLEANUP(cleanup_fd) int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEANUP(cleanup_fd) int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, size), 0);
+    CLEANUP(cleanup_fd) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(web_holder_of(fd), geteuid());
+    assert_int_equal(close(client), 0);
+    client = -1;
+    assert_int_equal(web_uid_of(fd), 0);
+    assert_true(web_holder_of(fd) == WEB_UID_UNKNOWN);
+    assert_true(web_holder_of(listener) == WEB_UID_UNKNOWN);
+    assert_true(web_holder_of(-1) == WEB_UID_UNKNOWN);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -326,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tcp_before_the_first_byte, setup_tcp, teardown),
         cmocka_unit_test_setup_teardown(test_tcp_without_a_byte, setup_tcp, teardown),
         cmocka_unit_test(test_uid_of_what_is_no_peer),
+        cmocka_unit_test(test_what_nobody_holds_is_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
