@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.person import Person
-
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "scripts" / "demo"
 TIME_MAX = 120
@@ -184,22 +182,18 @@ def test_ordinary_user(demo):
 
 @another_user
 def test_browser(demo, folder):
-    """With a display the browser is opened; here a program that writes the link down."""
+    """With a display the browser is opened; here a program of the same user that consents."""
     programs, link = folder / "bin", folder / "tmp" / "link"
     programs.mkdir()
     programs.chmod(0o755)
     browser = programs / "xdg-open"
-    browser.write_text(f'#!/bin/sh\necho "$1" >{link}\n')
+    browser.write_text(f'#!/bin/sh\necho "$1" >{link}\n'
+                       f'exec /usr/bin/python3 -B "{ROOT}/scripts/lib/demo_person.py" "$1"\n')
     browser.chmod(0o755)
     process = demo(user=OTHER_UID, DISPLAY=":99", PATH=f"{programs}:/usr/bin:/bin")
-    _read_until(process, "$ tokenbroker login")
-    deadline = time.monotonic() + 30
-    while not (link.exists() and link.read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert Person().consent(link.read_text().strip()).status == 200
-    link.unlink()
     said = _ends_well(process)
+    assert "/start/" in link.read_text()
+    link.unlink()
     assert "scripted person" not in said and len(_tokens(said)) == 3
     _nothing_is_left(process)
 
