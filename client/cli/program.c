@@ -13,6 +13,8 @@
 
 #include "client/cli/output.h"
 
+enum { PIECE = 1024 };
+
 bool program_find(const char *name, char ret[static PATH_MAX])
 {
     const char *paths = getenv("PATH");
@@ -78,4 +80,39 @@ int program_run(const char *const *argv, const struct text *input, bool quiet)
     if (r != 0)
         return r == ENOENT ? PROGRAM_MISSING : PROGRAM_FAILED;
     return wait_for(pid);
+}
+
+static bool read_back(int fd, struct text *output)
+{
+    char piece[PIECE];
+    ssize_t got = -1;
+
+    if (lseek(fd, 0, SEEK_SET) == 0)
+        while ((got = read(fd, piece, sizeof piece)) > 0)
+            text_append(output, piece, (size_t)got);
+    return got == 0 && !output->failed;
+}
+
+int program_ask(const char *const *argv, const struct text *input, struct text *output)
+{
+    CLEANUP(cleanup_fd) int in = open_input(input);
+    CLEANUP(cleanup_fd) int out = memfd_create("output", MFD_CLOEXEC);
+    char *environment[] = { NULL };
+    posix_spawn_file_actions_t files;
+    pid_t pid = 0;
+
+    if (in < 0 || out < 0 || posix_spawn_file_actions_init(&files) != 0)
+        return PROGRAM_FAILED;
+    int r = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
+    if (r == 0)
+        r = posix_spawn(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environment);
+    (void)posix_spawn_file_actions_destroy(&files);
+    if (r != 0)
+        return r == ENOENT ? PROGRAM_MISSING : PROGRAM_FAILED;
+    r = wait_for(pid);
+    return read_back(out, output) ? r : PROGRAM_FAILED;
 }

@@ -8,7 +8,6 @@
 #include "client/cli/output.h"
 #include "client/cli/prompt.h"
 #include "client/cli/sheet.h"
-#include "client/cli/words.h"
 #include "schema/wire.h"
 
 enum { CERTIFICATE_MAX = 64 * 1024, STATUS_MAX = 1024 * 1024 };
@@ -82,16 +81,13 @@ static int ask_authority(struct cli *cli, struct trust *trust, struct tb_reply *
     return TB_OK;
 }
 
-static void say_authority(const struct tb_value *authority)
+/* After trust_check(), which has seen to it that the last line is true. */
+static void say_authority(const struct trust *trust)
 {
-    char words[WORDS_SIZE];
-    int64_t until = tb_value_integer(tb_value_member(authority, "expires_at"), 0);
-
     cli_say("The broker's certificate authority for https callbacks on this computer:");
-    cli_say("    %s", text_of(authority, "subject"));
-    cli_say("    SHA-256 %s", text_of(authority, "fingerprint"));
-    cli_say("    ends %s; vouches for localhost, 127.0.0.0/8 and ::1 alone",
-            words_moment(until, words_now(), words));
+    cli_say("    %s", trust->subject);
+    cli_say("    SHA-256 %s", trust->fingerprint);
+    cli_say("    ends %s; vouches for localhost, 127.0.0.0/8 and ::1 alone", trust->until);
 }
 
 static const struct trust_kind *kind_of(const struct cli *cli)
@@ -157,14 +153,14 @@ static int install(struct cli *cli, struct trust *trust)
         r = refuse_missing(kind);
     if (r != TB_OK)
         return r;
-    if (!kind->find(trust, true, &places))
+    if (!trust_check(trust) || !kind->find(trust, true, &places))
         return TB_FAILED;
     keep_places(&places, kind, trust, false);
     if (places.count == 0) {
         cli_say("it is trusted already");
         return TB_OK;
     }
-    say_authority(tb_reply_value(reply));
+    say_authority(trust);
     say_places(&places, "It will be trusted by the programs that use:");
     if (!confirmed(cli, "Trust it? [y/N] "))
         return TB_FAILED;
@@ -263,7 +259,9 @@ static int export(struct cli *cli, struct trust *trust)
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     int r = ask_authority(cli, trust, &reply);
 
-    return r == TB_OK ? output_text(&trust->certificate) : r;
+    if (r != TB_OK)
+        return r;
+    return trust_check(trust) ? output_text(&trust->certificate) : TB_FAILED;
 }
 
 static int run(struct cli *cli)

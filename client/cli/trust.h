@@ -14,6 +14,8 @@
 enum {
     TRUST_FINGERPRINT_SIZE = 64 + 1, /* SHA-256 in lower-case hex */
     TRUST_NAME_SIZE = 96,
+    TRUST_SUBJECT_SIZE = 128,
+    TRUST_DAY_SIZE = 16,
     TRUST_PLACES_MAX = 64,
 };
 
@@ -21,6 +23,9 @@ struct trust {
     char fingerprint[TRUST_FINGERPRINT_SIZE];
     char name[TRUST_NAME_SIZE]; /* by which it is found again */
     struct text certificate;    /* PEM; "" where it is to be removed alone */
+    /* By trust_check(). */
+    char until[TRUST_DAY_SIZE]; /* the day of its end */
+    char subject[TRUST_SUBJECT_SIZE];
 };
 
 /* A place that may hold it. */
@@ -36,6 +41,11 @@ struct trust_places {
 
 /* Takes a fingerprint in hex; false when it is none. The name follows from it. */
 bool trust_name(struct trust *trust, const char *fingerprint);
+
+/* Has the tokenbrokerd that was installed with this command look at the certificate: whether it is
+ * exactly one, has that fingerprint, and is an authority that vouches for this computer alone.
+ * False when it was said why not. Whoever answers on the socket is not believed. */
+bool trust_check(struct trust *trust);
 
 /* Adds a place; false when memory is short or there are too many. The path is copied. */
 bool trust_add_place(struct trust_places *places, const char *path, bool exists);

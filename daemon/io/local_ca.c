@@ -1,4 +1,4 @@
-#include "io/local_ca.h"
+#include "io/local_ca_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,21 +9,14 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-enum { SERIAL_BYTES = 16, KEY_ID_MAX = 64, TAG_BYTES = 4, DAY_S = 24 * 60 * 60 };
+enum { SERIAL_BYTES = 16, KEY_ID_MAX = 64, DAY_S = 24 * 60 * 60 };
 
 const char *const local_ca_names[] = { "localhost", "127.0.0.1", "::1", NULL };
 
 static const char *const permitted_names[] = { "localhost", NULL };
 static const char *const permitted_networks[] = { "127.0.0.0/8", "::1/128", NULL };
 
-DEFINE_CLEANUP(gnutls_x509_crt_t, crt, gnutls_x509_crt_deinit)
 DEFINE_CLEANUP(gnutls_x509_privkey_t, private, gnutls_x509_privkey_deinit)
-
-static inline void cleanup_constraints(gnutls_x509_name_constraints_t *constraints)
-{
-    if (*constraints)
-        gnutls_x509_name_constraints_deinit(*constraints);
-}
 
 /* GnuTLS's errors are of use to a programmer alone. */
 static int as_errno(int r)
@@ -46,7 +39,7 @@ static int as_broken(int r)
     return r == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : CERTIFICATE_BROKEN;
 }
 
-static int read_certificate(const char *pem, gnutls_x509_crt_t *ret)
+int local_ca_read(const char *pem, gnutls_x509_crt_t *ret)
 {
     CLEANUP(cleanup_crt) gnutls_x509_crt_t crt = NULL;
     const gnutls_datum_t text = datum_of(pem, strlen(pem));
@@ -76,7 +69,7 @@ static int read_key(const struct secret *pem, gnutls_x509_privkey_t *ret)
     return 0;
 }
 
-static int look(gnutls_x509_crt_t crt, struct certificate_facts *ret)
+int local_ca_facts(gnutls_x509_crt_t crt, struct certificate_facts *ret)
 {
     struct certificate_facts facts = { .from_s = gnutls_x509_crt_get_activation_time(crt),
                                        .until_s = gnutls_x509_crt_get_expiration_time(crt) };
@@ -103,9 +96,9 @@ static int look(gnutls_x509_crt_t crt, struct certificate_facts *ret)
 int certificate_look(const char *certificate, struct certificate_facts *ret)
 {
     CLEANUP(cleanup_crt) gnutls_x509_crt_t crt = NULL;
-    int r = read_certificate(certificate, &crt);
+    int r = local_ca_read(certificate, &crt);
 
-    return r == 0 ? look(crt, ret) : r;
+    return r == 0 ? local_ca_facts(crt, ret) : r;
 }
 
 /* The key's id is a digest of its public part; a certificate tells that of its own. Returns 0,
@@ -137,7 +130,7 @@ int certified_new(const char *certificate, const struct secret *key, struct cert
     CLEANUP(cleanup_certified) struct certified *pair = calloc(1, sizeof *pair);
     if (!pair)
         return -ENOMEM;
-    int r = read_certificate(certificate, &crt);
+    int r = local_ca_read(certificate, &crt);
     if (r == CERTIFICATE_BROKEN)
         return complain_broken(complaint, "the certificate is no PEM certificate");
     if (r == 0)
@@ -229,27 +222,37 @@ static int permit_all(gnutls_x509_name_constraints_t constraints)
     return r;
 }
 
-static int constrain(gnutls_x509_crt_t crt)
+int local_ca_constraints(gnutls_x509_name_constraints_t *ret)
 {
     CLEANUP(cleanup_constraints) gnutls_x509_name_constraints_t constraints = NULL;
-    const unsigned critical = 1;
     int r = gnutls_x509_name_constraints_init(&constraints);
 
     if (r == 0)
         r = permit_all(constraints);
+    if (r == 0)
+        *ret = steal(constraints);
+    return r;
+}
+
+static int constrain(gnutls_x509_crt_t crt)
+{
+    CLEANUP(cleanup_constraints) gnutls_x509_name_constraints_t constraints = NULL;
+    const unsigned critical = 1;
+    int r = local_ca_constraints(&constraints);
+
     return r == 0 ? gnutls_x509_crt_set_name_constraints(crt, constraints, critical) : r;
 }
 
 /* Each authority has a name of its own, so that a browser's list tells two of them apart. */
 static int name_authority(gnutls_x509_crt_t crt)
 {
-    unsigned char tag[TAG_BYTES];
+    unsigned char tag[LOCAL_CA_TAG_BYTES];
     char name[64];
 
     random_bytes(tag, sizeof tag);
-    (void)snprintf(name, sizeof name, "tokenbroker on this computer %02x%02x%02x%02x", tag[0],
-                   tag[1], tag[2], tag[3]);
-    int r = set_name(crt, GNUTLS_OID_X520_ORGANIZATION_NAME, "tokenbroker");
+    (void)snprintf(name, sizeof name, LOCAL_CA_COMMON_NAME "%02x%02x%02x%02x", tag[0], tag[1],
+                   tag[2], tag[3]);
+    int r = set_name(crt, GNUTLS_OID_X520_ORGANIZATION_NAME, LOCAL_CA_ORGANIZATION);
     return r == 0 ? set_name(crt, GNUTLS_OID_X520_COMMON_NAME, name) : r;
 }
 
@@ -389,7 +392,7 @@ int local_ca_issue(const struct certified *authority, const char *const *names, 
     CLEANUP(cleanup_private) gnutls_x509_privkey_t key = NULL;
     CLEANUP(cleanup_crt) gnutls_x509_crt_t crt = NULL;
     int64_t until_s = now_s + (int64_t)LOCAL_LEAF_LIFETIME_DAYS * DAY_S;
-    int r = read_certificate(authority->certificate, &issuer);
+    int r = local_ca_read(authority->certificate, &issuer);
 
     if (r == 0)
         r = read_key(authority->key, &issuer_key);

@@ -61,6 +61,13 @@ int certified_new(const char *certificate, const struct secret *key, struct cert
 /* The facts of a PEM text's first certificate. Returns 0, CERTIFICATE_BROKEN or -errno. */
 int certificate_look(const char *certificate, struct certificate_facts *ret);
 
+/* Whether a text of that length (and a NUL behind it) is exactly one certificate as PEM, of an
+ * authority as local_ca_new() makes them: critically constrained to this computer's own names, with
+ * no authority below it. Sets its facts. Returns 0, CERTIFICATE_BROKEN (complaint says why it is
+ * none) or -errno. */
+int local_ca_check(const char *text, size_t length, struct certificate_facts *ret,
+                   struct complaint *complaint);
+
 /* Wipes and frees; NULL and half-built ones are fine; returns NULL. */
 struct certified *certified_free(struct certified *certified);
 

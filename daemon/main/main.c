@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "main/authority.h"
 #include "main/certificate.h"
 #include "main/harden.h"
 #include "main/hooks.h"
@@ -320,7 +321,9 @@ int main(int argc, char **argv)
     log_start(options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     block_signals();
     harden(argv);
-    if (places_find(&options, &daemon.places, &complaint) != 0)
+    if (options.check_authority)
+        result = check_authority();
+    else if (places_find(&options, &daemon.places, &complaint) != 0)
         result = fail(&complaint);
     else if (options.check_config)
         result = check_config(&daemon.places);

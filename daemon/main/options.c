@@ -14,6 +14,8 @@ static const char usage[] =
     "  --socket PATH      answer on this socket\n"
     "  --restore FILE     make the store from this backup, if there is none, and stop\n"
     "  --check-config     read the configuration, say what is wrong with it, and stop\n"
+    "  --check-authority  read a certificate on standard input, say whether it\n"
+    "                     vouches for this computer alone, and stop\n"
     "  --verbose          log more; never a secret\n"
     "  --version          print the version\n"
     "  --help             print this\n"
@@ -26,6 +28,7 @@ enum {
     OPTION_SOCKET,
     OPTION_RESTORE,
     OPTION_CHECK,
+    OPTION_AUTHORITY,
     OPTION_VERSION,
     OPTION_HELP
 };
@@ -36,6 +39,7 @@ static const struct option long_options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
     { "restore", required_argument, NULL, OPTION_RESTORE },
     { "check-config", no_argument, NULL, OPTION_CHECK },
+    { "check-authority", no_argument, NULL, OPTION_AUTHORITY },
     { "verbose", no_argument, NULL, 'v' },
     { "version", no_argument, NULL, OPTION_VERSION },
     { "help", no_argument, NULL, OPTION_HELP },
@@ -76,6 +80,9 @@ static int take_option(int option, struct options *options)
         return set_path(&options->restore, optarg);
     case OPTION_CHECK:
         options->check_config = true;
+        return 0;
+    case OPTION_AUTHORITY:
+        options->check_authority = true;
         return 0;
     case 'v':
         options->verbose = true;

@@ -11,6 +11,7 @@ enum { OPTIONS_DONE = 1, OPTIONS_WRONG }; /* nothing more to do; a usage error w
 
 struct options {
     bool check_config;
+    bool check_authority; /* of the certificate on stdin */
     bool verbose;
     char *config;    /* NULL: the default place */
     char *state_dir; /* NULL: the default place */

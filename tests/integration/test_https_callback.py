@@ -1,14 +1,22 @@
 """The callback over https, for providers that accept no other redirect URI."""
 
+import hashlib
+import http.server
+import json
 import os
 import shutil
 import socket
+import socketserver
 import ssl
 import subprocess
+import threading
+import time
 
 import pytest
 
 from harness import https
+from harness.binaries import DAEMON
+from harness.cli import Cli
 from harness.logins import log_in, start, wait_ended
 from harness.other_user import as_user
 from harness.person import Person
@@ -249,6 +257,7 @@ def test_system_store(served, daemon, folder, cli, authority):
         shutil.copytree(place, folder / name, symlinks=True)
     trust = f"{cli_path()} --socket {daemon.socket} trust"
     script = f"""set -e
+        PATH={DAEMON.parent}:$PATH
         mount --bind {folder}/etc /etc/ssl/certs
         mount --bind {folder}/local /usr/local/share/ca-certificates
         {trust} install --system --yes
@@ -271,3 +280,102 @@ def cli_path():
 
 def leaf_check(daemon):
     return f"curl -sS -o /dev/null https://localhost:{daemon.port}/x"
+
+
+def check_authority(text):
+    return subprocess.run([str(DAEMON), "--check-authority"], input=text, capture_output=True,
+                          text=True, check=False, timeout=60, env={})
+
+
+def test_the_daemon_knows_its_authorities(served, api):
+    ours = api.authority().ok()
+    done = check_authority(ours["certificate"])
+    assert (done.returncode, done.stderr) == (0, "")
+    day = time.strftime("%Y-%m-%d", time.gmtime(ours["expires_at"]))
+    assert done.stdout == \
+        f"fingerprint {ours['fingerprint']}\nuntil {day}\nsubject {ours['subject']}\n"
+    for text in ("", "nonsense", ours["certificate"] * 2, ours["certificate"] + "\n" * 70000):
+        done = check_authority(text)
+        assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("it is "), text
+
+
+# ------------------------------------------------------------------- a program that poses as a broker
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        answer = json.dumps(self.server.answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+@pytest.fixture
+def impostor(folder):
+    """impostor(certificate, fingerprint): the command, with a socket that answers so."""
+    path = folder / "impostor"
+    server = socketserver.UnixStreamServer(str(path), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def pose(certificate, fingerprint):
+        server.answer = {"certificate": certificate, "fingerprint": fingerprint,
+                         "subject": "CN=tokenbroker on this computer", "expires_at": 2000000000000}
+        return Cli(path, folder)
+
+    yield pose
+    server.shutdown()
+    server.server_close()
+
+
+def own_authority(folder, *extensions):
+    """(the certificate of an authority of anybody's own, its fingerprint)."""
+    path, config = folder / "own.pem", folder / "own.conf"
+    lines = ["[req]", "distinguished_name = name", "x509_extensions = more", "[name]", "[more]",
+             "subjectKeyIdentifier = hash", *extensions]
+    config.write_text("\n".join(lines) + "\n", encoding="ascii")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj",
+                    "/O=tokenbroker/CN=tokenbroker on this computer 01234567", "-config",
+                    str(config), "-out", str(path)], check=True, capture_output=True)
+    pem = path.read_text(encoding="ascii")
+    return pem, hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+_SIGNS = "keyUsage = critical,keyCertSign\nbasicConstraints = critical,CA:TRUE,pathlen:0"
+_HERE = "permitted;DNS:localhost,permitted;IP:127.0.0.0/255.0.0.0,permitted;IP:::1/" + \
+    ":".join(["ffff"] * 8)
+
+
+@needs_certutil
+@pytest.mark.parametrize("extensions", [
+    [], [_SIGNS], [_SIGNS, f"nameConstraints = {_HERE}"],
+    [_SIGNS, f"nameConstraints = critical,{_HERE},permitted;DNS:example.com"],
+    [_SIGNS, "nameConstraints = critical,permitted;DNS:localhost"]],
+    ids=["no authority", "for any name", "not critical", "a name more", "any address"])
+@pytest.mark.parametrize("action", [["install", "--yes"], ["export"]])
+def test_an_authority_for_more_than_this_computer(impostor, folder, extensions, action):
+    done = impostor(*own_authority(folder, *extensions)).run("trust", *action)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is no authority for this computer alone" in done.stderr
+    assert "vouches" not in done.stderr and not (folder / ".pki").exists()
+
+
+@needs_certutil
+def test_an_authority_that_comes_with_another(impostor, folder, served, api):
+    honest = api.authority().ok()
+    other, _ = own_authority(folder)
+    for certificate in (honest["certificate"] + other, other + honest["certificate"]):
+        done = impostor(certificate, honest["fingerprint"]).run("trust", "install", "--yes")
+        assert done.returncode == 1 and "more than exactly one certificate" in done.stderr
+    done = impostor(honest["certificate"], "ab" * 32).run("trust", "install", "--yes")
+    assert done.returncode == 1 and "is not the one that it says" in done.stderr
+    assert not (folder / ".pki").exists()
+    done = impostor(honest["certificate"], honest["fingerprint"]).run("trust", "install", "--yes")
+    assert done.returncode == 0 and honest["subject"] in done.stderr, done.stderr

@@ -3,7 +3,7 @@
 import subprocess
 import threading
 
-from .binaries import command
+from .binaries import DAEMON, command
 
 LOGIN_MAX = 60  # seconds until a login that hangs is ended
 
@@ -23,7 +23,8 @@ class Cli:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def _process(self, *arguments, environment=None, **more):
-        env = {"PATH": "/usr/bin:/bin", "HOME": self._home, "XDG_RUNTIME_DIR": self._home,
+        # Where it is installed the daemon is beside it.
+        env = {"PATH": f"{DAEMON.parent}:/usr/bin:/bin", "HOME": self._home, "XDG_RUNTIME_DIR": self._home,
                "TOKENBROKER_SOCKET": self._socket, **(environment or {})}
         return {"args": [str(command()), *arguments], "env": env, "text": True, **more}
 

@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import stat
 import unittest
 
-from fake_broker import FakeBroker, account
+from fake_broker import COMMAND, FakeBroker, account
 
 USAGE, FAILED, UNKNOWN, NO_BROKER = 2, 1, 5, 7
 A = "zenegy/acme"
@@ -265,10 +266,17 @@ class Trust(Machine):
         super().setUp()
         self.broker.answers["GET /v1/authority"] = {
             "certificate": "PEM", "fingerprint": FINGERPRINT, "subject": "CN=x", "expires_at": 9}
+        self.checker()
         self.profile = os.path.join(self.broker.folder, ".mozilla/firefox/one.default")
         os.makedirs(self.profile)
         with open(os.path.join(self.profile, "cert9.db"), "w", encoding="ascii"):
             pass
+
+    def checker(self, code=0, fingerprint=FINGERPRINT, more=""):
+        """What looks at the certificate."""
+        self.program("tokenbrokerd", code, f"{more}\nread given\n"
+                     'test "$1 $given" = "--check-authority PEM" || exit 9\n'
+                     f"echo fingerprint {fingerprint}; echo until 2036-01-02; echo subject CN=y")
 
     def certutil(self, holds, changes):
         """-L says whether it is in, -A and -D whether they could; -N and -H do."""
@@ -284,6 +292,46 @@ class Trust(Machine):
             with self.subTest(answer):
                 self.broker.answers["GET /v1/authority"] = answer
                 self.assert_says(["trust", "export"], FAILED, "not understood")
+
+    def test_the_broker_is_not_believed(self):
+        self.certutil(1, 0)
+        for checker, words in [
+                ({"code": 1, "more": "echo 'too wide' >&2; echo more; exit 1"},
+                 "is no authority for this computer alone: too wide"),
+                ({"code": 2}, "is no authority for this computer alone"),
+                ({"fingerprint": "cd" * 32}, "is not the one that it says, with the fingerprint ab"),
+                ({"fingerprint": "short"}, "is not the one that it says"),
+                ({"more": "exit 0"}, "is not the one that it says"),
+                ({"more": "kill -9 $$"}, f"{self.programs}/tokenbrokerd could not look at"),
+                ({"more": "while echo 0123456789; do i=$i.; test ${#i} -lt 500 || exit 0; done"},
+                 f"{self.programs}/tokenbrokerd could not look at")]:
+            with self.subTest(words):
+                self.checker(**checker)
+                self.assert_trust_says(["install", "--yes"], FAILED, words)
+                self.assert_trust_says(["export"], FAILED, words)
+        self.checker()
+        self.assert_trust_says(["install"], FAILED, "CN=y", "ends 2036-01-02; vouches for localhost")
+        os.unlink(os.path.join(self.programs, "tokenbrokerd"))
+        for arguments in (["install", "--yes"], ["export"]):
+            self.assert_trust_says(arguments, FAILED, "neither beside this command nor in $PATH")
+        self.certutil(0, 0)
+        self.assert_trust_says(["remove", "--yes"], 0, "trusts it no longer")
+
+    def test_the_checker_is_the_one_beside_and_gets_no_environment(self):
+        self.certutil(1, 0)
+        self.checker(code=1, more="echo the wrong one >&2")
+        beside = os.path.join(self.broker.folder, "installed")
+        os.mkdir(beside)
+        command = shutil.copy(COMMAND, beside)
+        seen = os.path.join(self.broker.folder, "seen")
+        there, self.programs = self.programs, beside
+        self.checker(more=f"/usr/bin/env >{seen}")
+        done = self.run_command("trust", "export", program=command, PATH=there, LD_DEBUG_OUTPUT="x",
+                                TOKENBROKERD="/bin/false")
+        self.assertEqual((done.returncode, done.stdout), (0, "PEM"), done.stderr)
+        with open(seen, encoding="ascii") as file:
+            self.assertLessEqual({line.partition("=")[0] for line in file},
+                                 {"PWD", "OLDPWD", "SHLVL", "_", "PATH"})
 
     def test_no_program_and_no_home(self):
         self.assert_trust_says(["install", "--yes"], FAILED, "certutil is missing", "libnss3-tools")

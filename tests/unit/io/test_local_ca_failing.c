@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 
 #include "io/local_ca.h"
@@ -77,6 +79,11 @@ WRAPPED(gnutls_x509_crt_sign2, (crt c, crt i, key k, gnutls_digest_algorithm_t a
 WRAPPED(gnutls_x509_name_constraints_init, (limits * l), (l))
 WRAPPED(gnutls_x509_name_constraints_add_permitted,
         (limits l, gnutls_x509_subject_alt_name_t t, const datum *d), (l, t, d))
+WRAPPED(gnutls_x509_crt_get_extension_info, (crt c, unsigned i, void *o, size_t *n, unsigned *k),
+        (c, i, o, n, k))
+WRAPPED(gnutls_x509_crt_get_extension_data2, (crt c, unsigned i, datum *d), (c, i, d))
+WRAPPED(gnutls_x509_ext_export_name_constraints, (limits l, datum *d), (l, d))
+WRAPPED(gnutls_x509_ext_import_name_constraints, (const datum *d, limits l, unsigned f), (d, l, f))
 WRAPPED(gnutls_x509_cidr_to_rfc5280, (const char *t, datum *d), (t, d))
 
 static struct certified *authority;
@@ -117,6 +124,16 @@ static int look(void)
     return r;
 }
 
+static int check(void)
+{
+    struct certificate_facts facts = { .subject = "untouched" };
+    struct complaint complaint = { "" };
+    int r =
+        local_ca_check(authority->certificate, strlen(authority->certificate), &facts, &complaint);
+    assert_true((r == 0) == (facts.until_s == authority->until_s));
+    return r;
+}
+
 static int pair(void)
 {
     CLEANUP(cleanup_certified) struct certified *paired = NULL;
@@ -128,7 +145,7 @@ static int pair(void)
 
 static void test_each_call_fails_once(void **state)
 {
-    static int (*const works[])(void) = { make, issue, look, pair };
+    static int (*const works[])(void) = { make, issue, look, check, pair };
 
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
         int n = 0;
