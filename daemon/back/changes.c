@@ -108,6 +108,8 @@ static int write_imported(struct job *job, struct store *store, struct account_r
                                   token ? secret_fingerprint(token, fingerprint) : NULL);
     if (r == 0)
         r = store_end_link(store, &row->name, LINK_USED, clock_now());
+    if (r >= 0) /* whose it is a refresh will tell */
+        r = revocations_forgo(job->keeper, store, &row->name, NULL);
     if (r < 0)
         return r;
     job_set_row(job, row);
@@ -188,7 +190,7 @@ static int apply_forget(void *userdata, struct store *store)
     if (r == 0)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
-        r = revocation_write(job->keeper, store, &row.name, &grant);
+        r = revocation_write(job->keeper, store, &row.name, row.identity, &grant);
     int ended = held_revoke(job->keeper, store, &job->question->account);
     if (ended == 0)
         ended = store_end_link(store, &job->question->account, LINK_WITHDRAWN, clock_now());

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "back/held.h"
+#include "back/revoke.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -166,19 +167,21 @@ static int hold(struct exchange_write *write, struct keeper *keeper, struct stor
     return r == 0 ? describe(write, row, outcome) : r;
 }
 
-static int write_row(struct exchange_write *write, const struct seal_key *key, struct store *store,
+static int write_row(struct exchange_write *write, struct keeper *keeper, struct store *store,
                      struct account_row *row, const struct grant *grant)
 {
     char fingerprint[FINGERPRINT_SIZE];
     int r = fill_row(write, row, grant);
     if (r == 0)
-        r = vault_close(key, row, grant);
+        r = vault_close(keeper->key, row, grant);
     if (r == 0)
         r = store_put(store, row);
     const struct secret *token = grant->refresh_token;
     if (r == 0)
         r = store_put_token_owner(store, &row->name,
                                   token ? secret_fingerprint(token, fingerprint) : NULL);
+    if (r == 0)
+        r = revocations_forgo(keeper, store, &row->name, write->reply.grant.identity);
     if (r != 0)
         return r;
     write->issued = issued_token_free(write->issued);
@@ -198,7 +201,7 @@ static int write_outcome(struct exchange_write *write, struct keeper *keeper, st
     if (r == 0 && held)
         r = hold(write, keeper, store, row, &grant, outcome);
     else if (r == 0)
-        r = write_row(write, keeper->key, store, row, &grant);
+        r = write_row(write, keeper, store, row, &grant);
     return r;
 }
 

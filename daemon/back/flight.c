@@ -123,7 +123,7 @@ static int revoke_what_came(const struct flight *flight, struct store *store)
     if (r == 0)
         r = secret_copy(outcome->reply.grant.access_token, &came.access_token);
     if (r == 0 && (came.refresh_token || came.access_token))
-        r = revocation_write(flight->keeper, store, &flight->name, &came);
+        r = revocation_write(flight->keeper, store, &flight->name, outcome->row.identity, &came);
     return r < 0 ? r : OUTCOME_GONE;
 }
 

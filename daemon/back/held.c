@@ -12,7 +12,8 @@
 
 /* Tokens that nobody will use any more; where an account holds the refresh token they are its. */
 static int revoke_unused(struct keeper *keeper, struct store *store,
-                         const struct account_name *name, const struct grant *grant)
+                         const struct account_name *name, const char *identity,
+                         const struct grant *grant)
 {
     struct account_name owner;
     char fingerprint[FINGERPRINT_SIZE];
@@ -22,7 +23,21 @@ static int revoke_unused(struct keeper *keeper, struct store *store,
         if (r != STORE_NOT_FOUND)
             return r;
     }
-    return revocation_write(keeper, store, name, grant);
+    return revocation_write(keeper, store, name, identity, grant);
+}
+
+/* At many providers one revocation ends all that a person has granted, also what is to stay. */
+static bool may_be_of_one_person(const char *identity, const char *other)
+{
+    return !identity || !other || strcmp(identity, other) == 0;
+}
+
+static void tell_unrevoked(const struct account_name *name, const char *which)
+{
+    char text[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: the %s grant is not revoked, as it may be the same person's: end it at the "
+                "provider by hand",
+                account_text(name, text), which);
 }
 
 /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
@@ -31,7 +46,7 @@ static int revoke_row(struct keeper *keeper, struct store *store, const struct h
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     int r = vault_open_held(keeper->key, row, &grant);
     if (r == 0)
-        r = revoke_unused(keeper, store, &row->name, &grant);
+        r = revoke_unused(keeper, store, &row->name, row->identity, &grant);
     return r > 0 ? 0 : r;
 }
 
@@ -56,9 +71,10 @@ static int revoke_older(struct keeper *keeper, struct store *store, const struct
     int r = store_read_held(store, &facts->name, &older);
     if (r != 0)
         return r > 0 ? 0 : r;
-    const bool same =
-        facts->identity && older.identity && strcmp(facts->identity, older.identity) == 0;
-    return same ? 0 : revoke_row(keeper, store, &older);
+    if (!may_be_of_one_person(facts->identity, older.identity))
+        return revoke_row(keeper, store, &older);
+    tell_unrevoked(&facts->name, "older held");
+    return 0;
 }
 
 int held_put(struct keeper *keeper, struct store *store, const struct account_row *facts,
@@ -81,6 +97,8 @@ int held_put(struct keeper *keeper, struct store *store, const struct account_ro
         r = revoke_older(keeper, store, facts);
     if (r == 0)
         r = store_put_held(store, &row);
+    if (r == 0)
+        r = revocations_forgo(keeper, store, &facts->name, facts->identity);
     free(row.sealed);
     return r;
 }
@@ -151,6 +169,19 @@ static int put_grant(struct keeper *keeper, struct store *store, struct account_
     return r;
 }
 
+/* The one that the held grant has taken the place of. */
+static int revoke_replaced(struct keeper *keeper, struct store *store,
+                           const struct account_row *row, const char *identity,
+                           const struct grant *old)
+{
+    if (!old->refresh_token && !old->access_token)
+        return 0;
+    if (!may_be_of_one_person(row->identity, identity))
+        return revoke_unused(keeper, store, &row->name, identity, old);
+    tell_unrevoked(&row->name, "older");
+    return 0;
+}
+
 /* The held grant becomes the account's, without a predecessor: that was another identity's. */
 static int accept_held(struct job *job, struct store *store, struct account_row *row)
 {
@@ -172,8 +203,10 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
     r = put_grant(keeper, store, row, &grant);
     if (r == 0)
         r = store_drop_held(store, &row->name);
-    if (r == 0 && readable)
-        r = revoke_unused(keeper, store, &row->name, &old);
+    if (r == 0)
+        r = revocations_forgo(keeper, store, &row->name, row->identity);
+    if (r == 0 && readable) /* take_over() has put its identity there */
+        r = revoke_replaced(keeper, store, row, held.identity, &old);
     if (r == 0)
         r = store_end_link(store, &row->name, LINK_USED, clock_now());
     return r > 0 ? 0 : r;
@@ -182,10 +215,16 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
 /* An account that never had a grant was there for what was held alone. */
 static int discard_held(struct job *job, struct store *store, struct account_row *row)
 {
-    int r = held_revoke(job->keeper, store, &row->name);
+    int r = 0;
+    if (row->generation == 0 || !may_be_of_one_person(row->identity, row->held_identity)) {
+        r = held_revoke(job->keeper, store, &row->name);
+    } else {
+        tell_unrevoked(&row->name, "discarded");
+        r = store_drop_held(store, &row->name);
+    }
     if (r == 0 && row->generation == 0)
         r = store_delete(store, &row->name);
-    return r;
+    return r > 0 ? 0 : r;
 }
 
 static int apply_decision(void *userdata, struct store *store)

@@ -7,8 +7,9 @@
 #include "back/vault.h"
 
 /* In a transaction: holds a grant for the account that facts names, with the facts that its row
- * would have. It takes the place of an older one, whose tokens are revoked unless they are the same
- * identity's: some providers end all of a person's grants with one. Returns 0 or -errno. */
+ * would have. It takes the place of an older one, whose tokens are revoked where both identities
+ * are known and differ: many providers end all of a person's grants with one. Returns 0 or -errno.
+ */
 int held_put(struct keeper *keeper, struct store *store, const struct account_row *facts,
              const struct grant *grant);
 

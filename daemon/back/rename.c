@@ -6,6 +6,7 @@
 #include "back/job.h"
 #include "back/lanes.h"
 #include "back/questions.h"
+#include "back/revoke.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,6 +58,8 @@ static int put_renamed(struct job *job, struct store *store, struct account_row 
     int r = held_move(job->keeper, store, &job->question->account, &row->name);
     if (r == 0)
         r = store_move_link(store, &job->question->account, &row->name, clock_now());
+    if (r == 0)
+        r = revocations_forgo(job->keeper, store, &row->name, row->identity);
     if (r == 0)
         r = vault_close(job->keeper->key, row, grant);
     if (r == 0)

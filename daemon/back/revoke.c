@@ -20,6 +20,7 @@ struct revocations {
     struct kept_row row;
     struct grant grant;
     bool under_way;
+    bool forgone; /* meanwhile: nothing more is sent of it */
     bool unsealed;
     bool access_token_next; /* the refresh token is done */
 };
@@ -54,6 +55,7 @@ static void put_down(struct revocations *revocations)
     grant_release(&revocations->grant);
     revocations->row = (struct kept_row){ 0 };
     revocations->under_way = false;
+    revocations->forgone = false;
     revocations->access_token_next = false;
 }
 
@@ -81,19 +83,45 @@ static bool may_revoke(struct lane *lane)
 }
 
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
-                     const struct grant *grant)
+                     const char *identity, const struct grant *grant)
 {
     struct lane *lane = lanes_find(keeper->lanes, name->provider);
     if (!lane || !may_revoke(lane))
         return 0;
-    struct kept_row row = {
-        .kind = KEPT_REVOCATION, .name = *name, .created_at = clock_now(), .due_at = clock_now()
-    };
+    struct kept_row row = { .kind = KEPT_REVOCATION,
+                            .name = *name,
+                            .created_at = clock_now(),
+                            .due_at = clock_now(),
+                            .identity = identity };
     int r = vault_close_kept(keeper->key, &row, grant);
     if (r == 0)
         r = store_keep(store, &row);
     kept_row_release(&row);
     return r;
+}
+
+struct newcomer {
+    struct revocations *revocations;
+    const struct account_name *name;
+};
+
+/* label: whose the revocation was. */
+static void forgo(void *userdata, int64_t id, const char *label)
+{
+    const struct newcomer *newcomer = userdata;
+    struct revocations *revocations = newcomer->revocations;
+    if (revocations->under_way && revocations->row.id == id)
+        revocations->forgone = true;
+    log_warning("%s/%s: its older grant is not revoked any more, as that may end the one that %s "
+                "has now: end it at the provider by hand",
+                newcomer->name->provider, label, newcomer->name->label);
+}
+
+int revocations_forgo(struct keeper *keeper, struct store *store, const struct account_name *name,
+                      const char *identity)
+{
+    struct newcomer newcomer = { .revocations = keeper->revocations, .name = name };
+    return store_drop_revocations(store, name, identity, forgo, &newcomer);
 }
 
 static int apply_result(void *userdata, struct store *store)
@@ -138,6 +166,16 @@ static void postpone(struct revocations *revocations, const char *problem, int64
     finish(revocations, clock_now() + (rest_ms > backoff ? rest_ms : backoff));
 }
 
+/* True when it was: the next one's turn. Its row has gone with the commit, or is tried again. */
+static bool end_forgone(struct revocations *revocations)
+{
+    if (!revocations->forgone)
+        return false;
+    put_down(revocations);
+    (void)loop_timer_set(revocations->timer, LANE_STORE_CHECK_MS);
+    return true;
+}
+
 static void enter(struct revocations *revocations);
 
 static void replied(void *userdata, const struct http_reply *reply)
@@ -146,6 +184,8 @@ static void replied(void *userdata, const struct http_reply *reply)
     char name[ACCOUNT_TEXT_SIZE];
     revocations->transfer = NULL;
     lane_leave(&revocations->visit);
+    if (end_forgone(revocations))
+        return;
     const bool answered = reply->outcome == HTTP_ANSWERED && reply->status < 500 &&
                           reply->status != 408 && reply->status != 429;
     if (!answered) {
@@ -198,6 +238,8 @@ static void send_next(struct revocations *revocations)
 static void admitted(void *userdata, const struct failure *why)
 {
     struct revocations *revocations = userdata;
+    if (end_forgone(revocations))
+        return;
     if (why)
         postpone(revocations, why->description, why->retry_after_s * 1000);
     else
@@ -228,6 +270,8 @@ static void begin(void *userdata, const struct failure *why)
     struct revocations *revocations = userdata;
     struct keeper *keeper = revocations->keeper;
     struct lane *lane = lanes_find(keeper->lanes, revocations->row.name.provider);
+    if (end_forgone(revocations))
+        return;
     if (keeper->stopping) {
         put_down(revocations); /* it lies in the store for the next start */
     } else if (why) {

@@ -14,10 +14,16 @@ enum {
 int revocations_new(struct keeper *keeper, struct revocations **ret);
 struct revocations *revocations_free(struct revocations *revocations);
 
-/* In a transaction: keeps what is to be revoked of a grant. Nothing where the provider has no
- * revocation endpoint. Returns 0 or -errno. */
+/* In a transaction: keeps what is to be revoked of a grant, of that identity (NULL: not known).
+ * Nothing where the provider has no revocation endpoint. Returns 0 or -errno. */
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
-                     const struct grant *grant);
+                     const char *identity, const struct grant *grant);
+
+/* In a transaction: a grant of that identity (NULL: not known) has come for the account. What waits
+ * to be revoked and may be the same person's is given up, as at many providers it would end the new
+ * grant too; what is on its way is not sent again. Returns 0 or -errno. */
+int revocations_forgo(struct keeper *keeper, struct store *store, const struct account_name *name,
+                      const char *identity);
 
 /* True while one is under way. */
 bool revocations_busy(const struct revocations *revocations);

@@ -174,6 +174,7 @@ struct kept_row {
     int64_t created_at;
     int64_t due_at; /* next try of a revocation */
     unsigned tries;
+    const char *identity; /* whose grant is to be revoked; NULL: not known; borrowed */
     void *sealed;
     size_t sealed_length;
 };
@@ -362,6 +363,12 @@ int store_find_kept(struct store *store, enum kept_kind kind, const struct accou
                     int64_t after);
 int store_postpone_kept(struct store *store, int64_t id, int64_t due_at, unsigned tries);
 int store_drop_kept(struct store *store, int64_t id);
+/* Revocations of grants that may be the same person's go: those of that identity, and those of that
+ * account unless both identities are known and differ. Tells which they were. */
+int store_drop_revocations(struct store *store, const struct account_name *name,
+                           const char *identity,
+                           void (*dropped)(void *userdata, int64_t id, const char *label),
+                           void *userdata);
 
 /* Whatever is sealed in a table of the store, for who seals it anew. */
 enum sealed_kind { SEALED_ACCOUNT, SEALED_HELD, SEALED_KEPT, SEALED_LINK, SEALED_KINDS };

@@ -15,6 +15,7 @@ static const struct field kept_fields[] = {
     FIELD(kept_row, NUMBER, created_at),
     FIELD(kept_row, NUMBER, due_at),
     FIELD(kept_row, UNSIGNED, tries),
+    FIELD(kept_row, TEXT, identity),
     FIELD_SIZED(kept_row, BYTES, sealed, offsetof(struct kept_row, sealed_length)),
 };
 
@@ -127,4 +128,35 @@ int store_drop_kept(struct store *store, int64_t id)
     if (r == 0)
         r = store_bind_number(store, statement, 1, id);
     return r < 0 ? r : write_kept(store, statement);
+}
+
+/* All of them are gone before the first is told. */
+static int each_dropped(struct store *store, sqlite3_stmt *statement,
+                        void (*dropped)(void *userdata, int64_t id, const char *label),
+                        void *userdata)
+{
+    int r = store_step(store, statement);
+
+    for (; r > 0; r = store_step(store, statement)) {
+        const char *label = (const char *)sqlite3_column_text(statement, 1);
+        dropped(userdata, sqlite3_column_int64(statement, 0), label ? label : "");
+    }
+    return r;
+}
+
+int store_drop_revocations(struct store *store, const struct account_name *name,
+                           const char *identity,
+                           void (*dropped)(void *userdata, int64_t id, const char *label),
+                           void *userdata)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_DROP_REVOCATIONS, &statement);
+    if (r == 0)
+        r = store_bind_number(store, statement, 1, KEPT_REVOCATION);
+    if (r == 0)
+        r = store_bind_account(store, statement, 2, name);
+    if (r == 0)
+        r = store_bind_text(store, statement, 4, identity);
+    return r < 0 ? r : each_dropped(store, statement, dropped, userdata);
 }

@@ -47,7 +47,7 @@
 #define LINK_COLUMNS                                                                               \
     "provider, label, digest, created_at, expires_at, ending, ended_at, forget_at, uid, clicks,"   \
     " hour_began_at, hour_clicks, expect, scope, params, sealed"
-#define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, sealed"
+#define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, identity, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
 #define CALLER_COLUMNS "id, rule, uid, unit, account, asked_at, approved_at, approved_by"
@@ -142,7 +142,8 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                              " (SELECT id FROM links WHERE ending <> 0 ORDER BY id LIMIT"
                              " max(0, (SELECT count(*) FROM links WHERE ending <> 0) - ?1))",
 
-    [STATEMENT_KEEP] = "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_KEEP] =
+        "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [STATEMENT_TRIM_KEPT] = "DELETE FROM kept WHERE id IN"
                             " (SELECT id FROM kept WHERE kind = ?1 ORDER BY id LIMIT"
                             " max(0, (SELECT count(*) FROM kept WHERE kind = ?1) - ?2))",
@@ -152,6 +153,9 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                             " AND provider = ?3 AND label = ?4 LIMIT 1",
     [STATEMENT_POSTPONE_KEPT] = "UPDATE kept SET due_at = ?2, tries = ?3 WHERE id = ?1",
     [STATEMENT_DROP_KEPT] = "DELETE FROM kept WHERE id = ?1",
+    [STATEMENT_DROP_REVOCATIONS] =
+        "DELETE FROM kept WHERE kind = ?1 AND provider = ?2 AND (identity = ?4"
+        " OR label = ?3 AND (identity IS NULL OR ?4 IS NULL)) RETURNING id, label",
 
     [STATEMENT_EACH_SEALED + SEALED_ACCOUNT] = EACH_SEALED("accounts", "generation, 0, ''"),
     [STATEMENT_EACH_SEALED + SEALED_HELD] = EACH_SEALED("held", "0, 0, ''"),

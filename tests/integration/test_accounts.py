@@ -1,8 +1,11 @@
 """Import, list, forget, retry, audit, health."""
 
+import time
+
 import pytest
 
 from harness.ledger import fingerprint
+from harness.logins import log_in
 
 ACCOUNT = "plain/acme"
 
@@ -110,6 +113,57 @@ def test_forget_outlives_a_kill(broker, api, plain):
     broker.start()
     assert api.account(ACCOUNT).status == 404
     plain.ledger.wait_for("revocation", outcome="accepted", timeout=30)
+
+
+def log_out_in_an_outage(api, plain):
+    """Of a provider that ends all of a person's grants with one; the revocation waits."""
+    plain.configure(revocation_ends_all=True)
+    plain.fault("http503", endpoint="revoke", times=1)
+    api.forget(ACCOUNT).ok()
+    plain.ledger.wait_for("fault", endpoint="revoke")
+
+
+def assert_lives_on(broker, api, plain, account=ACCOUNT):
+    """What waited is not sent, though its time comes and another one's goes."""
+    broker.grant(plain, "plain/nudge")
+    time.sleep(2.5)  # it was asked to rest for 2 s
+    api.forget("plain/nudge").ok()
+    plain.ledger.wait_for("revocation", user="nudge")
+    assert not plain.ledger.lines("revocation", user="alice")
+    assert plain.call(api.refresh_allowed(account).ok() and api.token(account).ok())[0] == 200
+    broker.wait_log("its older grant is not revoked any more")
+
+
+def test_a_login_after_a_logout_lives_on(broker, api, plain, person):
+    log_in(api, person, ACCOUNT)
+    log_out_in_an_outage(api, plain)
+    log_in(api, person, ACCOUNT)
+    broker.restart()
+    assert_lives_on(broker, api, plain)
+
+
+def test_an_import_after_a_logout_lives_on(broker, api, plain, person):
+    log_in(api, person, ACCOUNT)
+    log_out_in_an_outage(api, plain)
+    api.import_grant(ACCOUNT, refresh_token=plain.seed("alice")["alice"]).ok()
+    assert_lives_on(broker, api, plain)
+
+
+def test_what_is_renamed_after_a_logout_lives_on(broker, api, plain, person):
+    log_in(api, person, ACCOUNT)
+    log_out_in_an_outage(api, plain)
+    log_in(api, person, "plain/for-now")
+    api.rename("plain/for-now", ACCOUNT).ok()
+    assert_lives_on(broker, api, plain)
+
+
+def test_the_same_person_under_another_name_lives_on(daemon, api, plain, person):
+    plain.configure(fields=["company_id"])
+    daemon.with_provider("plain", plain, identity="company_id").start()
+    log_in(api, person, ACCOUNT)
+    log_out_in_an_outage(api, plain)
+    log_in(api, person, "plain/elsewhere")
+    assert_lives_on(daemon, api, plain, "plain/elsewhere")
 
 
 def test_forget_of_nothing(shared):

@@ -13,6 +13,7 @@ import pytest
 
 from harness import browser as browsers
 from harness import later
+from harness.logins import start, wait_ended
 from harness.nginx import NAME
 from harness.other_user import as_user
 from harness.raw import get
@@ -169,6 +170,26 @@ def test_first_consent_is_held_until_accepted(served, api, cli, plain, public):
     assert accepted.returncode == 0 and f"the consent of {ACME} is its grant" in accepted.stderr
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert plain.ledger.count("exchange") == 1
+
+
+@pytest.mark.parametrize("decision", ["accept", "discard"])
+def test_a_decided_renewal_ends_no_grant(served, daemon, api, plain, public, decision):
+    """Nobody says whose consents are, and the provider ends all of a person's grants with one."""
+    del daemon.config.providers["plain"]["identity"]
+    daemon.reload()
+    plain.configure(revocation_ends_all=True)
+    login = start(api, ACCOUNT)
+    public.person().consent(login["start_url"])
+    assert wait_ended(api, login["login_id"])["status"] == "done"
+    assert "one check is left" in go(public.person(), make(api)["url"]).text
+    api.decide(ACCOUNT, decision).ok()
+    daemon.grant(plain, "plain/other")
+    api.forget("plain/other").ok()
+    plain.ledger.wait_for("revocation", user="other")
+    assert not plain.ledger.lines("grant_revoked", user="alice")
+    api.refresh_allowed(ACCOUNT).ok()
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+    daemon.wait_log("as it may be the same person's")
 
 
 def test_discarded_it_leaves_nothing(served, api, public):

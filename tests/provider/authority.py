@@ -185,7 +185,9 @@ class Authority:
             self.ledger.write("revocation", outcome="accepted" if known else "unknown",
                               token=fingerprint(token), kind=type(known).__name__.lower(),
                               **self._grant_facts(known))
-            if isinstance(known, Refresh):
+            if known and self.dialect.revocation_ends_all:
+                self.revoke_grants(known.grant.user)
+            elif isinstance(known, Refresh):
                 known.grant.revoked = True
             elif known:
                 known.dead = True

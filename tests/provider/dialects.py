@@ -86,6 +86,7 @@ class Dialect:
     refresh_lifetime: float = 0  # 0: for ever; does not slide
     refresh_idle: float = 0  # 0: for ever
     revoked_refresh_succeeds: bool = False  # a revoked grant still refreshes; the API says 401
+    revocation_ends_all: bool = False  # one revocation ends all of the person's grants
     refresh_kills_access: bool = False  # a refresh ends the grant's older access tokens
     bad_client_consumes: bool = False  # a refresh with a wrong client secret spends the token
 

@@ -184,14 +184,17 @@ def test_revoked_grant(client, variant, refresh_status):
     assert one.refresh(reply["refresh_token"])[0] == refresh_status
 
 
-def test_metadata_and_revocation(client):
+@pytest.mark.parametrize("ends_all, other_status", [(False, 200), (True, 400)])
+def test_metadata_and_revocation(client, ends_all, other_status):
     one = client("plain")
+    one.emulator.configure(revocation_ends_all=ends_all)
     metadata = json.loads(send(one.emulator.url + "/.well-known/openid-configuration")[1])
-    reply = one.grant()
+    reply, other = one.grant(), one.grant()
     body = urlencode({"token": reply["refresh_token"]}).encode()
     headers = {"Authorization": one._basic()}
     assert send(metadata["revocation_endpoint"], body, headers)[0] == 200
     assert one.refresh(reply["refresh_token"])[0] == 400
+    assert one.refresh(other["refresh_token"])[0] == other_status
 
 
 def test_clients_own_grant(client):

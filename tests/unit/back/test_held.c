@@ -253,6 +253,55 @@ static void what_is_not_known_is_refreshed(void **state)
     assert_string_equal(row.identity, "two");
 }
 
+static void forget_whose_it_is(struct stage *stage)
+{
+    stop(stage);
+    run_sql(stage, "UPDATE held SET identity = NULL");
+    start(stage);
+}
+
+/* It may be a renewal by the person whose grant the account has: at many providers the end of one
+ * is the end of both. */
+static void what_may_be_the_same_persons_is_not_revoked(void **state)
+{
+    struct stage *stage = *state;
+    forget_whose_it_is(stage);
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", true);
+    assert_false(came->failed);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+    rest(100);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
+}
+
+static void nor_when_it_is_discarded(void **state)
+{
+    struct stage *stage = *state;
+    forget_whose_it_is(stage);
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", false);
+    assert_false(came->failed);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    rest(100);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
+    CLEANUP(cleanup_held_row) struct held_row held = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    assert_false(held_consent(stage, "a", &held, &grant));
+}
+
+static void nor_when_a_newer_takes_its_place(void **state)
+{
+    struct stage *stage = *state;
+    forget_whose_it_is(stage);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    rest(100);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
+}
+
 #define TEST_OTHER(name) cmocka_unit_test_setup_teardown(name, set_up_other, tear_down)
 
 int main(void)
@@ -271,6 +320,9 @@ int main(void)
         TEST_OTHER(a_full_disk_changes_nothing),
         TEST_OTHER(there_must_be_something),
         TEST_OTHER(what_is_not_known_is_refreshed),
+        TEST_OTHER(what_may_be_the_same_persons_is_not_revoked),
+        TEST_OTHER(nor_when_it_is_discarded),
+        TEST_OTHER(nor_when_a_newer_takes_its_place),
     };
     return RUN(tests);
 }

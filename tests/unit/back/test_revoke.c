@@ -219,8 +219,140 @@ static void what_is_in_the_air_at_the_end_is_sent_again(void **state)
     assert_true(server_wait(stage->server, "token=at-secret-a", 1));
 }
 
+#define GRANT_OF(identity)                                                                         \
+    "{\"access_token\":\"at-secret-new\",\"expires_in\":3600,\"refresh_token\":\"rt-secret-new\"," \
+    "\"company_id\":\"" identity "\"}"
+
+/* Account a of company "one" was logged out; its revocation met an outage once and waits. */
+static int set_up_waiting(void **state)
+{
+    (void)set_up_revoking(state);
+    struct stage *stage = *state;
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-1", .status = 200, .body = GRANT_OF("one") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-2", .status = 200, .body = GRANT_OF("two") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-0", .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .match = "/revoke", .times = 1, .status = 503 });
+    server_script(stage->server, (struct canned){ .match = "/revoke", .status = 200 });
+    set_speed(10);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "/revoke", 1));
+    return 0;
+}
+
+static void expect_forgone(struct stage *stage)
+{
+    rest(1000); /* 10 s of its time */
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "/revoke"), 1);
+}
+
+/* At many providers it would end the new grant as well. */
+static void a_new_consent_is_not_ended_by_it(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_forgone(stage);
+}
+
+static void nor_one_of_which_nobody_says_whose_it_is(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-0", NULL));
+    expect_forgone(stage);
+}
+
+static void nor_that_persons_under_another_name(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
+    expect_forgone(stage);
+}
+
+static void nor_an_import(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
+    expect_forgone(stage);
+}
+
+/* A grant that moves to the name came for it as well. */
+static void nor_what_is_renamed(void **state)
+{
+    struct stage *stage = *state;
+    stop(stage);
+    run_sql(stage, "UPDATE kept SET identity = NULL");
+    start(stage);
+    expect_ok(stage, ask_import(stage, "b", "rt-secret-imported"));
+    struct message *message = question(ASK_RENAME, "b");
+    message->new_name = (struct account_name){ "acme", "a" };
+    expect_ok(stage, post(stage, message));
+    expect_forgone(stage);
+}
+
+static void another_persons_consent_does_not_save_it(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    assert_true(server_wait(stage->server, "token=rt-secret-a", 2));
+}
+
+static void nor_does_anybodys_under_another_name(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-0", NULL));
+    assert_true(server_wait(stage->server, "token=rt-secret-a", 2));
+}
+
+static void hold_first_answer(struct stage *stage, int status)
+{
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret", .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .times = 1, .status = status, .held = true });
+    server_script(stage->server, (struct canned){ .status = 200 });
+    set_speed(10);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "/revoke", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-0", NULL));
+    server_release(stage->server);
+}
+
+static void what_is_in_the_air_then_is_not_tried_again(void **state)
+{
+    struct stage *stage = *state;
+    hold_first_answer(stage, 503);
+    expect_forgone(stage);
+}
+
+static void nor_does_the_access_token_follow(void **state)
+{
+    struct stage *stage = *state;
+    hold_first_answer(stage, 200);
+    expect_forgone(stage);
+}
+
+/* The consent could not be written yet: neither is the revocation given up, nor does it go. */
+static void it_is_given_up_with_the_commit(void **state)
+{
+    struct stage *stage = *state;
+    refuse_commits(2);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_forgone(stage);
+}
+
 int main(void)
 {
+#define TEST_WAITING(name) cmocka_unit_test_setup_teardown(name, set_up_waiting, tear_down)
 #define TEST_REVOKING(name) cmocka_unit_test_setup_teardown(name, set_up_revoking, tear_down)
     const struct CMUnitTest tests[] = {
         TEST_REVOKING(the_refresh_token_goes_first),
@@ -235,6 +367,16 @@ int main(void)
         TEST_REVOKING(what_cannot_be_unsealed_does_not_block_the_rest),
         TEST_REVOKING(a_provider_that_is_gone_is_not_asked),
         TEST_REVOKING(what_is_in_the_air_at_the_end_is_sent_again),
+        TEST_WAITING(a_new_consent_is_not_ended_by_it),
+        TEST_WAITING(nor_one_of_which_nobody_says_whose_it_is),
+        TEST_WAITING(nor_that_persons_under_another_name),
+        TEST_WAITING(nor_an_import),
+        TEST_WAITING(nor_what_is_renamed),
+        TEST_WAITING(another_persons_consent_does_not_save_it),
+        TEST_WAITING(nor_does_anybodys_under_another_name),
+        TEST_REVOKING(what_is_in_the_air_then_is_not_tried_again),
+        TEST_REVOKING(nor_does_the_access_token_follow),
+        TEST_WAITING(it_is_given_up_with_the_commit),
     };
     return RUN(tests);
 }

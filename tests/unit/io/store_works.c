@@ -134,6 +134,18 @@ static int drop_kept(struct store *store)
     return store_drop_kept(store, 1);
 }
 
+static void see_dropped(void *userdata, int64_t id, const char *label)
+{
+    (void)userdata;
+    (void)id;
+    (void)label;
+}
+
+static int drop_revocations(struct store *store)
+{
+    return store_drop_revocations(store, &alice, "one", see_dropped, NULL);
+}
+
 static int put_sealed(struct store *store)
 {
     return store_put_sealed(store, SEALED_ACCOUNT, 1, "anew", 4);
@@ -318,6 +330,7 @@ const struct store_work store_works[] = {
     { "keep", keep, true },
     { "postpone_kept", postpone_kept, true },
     { "drop_kept", drop_kept, true },
+    { "drop_revocations", drop_revocations, true },
     { "put_sealed", put_sealed, true },
     { "put_owner", put_owner, true },
     { "drop_owner", drop_owner, true },

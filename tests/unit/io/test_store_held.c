@@ -160,6 +160,7 @@ static void test_from_the_version_before(void **state)
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
                      "ALTER TABLE accounts DROP COLUMN warned_days;"
                      "ALTER TABLE accounts DROP COLUMN imported;"
+                     "DROP INDEX kept_whose; ALTER TABLE kept DROP COLUMN identity;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
                      " (2, 'zenegy/a', 0, '', 'refresh', 1, 1, 50, 100);"
                      "INSERT INTO accounts VALUES ('zenegy', 'a', 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 0,"

@@ -177,6 +177,76 @@ static void test_one_is_found_by_its_account_and_time(void **state)
     assert_int_equal(store_find_kept(f->store, KEPT_UNREADABLE_REPLY, &other, 4), STORE_NOT_FOUND);
 }
 
+static void see_dropped(void *userdata, int64_t id, const char *label)
+{
+    struct kept_seen *seen = userdata;
+
+    append(sizeof seen->labels, seen->labels, label);
+    seen->last_id = id;
+}
+
+/* Rows are told apart by when they are due. */
+static bool see_due(void *userdata, const struct kept_row *row)
+{
+    const char digit[] = { (char)('0' + row->due_at), '\0' };
+
+    append(64, userdata, digit);
+    return true;
+}
+
+static void keep_revocations(struct store *store)
+{
+    static const struct kept_row rows[] = {
+        { .name = { "zenegy", "a" }, .identity = NULL },
+        { .name = { "zenegy", "a" }, .identity = "one" },
+        { .name = { "zenegy", "a" }, .identity = "two" },
+        { .name = { "zenegy", "b" }, .identity = "one" },
+        { .name = { "zenegy", "b" }, .identity = NULL },
+        { .name = { "other", "a" }, .identity = "one" },
+    };
+
+    run_sql(store, "DELETE FROM kept");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kept_row row = rows[i];
+        row.kind = KEPT_REVOCATION;
+        row.due_at = (int64_t)i;
+        assert_int_equal(store_keep(store, &row), 0);
+    }
+    keep(store, KEPT_UNREADABLE_REPLY, "a", 0);
+}
+
+/* Those that may be of the same person's grant, and nothing of another kind or provider. */
+static void test_dropped_revocations(void **state)
+{
+    struct fixture *f = *state;
+    const struct account_name name = name_of("zenegy", "a");
+    static const struct {
+        const char *identity; /* of the grant that came for a */
+        const char *dropped, *left;
+    } rows[] = {
+        { "one", "aab", "245" },
+        { NULL, "aaa", "345" },
+        { "three", "a", "12345" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kept_seen dropped = { 0 }, other = { 0 };
+        char left[64] = "";
+
+        assert_int_equal(store_begin(f->store), 0);
+        keep_revocations(f->store);
+        assert_int_equal(
+            store_drop_revocations(f->store, &name, rows[i].identity, see_dropped, &dropped), 0);
+        assert_int_equal(store_commit(f->store), 0);
+        assert_string_equal(dropped.labels, rows[i].dropped);
+        assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, 9, 9, see_due, left), 0);
+        assert_string_equal(left, rows[i].left);
+        assert_int_equal(store_each_kept(f->store, KEPT_UNREADABLE_REPLY, 9, 9, see_kept, &other),
+                         0);
+        assert_int_equal(other.count, 1);
+    }
+}
+
 static void test_an_id_is_never_given_twice(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kept, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_one_is_found_by_its_account_and_time, make_store,
                                         drop_store),
+        cmocka_unit_test_setup_teardown(test_dropped_revocations, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_an_id_is_never_given_twice, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept_is_bounded, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_counts, make_store, drop_store),
