@@ -78,7 +78,7 @@ def test_an_older_store_serves_and_refreshes(kept, api, plain, version):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 def test_a_disk_that_is_full_before_all_is_migrated(disk, kept, api, plain):  # noqa: F811
-    """Wherever it stops: the store is as old as it was, and serves once there is room."""
+    """Wherever it stops: the store is as old as it was, or new, and serves once there is room."""
     enlarge(kept, ACCOUNTS[0], 3000)
     kept.stop()
     make_older(kept, 1)
@@ -95,6 +95,7 @@ def test_a_disk_that_is_full_before_all_is_migrated(disk, kept, api, plain):  # 
         said = kept.log().splitlines()[-1]
         assert "free some space" in said or "the disk is full" in said, said
         disk.relieve()
-        assert version_of(kept) == 1, said
+        # Behind the commit of it all the start has more to write, for which room may lack too.
+        assert version_of(kept) in (1, len(MIGRATIONS)), said
     assert stopped > 3
     assert_all_serve(api, plain)
