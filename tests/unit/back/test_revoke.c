@@ -290,7 +290,7 @@ static void nor_what_is_renamed(void **state)
 {
     struct stage *stage = *state;
     stop(stage);
-    run_sql(stage, "UPDATE kept SET identity = NULL");
+    run_sql(stage, "UPDATE kept SET identity = NULL, due_at = due_at + 60000");
     start(stage);
     expect_ok(stage, ask_import(stage, "b", "rt-secret-imported"));
     struct message *message = question(ASK_RENAME, "b");
