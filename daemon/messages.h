@@ -79,13 +79,15 @@ enum message_kind {
 
     /* main to back */
     TELL_DECISION, /* caller_id, accept: what on_caller says */
+    TELL_HEARD,    /* the EVENT with this id; accept: its program has ended, or there is none */
 
     /* back or main to front */
     CERTIFICATE, /* certified: what https is served with from now on; authority and its facts; each
                     absent where it stays as it was */
 
     /* any to main, for the hook; back to front, for those who follow */
-    EVENT, /* account (label "": the provider), event; callers (one) where it is about a caller */
+    EVENT, /* account (label "": the provider), event; callers (one) where it is about a caller; id:
+              it goes back as TELL_HEARD, 0: it does not */
 
     PULSE, /* main to a thread and back again: it has come to this letter */
 
@@ -242,7 +244,7 @@ struct message {
     int64_t min_ttl_ms; /* ASK_TOKEN; -1: the default */
     size_t limit;       /* ASK_ACCOUNTS, ASK_HELD: after `account` */
     bool accept;        /* ASK_DECIDE; false: discard. ASK_REKEY, ASK_RESUME
-                           and the answer to it; TELL_DECISION */
+                           and the answer to it; TELL_DECISION, TELL_HEARD */
     int64_t held_at;    /* ASK_DECIDE: of the consent that was seen */
     int64_t caller_id;
     uint32_t uid; /* ASK_APPROVE */

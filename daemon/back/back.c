@@ -95,6 +95,7 @@ static void take_settings(struct back *back, struct message *letter)
     int r = lanes_configure(back->keeper.lanes, back->settings);
     if (r != 0)
         log_error("some providers keep their old configuration: %s", strerror(-r));
+    warn_again(&back->keeper);
 }
 
 static void take_letter(struct back *back, struct message *letter)

@@ -6,6 +6,7 @@
 #include "back/links.h"
 #include "back/revoke.h"
 #include "back/waiters.h"
+#include "back/warn.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
@@ -139,7 +140,7 @@ static void tell_failed(struct flight *flight)
     }
     if (outcome->row.state == ACCOUNT_CONSENT_REQUIRED) {
         log_warning("%s: a person has to consent again: tokenbroker login %s", name, name);
-        links_event(flight->keeper, &flight->name, outcome->reply.error);
+        warn_needs_consent(flight->keeper, &outcome->row);
     } else {
         keeper_remark(flight->keeper, &flight->name, "refresh_failed", "%s", outcome->reply.error);
     }

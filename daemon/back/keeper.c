@@ -178,19 +178,16 @@ static void tell_followers(struct keeper *keeper, struct message *letter)
     mailbox_notify(keeper->front, key, letter, make_forget_all);
 }
 
-/* Takes the letter over; where a person may consent is for the hook alone. */
-static void tell_all(struct keeper *keeper, const char *event, const char *link,
-                     struct message *letter)
+/* Takes the letter over. Returns 0, MAILBOX_FULL or -ENOMEM. */
+static int tell_main(struct keeper *keeper, struct message *letter)
 {
-    if (!letter)
-        return;
-    keeper_remark(keeper, &letter->account, event, "%s", letter->event.text);
-    letter->start_url = *link ? strdup(link) : NULL; /* it is worth telling without, too */
-    if (keeper->main && mailbox_send(keeper->main, letter) == 0)
-        return;
-    if (keeper->main)
-        log_warning("event %s was dropped: too many wait for the hook", event);
-    message_free(letter);
+    CLEANUP(cleanup_message) struct message *owned = letter;
+    if (!keeper->main)
+        return 0;
+    int r = letter ? mailbox_send(keeper->main, letter) : -ENOMEM;
+    if (r == 0)
+        owned = NULL;
+    return r;
 }
 
 void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
@@ -198,17 +195,26 @@ void keeper_event(struct keeper *keeper, const struct account_name *name, const 
 {
     va_list arguments;
     va_start(arguments, format);
-    tell_all(keeper, event, "", event_letter(name, event, format, arguments));
+    struct message *letter = event_letter(name, event, format, arguments);
     va_end(arguments);
+    if (letter)
+        keeper_remark(keeper, name, event, "%s", letter->event.text);
+    if (tell_main(keeper, letter) != 0)
+        log_warning("event %s was dropped: too many wait for the hook", event);
 }
 
-void keeper_event_with_link(struct keeper *keeper, const struct account_name *name,
-                            const char *event, const char *link, const char *format, ...)
+int keeper_call_hook(struct keeper *keeper, const struct account_name *name, const char *event,
+                     const struct hook_call *call, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    tell_all(keeper, event, link, event_letter(name, event, format, arguments));
+    struct message *letter = event_letter(name, event, format, arguments);
     va_end(arguments);
+    if (letter && call->link && *call->link)
+        letter->start_url = strdup(call->link); /* it is worth telling without, too */
+    if (letter)
+        letter->id = call->receipt;
+    return tell_main(keeper, letter);
 }
 
 void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,

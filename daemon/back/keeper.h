@@ -88,10 +88,14 @@ void keeper_refuse(struct keeper *keeper, uint64_t id, const struct failure *fai
 void keeper_event(struct keeper *keeper, const struct account_name *name, const char *event,
                   const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* The same with where a person may consent; "": nowhere. */
-void keeper_event_with_link(struct keeper *keeper, const struct account_name *name,
-                            const char *event, const char *link, const char *format, ...)
-    PRINTF_LIKE(5, 6);
+/* Tells the main thread alone; it says with TELL_HEARD and that receipt when the program was run.
+ * Returns 0, also where there is no main thread, MAILBOX_FULL or -ENOMEM. */
+struct hook_call {
+    uint64_t receipt;
+    const char *link; /* where a person may consent; "" or NULL: nowhere */
+};
+int keeper_call_hook(struct keeper *keeper, const struct account_name *name, const char *event,
+                     const struct hook_call *call, const char *format, ...) PRINTF_LIKE(5, 6);
 
 /* The same for what nobody needs to be called for: those who follow alone are told. */
 void keeper_remark(struct keeper *keeper, const struct account_name *name, const char *event,

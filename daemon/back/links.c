@@ -154,13 +154,15 @@ bool links_let_consent(struct keeper *keeper, const struct message *question)
 
 /* --- an account that needs a consent --- */
 
-void links_event(struct keeper *keeper, const struct account_name *name, const char *why)
+int links_call_hook(struct keeper *keeper, const struct account_name *name, uint64_t receipt,
+                    const char *why)
 {
     CLEANUP(cleanup_link_row) struct link_row row = { 0 };
     CLEANUP(cleanup_buffer) struct buffer url = BUFFER_WITH_MAXIMUM(LINK_URL_MAX);
     if (find(keeper, name, &row))
         settings_append_link(keeper->settings, row.token, &url);
-    keeper_event_with_link(keeper, name, "consent_required", buffer_text(&url), "%s", why);
+    const struct hook_call call = { .receipt = receipt, .link = buffer_text(&url) };
+    return keeper_call_hook(keeper, name, "consent_required", &call, "%s", why);
 }
 
 /* A question that is refused once the account has its link. */

@@ -42,8 +42,9 @@ bool links_let_consent(struct keeper *keeper, const struct message *question);
 /* Answers that the account needs a consent, with its link; makes one where it lacks one. */
 void links_refuse(struct keeper *keeper, uint64_t id, const struct account_row *row);
 
-/* Tells main that the account needs a consent, why, and by which link. */
-void links_event(struct keeper *keeper, const struct account_name *name, const char *why);
+/* keeper_call_hook(): the account needs a consent, why, and by which link. */
+int links_call_hook(struct keeper *keeper, const struct account_name *name, uint64_t receipt,
+                    const char *why);
 
 /* What JOB_NO_LINK … JOB_LINK_BUSY mean. */
 struct failure links_refusal(int result, const char *name);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "back/judgement.h"
+#include "back/warn.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
@@ -71,7 +72,7 @@ static void begin(struct pause *pause, struct keeper *keeper, const char *reason
     (void)snprintf(pause->row.reason, sizeof pause->row.reason, "%s", reason);
     log_error("provider %s pauses: %s; one account probes in %lld s, then ever more rarely",
               pause->row.provider, reason, (long long)(first_probe_ms / 1000));
-    tell(pause, keeper, "provider_paused");
+    warn_paused(keeper, &pause->row);
     save(pause, keeper);
 }
 

@@ -18,6 +18,7 @@
 #include "back/rekey.h"
 #include "back/restored.h"
 #include "back/vault.h"
+#include "back/warn.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "oauth/lifetime.h"
@@ -391,6 +392,7 @@ static const struct {
     [ASK_APPROVE] = { change_approve, true, false },
     [ASK_UNAPPROVE] = { change_unapprove, true, false },
     [TELL_DECISION] = { callers_decision, true, false },
+    [TELL_HEARD] = { warn_heard, false, false },
     [ASK_LINK] = { change_link, true, true },
     [ASK_LINKS] = { ask_links, false, false },
     [ASK_LINK_OF] = { ask_link, false, false },

@@ -5,6 +5,7 @@
 
 #include "back/client_call.h"
 #include "back/lanes.h"
+#include "back/warn.h"
 #include "base/log.h"
 
 void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
@@ -78,15 +79,12 @@ static void tell_front(struct settle *settle)
     tell_lane(settle);
     const char *identity = write->consent->identity ? write->consent->identity : "not known";
     if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
-        keeper_event(settle->keeper, name, "identity_mismatch",
-                     "a consent for another identity (%.100s) is held: accept or discard it",
-                     identity);
+        keeper_remark(settle->keeper, name, "identity_mismatch", WARN_MISMATCH_TEXT, identity);
     else if (write->consent->outcome == CONSENT_AWAITS)
-        keeper_event(settle->keeper, name, "consent_held",
-                     "a first consent by link (identity: %.100s) is held: accept or discard it",
-                     identity);
+        keeper_remark(settle->keeper, name, "consent_held", WARN_HELD_TEXT, identity);
     else
         keeper_notify(settle->keeper, name, write->row.generation, steal(write->issued));
+    warn_look(settle->keeper, name);
     answer_consent(settle, steal(write->consent));
 }
 

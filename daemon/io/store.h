@@ -45,6 +45,9 @@ enum refusal_step {
     REFUSAL_PREDECESSOR /* the predecessor was sent too */
 };
 
+/* Of what a person was told beside the levels of the forecast, which are days and fewer. */
+enum { WARNED_NEEDS_CONSENT = 1000, WARNED_HELD };
+
 /* One account. Times are broker time in ms, 0 where there is none. Strings are owned, NULL where
  * there is none. */
 struct account_row {
@@ -63,7 +66,8 @@ struct account_row {
     int64_t refresh_token_life_ms;    /* when that end was last set further out; 0: not known */
     int64_t asked_at;                 /* when a token was last asked for, to the minute; 0: never */
     int64_t lost_at; /* when the current refresh token was first sent without a usable answer */
-    unsigned warned_days; /* of the forecast's levels the last that was told; 0: none */
+    unsigned warned_days; /* of the forecast's levels the last that was told; 0: none; or
+                             WARNED_NEEDS_CONSENT */
 
     enum refusal_step refusals;
     int64_t refused_at; /* first refusal of the current refresh token */
@@ -122,7 +126,7 @@ struct held_row {
     int64_t refresh_token_life_ms;
     char *scope;
     char *identity;
-    unsigned warned_days;
+    unsigned warned_days; /* as an account's, or WARNED_HELD */
     void *sealed;
     size_t sealed_length;
 };

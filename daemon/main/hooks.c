@@ -18,7 +18,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "messages.h"
 
 enum { EVENT_JSON_MAX = 4096, USER_BUFFER_SIZE = 16 * 1024, COMMAND_SIZE = 64 };
 
@@ -29,13 +28,13 @@ struct hooks {
     struct loop_source *child_ended;
     struct loop_source *impatience;
     char *on_event, *on_caller;
-    void (*decided)(void *userdata, int64_t caller_id, bool approved);
-    void *userdata;
+    struct hook_listeners listeners;
     size_t running;
     struct child {
         pid_t pid;
         int64_t end_by;
-        int64_t caller_id; /* whom it decides about; 0: on_event */
+        int64_t caller_id;      /* whom it decides about; 0: on_event */
+        struct message *letter; /* that it was given */
     } children[HOOKS_AT_ONCE];
 };
 
@@ -154,13 +153,15 @@ static void watch_the_slow(struct hooks *hooks)
         (void)loop_timer_set(hooks->impatience, left > 0 ? left : 0);
 }
 
-static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id)
+/* Takes the letter over. */
+static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id, struct message *letter)
 {
     for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
         if (hooks->children[i].pid != 0)
             continue;
         hooks->children[i].pid = pid;
         hooks->children[i].caller_id = caller_id;
+        hooks->children[i].letter = letter;
         hooks->children[i].end_by = clock_now() + HOOK_TIME_MS;
         hooks->running++;
         watch_the_slow(hooks);
@@ -171,27 +172,43 @@ static void note_child(struct hooks *hooks, pid_t pid, int64_t caller_id)
 /* Whatever is wrong with the program: nobody is approved by it. */
 static void decide(struct hooks *hooks, int64_t caller_id, bool approved)
 {
-    if (caller_id != 0 && hooks->decided)
-        hooks->decided(hooks->userdata, caller_id, approved);
+    if (caller_id != 0 && hooks->listeners.decided)
+        hooks->listeners.decided(hooks->listeners.userdata, caller_id, approved);
 }
 
-static void call(struct hooks *hooks, const struct message *letter)
+/* Whoever told of it goes on telling until then. Takes the letter over. */
+static void say_heard(struct hooks *hooks, struct message *letter, bool heard)
+{
+    if (letter->id == 0 || !hooks->listeners.heard) {
+        message_free(letter);
+        return;
+    }
+    letter->kind = TELL_HEARD;
+    letter->accept = heard;
+    hooks->listeners.heard(hooks->listeners.userdata, letter);
+}
+
+/* Takes the letter over. */
+static void call(struct hooks *hooks, struct message *letter)
 {
     const bool decides = letter->caller_count == 1 && hooks->on_caller;
     const int64_t caller_id = decides ? letter->callers[0].id : 0;
     const char *program = decides ? hooks->on_caller : hooks->on_event;
     pid_t pid = 0;
-    if (!program)
+    if (!program) {
+        say_heard(hooks, letter, true);
         return;
+    }
     CLEANUP(cleanup_fd) int input = describe(letter);
     int r = input < 0 ? input : spawn_with(program, input, &pid);
     if (r == 0) {
-        note_child(hooks, pid, caller_id);
+        note_child(hooks, pid, caller_id, letter);
         return;
     }
     log_error("%s program %s cannot be started for %s: %s", decides ? "on_caller" : "on_event",
               program, letter->event.name, strerror(-r));
     decide(hooks, caller_id, false);
+    say_heard(hooks, letter, false);
 }
 
 static void take_letters(void *userdata, int fd, uint32_t events)
@@ -200,7 +217,7 @@ static void take_letters(void *userdata, int fd, uint32_t events)
     (void)fd;
     (void)events;
     while (hooks->running < HOOKS_AT_ONCE) {
-        CLEANUP(cleanup_message) struct message *letter = mailbox_take(hooks->mailbox);
+        struct message *letter = mailbox_take(hooks->mailbox);
         if (!letter)
             return;
         call(hooks, letter);
@@ -215,6 +232,7 @@ static void ended(struct hooks *hooks, struct child *child, int status)
         decide(hooks, child->caller_id, success);
     else if (!success)
         log_warning("on_event program %s failed", hooks->on_event ? hooks->on_event : "");
+    say_heard(hooks, child->letter, true);
     *child = (struct child){ 0 };
     hooks->running--;
 }
@@ -280,9 +298,11 @@ struct hooks *hooks_free(struct hooks *hooks)
 {
     if (!hooks)
         return NULL;
-    for (size_t i = 0; i < HOOKS_AT_ONCE; i++)
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
         if (hooks->children[i].pid != 0)
             (void)kill(-hooks->children[i].pid, SIGTERM);
+        message_free(hooks->children[i].letter);
+    }
     loop_source_free(hooks->letters);
     loop_source_free(hooks->child_ended);
     loop_source_free(hooks->impatience);
@@ -298,12 +318,9 @@ struct mailbox *hooks_mailbox(struct hooks *hooks)
     return hooks->mailbox;
 }
 
-void hooks_set_decided(struct hooks *hooks,
-                       void (*decided)(void *userdata, int64_t caller_id, bool approved),
-                       void *userdata)
+void hooks_set_listeners(struct hooks *hooks, const struct hook_listeners *listeners)
 {
-    hooks->decided = decided;
-    hooks->userdata = userdata;
+    hooks->listeners = *listeners;
 }
 
 static void check(const char *key, const char *program)

@@ -9,6 +9,7 @@
 
 #include "base/mailbox.h"
 #include "io/loop.h"
+#include "messages.h"
 
 enum {
     HOOKS_AT_ONCE = 4,
@@ -30,10 +31,14 @@ void hooks_check(const struct hook_programs *programs);
 /* Events without a program are dropped. SIGCHLD has to be blocked. Returns 0 or -errno. */
 int hooks_new(struct loop *loop, const struct hook_programs *programs, struct hooks **ret);
 
-/* What on_caller says of a caller is told there from now on. */
-void hooks_set_decided(struct hooks *hooks,
-                       void (*decided)(void *userdata, int64_t caller_id, bool approved),
-                       void *userdata);
+/* Who is told from now on what on_caller says of a caller, and, with the letter of an event that
+ * has an id, which is given up, that the event was heard. */
+struct hook_listeners {
+    void (*decided)(void *userdata, int64_t caller_id, bool approved);
+    void (*heard)(void *userdata, struct message *letter);
+    void *userdata;
+};
+void hooks_set_listeners(struct hooks *hooks, const struct hook_listeners *listeners);
 
 /* Ends what still runs. NULL is fine; returns NULL. */
 struct hooks *hooks_free(struct hooks *hooks);

@@ -91,6 +91,12 @@ static void caller_decided(void *userdata, int64_t caller_id, bool approved)
         log_warning("caller %lld: what on_caller said was lost", (long long)caller_id);
 }
 
+static void event_heard(void *userdata, struct message *letter)
+{
+    const struct daemon *daemon = userdata;
+    threads_tell_heard(daemon->threads, letter);
+}
+
 /* A file that vanishes, in an editor's hands say, is not taken for an empty one. */
 static void expect_configuration(struct places *places)
 {
@@ -237,7 +243,9 @@ static int serve(struct daemon *daemon)
         r = threads_start(&parts, thread_ended, daemon, &daemon->threads, &complaint);
     }
     if (r == 0)
-        hooks_set_decided(daemon->hooks, caller_decided, daemon);
+        hooks_set_listeners(daemon->hooks, &(struct hook_listeners){ .decided = caller_decided,
+                                                                     .heard = event_heard,
+                                                                     .userdata = daemon });
     int result = EXIT_FAILURE;
     if (r == 0)
         result = run(daemon);

@@ -1,11 +1,14 @@
 #include "main/threads.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "back/back.h"
+#include "back/warn.h"
 #include "base/mailbox.h"
 #include "front/front.h"
 #include "messages.h"
@@ -61,7 +64,7 @@ static int make_mailboxes(struct threads *threads)
     int r = mailbox_new(FRONT_INBOX_SLOTS + SETTINGS_AND_STOP, FRONT_NOTICES_MAX, message_destroy,
                         &threads->to_front);
     if (r == 0)
-        r = mailbox_new(BACK_INBOX_SLOTS + SETTINGS_AND_STOP, 1, message_destroy,
+        r = mailbox_new(BACK_INBOX_SLOTS + SETTINGS_AND_STOP, WARN_CALLS_MAX, message_destroy,
                         &threads->to_back);
     if (r == 0)
         r = mailbox_reserve(threads->to_front);
@@ -195,6 +198,19 @@ int threads_tell_decision(struct threads *threads, int64_t caller_id, bool appro
         return 0;
     message_free(letter);
     return -EAGAIN;
+}
+
+/* Never: no more of them wait than the mailbox takes. */
+static void *make_no_overflow(void)
+{
+    return NULL;
+}
+
+void threads_tell_heard(struct threads *threads, struct message *letter)
+{
+    char key[MAILBOX_KEY_SIZE];
+    (void)snprintf(key, sizeof key, "heard %" PRIu64, letter->id);
+    mailbox_notify(threads->to_back, key, letter, make_no_overflow);
 }
 
 static bool send_pulse(struct mailbox *mailbox, uint64_t id)

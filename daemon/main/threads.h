@@ -45,6 +45,10 @@ int threads_reload(struct threads *threads, struct settings *for_front, struct s
  * is full. */
 int threads_tell_decision(struct threads *threads, int64_t caller_id, bool approved);
 
+/* Tells the back what became of an event, with its own letter, a TELL_HEARD by now; takes it over.
+ * It always arrives. */
+void threads_tell_heard(struct threads *threads, struct message *letter);
+
 /* Asks the front for a sign of life: a PULSE letter with id 0 comes back through parts->pulses. The
  * back is not asked: a disk that hangs must not end a daemon that answers. */
 void threads_ask_pulse(struct threads *threads);

@@ -207,6 +207,25 @@ static void a_pardon_takes_the_verdict_back(void **state)
 }
 
 /* Its turn had come when the provider paused: the current token, which may be good, goes first. */
+/* What was told of the end that nears stands; that a consent is needed is over with the need. */
+static void what_a_person_was_told_of_is_over_with_it(void **state)
+{
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    const struct circumstances c = at(start);
+    (void)state;
+    for (int dead = 0; dead < 2; dead++) {
+        CLEANUP(cleanup_account_row) struct account_row granted = fresh_row();
+        CLEANUP(cleanup_account_row) struct account_row pardoned = fresh_row();
+        granted.warned_days = pardoned.warned_days = dead ? WARNED_NEEDS_CONSENT : 7;
+        granted.state = pardoned.state = dead ? ACCOUNT_CONSENT_REQUIRED : ACCOUNT_SUSPECT;
+        pardoned.refused_at = start - SECOND;
+        assert_int_equal(judge_granted(&granted, &grant, start, &c), 0);
+        judge_pardoned(&pardoned, &c);
+        assert_int_equal(granted.warned_days, dead ? 0 : 7);
+        assert_int_equal(pardoned.warned_days, dead ? 0 : 7);
+    }
+}
+
 static void a_pardon_takes_the_steps_back(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test(no_verdict_falls_while_the_provider_is_paused),
         cmocka_unit_test(a_pardon_takes_the_verdict_back),
         cmocka_unit_test(a_pardon_takes_the_steps_back),
+        cmocka_unit_test(what_a_person_was_told_of_is_over_with_it),
         cmocka_unit_test(refusals_are_its_own_once_others_succeed),
         cmocka_unit_test(no_answer_backs_off_and_never_asks_for_consent),
         cmocka_unit_test(retry_after_is_honoured),

@@ -1,0 +1,113 @@
+#include "back/warn_call.h"
+
+#include <stdio.h>
+
+#include "back/lanes.h"
+#include "back/links.h"
+#include "back/warn.h"
+#include "base/clock.h"
+#include "oauth/forecast.h"
+
+static struct forecast_facts facts_of(const struct account_row *row)
+{
+    return (struct forecast_facts){
+        .consent_required = row->state == ACCOUNT_CONSENT_REQUIRED,
+        .has_refresh_token = row->has_refresh_token,
+        .created_at = row->created_at,
+        .refreshed_at = row->refreshed_at,
+        .expires_at = row->expires_at,
+        .refresh_token_expires_at = row->refresh_token_expires_at,
+        .refresh_token_life_ms = row->refresh_token_life_ms,
+    };
+}
+
+static struct forecast_facts facts_of_held(const struct account_row *row)
+{
+    return (struct forecast_facts){
+        .has_refresh_token = true,
+        .created_at = row->held_at,
+        .refreshed_at = row->held_refreshed_at,
+        .refresh_token_expires_at = row->held_refresh_token_expires_at,
+        .refresh_token_life_ms = row->held_refresh_token_life_ms,
+    };
+}
+
+unsigned warn_told(const struct account_row *row, enum warn_subject subject)
+{
+    return subject == WARN_HELD ? row->held_warned_days : row->warned_days;
+}
+
+/* A row without an error never had a grant that could have died; where its provider is not
+ * configured, nobody could consent. */
+unsigned warn_level(const struct keeper *keeper, const struct account_row *row,
+                    enum warn_subject subject)
+{
+    struct lane *lane = lanes_find(keeper->lanes, row->name.provider);
+    const struct provider *provider = lane ? lane_setup(lane)->provider : NULL;
+    const struct forecast_facts facts = subject == WARN_HELD ? facts_of_held(row) : facts_of(row);
+    const unsigned told = warn_told(row, subject);
+    if (facts.consent_required && !provider)
+        return told;
+    if (facts.consent_required)
+        return row->last_error ? WARNED_NEEDS_CONSENT : 0;
+    const unsigned days = forecast_of(&facts, provider, clock_now()).days;
+    /* That it is held comes first. */
+    return subject == WARN_HELD && (told == 0 || days == 0) ? WARNED_HELD : days;
+}
+
+bool warn_is_news(unsigned level, unsigned told)
+{
+    return level == WARNED_NEEDS_CONSENT || (level > 0 && (told == 0 || level < told));
+}
+
+/* Whose link says whose consent it is for has got somebody else's. */
+static bool is_mismatch(const struct keeper *keeper, const struct account_row *row)
+{
+    CLEANUP(cleanup_link_row) struct link_row link = { 0 };
+    return row->identity || (store_open_link(keeper->store, &row->name, &link) == 0 && link.expect);
+}
+
+static int call_of_held(struct keeper *keeper, const struct hook_call *call,
+                        const struct account_row *row)
+{
+    const char *identity = row->held_identity ? row->held_identity : "not known";
+    if (is_mismatch(keeper, row))
+        return keeper_call_hook(keeper, &row->name, "identity_mismatch", call, WARN_MISMATCH_TEXT,
+                                identity);
+    return keeper_call_hook(keeper, &row->name, "consent_held", call, WARN_HELD_TEXT, identity);
+}
+
+static int call_of_days(struct keeper *keeper, const struct hook_call *call,
+                        const struct warning *warning)
+{
+    char text[sizeof(struct event)];
+    (void)snprintf(text, sizeof text,
+                   warning->subject == WARN_HELD
+                       ? "the consent that is held dies in less than %u days: accept or discard it"
+                       : "it dies in less than %u days: log in again before",
+                   warning->level);
+    int r = keeper_call_hook(keeper, &warning->name, "grant_dies_soon", call, "%s", text);
+    if (r == 0)
+        keeper_remark(keeper, &warning->name, "grant_dies_soon", "%s", text);
+    return r;
+}
+
+int warn_call(struct keeper *keeper, const struct warning *warning, const struct account_row *row)
+{
+    const struct hook_call call = { .receipt = warning->receipt };
+    switch (warning->level) {
+    case WARNED_NEEDS_CONSENT:
+        return links_call_hook(keeper, &row->name, warning->receipt, row->last_error);
+    case WARNED_HELD:
+        return call_of_held(keeper, &call, row);
+    default:
+        return call_of_days(keeper, &call, warning);
+    }
+}
+
+int warn_call_pause(struct keeper *keeper, const struct warning *warning,
+                    const struct pause_row *row)
+{
+    const struct hook_call call = { .receipt = warning->receipt };
+    return keeper_call_hook(keeper, &warning->name, "provider_paused", &call, "%s", row->reason);
+}

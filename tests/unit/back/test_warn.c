@@ -1,0 +1,273 @@
+/* Who a person is called for: derived from the rows, noted once the hook has heard it, not before.
+ */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+#include "back/warn.h"
+
+enum { MANY = 3 * WARN_CALLS_FOR_ACCOUNTS_MAX, AWAITED_MS = 10 * 1000, QUIET_MS = 400 };
+
+#define ALL_DEAD                                                                                   \
+    "UPDATE accounts SET state = 2, last_error = 'invalid_grant', refresh_at = 0, "                \
+    "has_refresh_token = 1"
+
+/* With a main thread that hears of events; the first sweep comes soon. */
+static void begin(struct stage *stage)
+{
+    assert_int_equal(mailbox_new(256, 1, message_destroy, &stage->main), 0);
+    set_speed(20);
+    start(stage);
+}
+
+static void end(struct stage *stage)
+{
+    stop(stage);
+    stage->main = mailbox_free(stage->main);
+}
+
+static void begin_again(struct stage *stage)
+{
+    end(stage);
+    begin(stage);
+}
+
+/* The next event, the caller's; NULL when none comes. */
+static struct message *await_event(struct stage *stage, int patience_ms)
+{
+    for (int waited = 0; waited <= patience_ms; waited += 10) {
+        struct message *letter = mailbox_take(stage->main);
+        if (letter)
+            return letter;
+        rest(10);
+    }
+    return NULL;
+}
+
+static struct message *event(struct stage *stage, const char *name)
+{
+    struct message *letter = await_event(stage, AWAITED_MS);
+    assert_non_null(letter);
+    assert_string_equal(letter->event.name, name);
+    return letter;
+}
+
+static void expect_silence(struct stage *stage)
+{
+    CLEANUP(cleanup_message) struct message *letter = await_event(stage, QUIET_MS);
+    if (letter)
+        fail_msg("%s of %s", letter->event.name, letter->account.label);
+}
+
+/* As main does when the program has ended, or could not be started; takes the letter over. */
+static void hear(struct stage *stage, struct message *letter, bool heard)
+{
+    assert_true(letter->id > 0);
+    letter->kind = TELL_HEARD;
+    letter->accept = heard;
+    assert_int_equal(mailbox_send(stage->inbox, letter), 0);
+}
+
+static void seed_dead(struct stage *stage, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char label[16], token[32];
+        (void)snprintf(label, sizeof label, "a%02u", i);
+        (void)snprintf(token, sizeof token, "rt-secret-%02u", i);
+        seed(stage, (struct seed){ .label = label, .refresh_token = token });
+    }
+    run_sql(stage, ALL_DEAD);
+}
+
+static void what_was_not_heard_is_told_after_a_restart(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    begin(stage);
+    CLEANUP(cleanup_message) struct message *unheard = event(stage, "consent_required");
+    assert_string_equal(unheard->account.label, "a00");
+    assert_string_equal(unheard->event.text, "invalid_grant");
+    expect_silence(stage);
+    begin_again(stage);
+    hear(stage, event(stage, "consent_required"), true);
+    expect_silence(stage);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+static void each_of_many_is_told_once_and_few_wait_for_the_hook(void **state)
+{
+    struct stage *stage = *state;
+    bool told[MANY] = { false };
+    seed_dead(stage, MANY);
+    begin(stage);
+    struct message *waiting[WARN_CALLS_FOR_ACCOUNTS_MAX];
+    for (size_t i = 0; i < WARN_CALLS_FOR_ACCOUNTS_MAX; i++)
+        waiting[i] = event(stage, "consent_required");
+    expect_silence(stage);
+    for (size_t i = 0; i < MANY; i++) {
+        struct message **next = &waiting[i % WARN_CALLS_FOR_ACCOUNTS_MAX];
+        const long number = strtol((*next)->account.label + 1, NULL, 10);
+        assert_in_range(number, 0, MANY - 1);
+        assert_false(told[number]);
+        told[number] = true;
+        hear(stage, *next, true);
+        *next = i + WARN_CALLS_FOR_ACCOUNTS_MAX < MANY ? event(stage, "consent_required") : NULL;
+    }
+    expect_silence(stage);
+    end(stage);
+}
+
+static void a_program_that_could_not_be_started_has_heard_nothing(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    begin(stage);
+    hear(stage, event(stage, "consent_required"), false);
+    expect_silence(stage);
+    reload(stage);
+    hear(stage, event(stage, "consent_required"), true);
+    expect_silence(stage);
+    reload(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+static void a_full_disk_tells_nobody_twice(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    begin(stage);
+    struct message *letter = event(stage, "consent_required");
+    refuse_commits(5);
+    hear(stage, letter, true);
+    expect_silence(stage);
+    refuse_commits(0);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+/* A grant that came back and died once more is another matter, also within the hour of a sweep. */
+static void a_second_death_is_told_too(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "other", .refresh_token = "rt-secret-other" });
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    run_sql(stage, ALL_DEAD ", warned_days = 1000");
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    begin(stage);
+    expect_silence(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
+    expect_failure(stage, ask(stage, ASK_REFRESH, "a"), WIRE_CONSENT_REQUIRED);
+    CLEANUP(cleanup_message) struct message *letter = event(stage, "consent_required");
+    assert_string_equal(letter->account.label, "a");
+    end(stage);
+}
+
+static void a_level_is_told_once_and_the_next_too(void **state)
+{
+    struct stage *stage = *state;
+    char sql[200];
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    for (int days = 6; days >= 2; days -= 4) {
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE accounts SET refresh_token_life_ms = 31536000000,"
+                       " refresh_token_expires_at = %lld",
+                       (long long)(broker_now() + days * 24 * HOUR));
+        run_sql(stage, sql);
+        for (int again = 0; again < 2; again++) {
+            begin(stage);
+            if (again == 0)
+                hear(stage, event(stage, "grant_dies_soon"), true);
+            expect_silence(stage);
+            end(stage);
+        }
+    }
+}
+
+static void a_pause_is_told_until_it_was_heard(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .refresh_at = 1 });
+    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
+    begin(stage);
+    CLEANUP(cleanup_message) struct message *unheard = event(stage, "provider_paused");
+    assert_string_equal(unheard->account.provider, "acme");
+    assert_string_equal(unheard->account.label, "");
+    rest(QUIET_MS);
+    begin_again(stage);
+    hear(stage, event(stage, "provider_paused"), true);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+/* Many accounts that wait for a slow hook keep no pause from it. */
+static void a_pause_does_not_wait_behind_accounts(void **state)
+{
+    struct stage *stage = *state;
+    struct message *waiting[WARN_CALLS_FOR_ACCOUNTS_MAX];
+    seed_dead(stage, MANY);
+    seed(stage, (struct seed){ .label = "z", .refresh_token = "rt-secret-z" });
+    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
+    begin(stage);
+    for (size_t i = 0; i < WARN_CALLS_FOR_ACCOUNTS_MAX; i++)
+        waiting[i] = event(stage, "consent_required");
+    CLEANUP(cleanup_message) struct message *refused = answer(stage, ask(stage, ASK_REFRESH, "z"));
+    assert_true(refused->failed);
+    CLEANUP(cleanup_message) struct message *paused = event(stage, "provider_paused");
+    for (size_t i = 0; i < WARN_CALLS_FOR_ACCOUNTS_MAX; i++)
+        message_free(waiting[i]);
+    end(stage);
+}
+
+/* The account serves on; that another's consent waits is told, and that this one dies. */
+static void what_is_held_is_told_before_it_dies(void **state)
+{
+    struct stage *stage = *state;
+    char sql[400];
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
+    (void)snprintf(
+        sql, sizeof sql,
+        "INSERT INTO held SELECT provider, label, %lld, %lld, 0, 0, 0, %lld, 31536000000,"
+        " NULL, 'two', sealed, 0 FROM accounts",
+        (long long)broker_now(), (long long)broker_now(),
+        (long long)(broker_now() + 6 * 24 * HOUR));
+    run_sql(stage, sql);
+    begin(stage);
+    CLEANUP(cleanup_message) struct message *unheard = event(stage, "identity_mismatch");
+    assert_non_null(strstr(unheard->event.text, "(two)"));
+    expect_silence(stage);
+    begin_again(stage);
+    hear(stage, event(stage, "identity_mismatch"), true);
+    rest(QUIET_MS);
+    reload(stage);
+    struct message *dies = event(stage, "grant_dies_soon");
+    assert_non_null(strstr(dies->event.text, "held"));
+    hear(stage, dies, true);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_not_heard_is_told_after_a_restart),
+        TEST(each_of_many_is_told_once_and_few_wait_for_the_hook),
+        TEST(a_program_that_could_not_be_started_has_heard_nothing),
+        TEST(a_full_disk_tells_nobody_twice),
+        TEST(a_second_death_is_told_too),
+        TEST(a_level_is_told_once_and_the_next_too),
+        TEST(a_pause_is_told_until_it_was_heard),
+        TEST(a_pause_does_not_wait_behind_accounts),
+        TEST(what_is_held_is_told_before_it_dies),
+    };
+    return RUN(tests);
+}
