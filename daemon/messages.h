@@ -203,6 +203,8 @@ struct health {
     int64_t moved_at;         /* when it was moved, in seconds of the wall clock; 0: it was not */
     uint64_t commit_groups;   /* that were written since the start */
     uint64_t commit_failures; /* tries that the store refused */
+    uint64_t audit_waiting;   /* rows of the audit that wait for the store */
+    uint64_t audit_lost;      /* events for which there was no row, since the start */
     uint64_t accounts[3];     /* by enum account_state */
     size_t provider_count;
     struct provider_health *providers; /* all that are configured */

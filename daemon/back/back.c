@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "back/audit_held.h"
 #include "back/authority.h"
 #include "back/backup.h"
 #include "back/callers.h"
@@ -161,6 +162,8 @@ static int build_rooms(struct back *back, const struct back_options *options)
     if (r == 0)
         r = commits_new(keeper->loop, keeper->store, &keeper->commits);
     if (r == 0)
+        r = audit_held_new(keeper, &keeper->audit);
+    if (r == 0)
         r = restored_new(keeper, options->machine, &keeper->restored);
     if (r == 0)
         r = callers_new(keeper, &keeper->callers);
@@ -213,6 +216,7 @@ static void tear_down(struct back *back)
         lanes_give_up(keeper->lanes);
     if (keeper->commits)
         commits_finish(keeper->commits); /* while those who wait for it are still there */
+    audit_held_finish(keeper->audit);
     loop_source_free(back->letters);
     loop_source_free(back->clock_timer);
     loop_source_free(back->stop_timer);
@@ -227,6 +231,7 @@ static void tear_down(struct back *back)
     pushes_free(keeper->pushes);
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
+    audit_held_free(keeper->audit);
     commits_free(keeper->commits);
     callers_free(keeper->callers);
     restored_free(keeper->restored);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "back/audit_held.h"
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/restored.h"
@@ -17,6 +18,7 @@ static int fill_health(struct keeper *keeper, struct health *health)
     if (problem)
         (void)snprintf(health->store_problem, sizeof health->store_problem, "%s", problem);
     commits_count(keeper->commits, &health->commit_groups, &health->commit_failures);
+    audit_held_count(keeper->audit, &health->audit_waiting, &health->audit_lost);
     size_t count = 0;
     while (lanes_at(keeper->lanes, count))
         count++;

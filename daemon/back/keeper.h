@@ -24,6 +24,7 @@ struct rekey;
 struct restored;
 struct callers;
 struct backup;
+struct audit_held;
 
 struct keeper {
     struct loop *loop;
@@ -46,6 +47,7 @@ struct keeper {
     struct restored *restored;
     struct callers *callers;
     struct backup *backup;
+    struct audit_held *audit;
     const struct settings *settings; /* the newest; back.c's */
     bool stopping;                   /* nothing new is sent to a provider, but codes are */
     bool closed;                     /* nor are these */

@@ -28,4 +28,4 @@ void change_rename(struct keeper *keeper, struct message *question); /* rename.c
 void change_link(struct keeper *keeper, struct message *question);   /* link_questions.c */
 void change_unlink(struct keeper *keeper, struct message *question);
 void change_link_click(struct keeper *keeper, struct message *question);
-void change_audit(struct keeper *keeper, struct message *question); /* asked.c */
+void change_audit(struct keeper *keeper, struct message *question); /* audit_held.c */

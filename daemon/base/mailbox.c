@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum kind { PLAIN, NOTICE, OVERFLOW };
+enum kind { PLAIN, BULKY, NOTICE, OVERFLOW };
 
 /* A place in the queue. All are allocated with the mailbox: to send never needs memory. */
 struct node {
@@ -25,6 +25,7 @@ struct mailbox {
     size_t slots;
     size_t slots_used; /* plain and reserved letters that wait, and reservations */
     size_t reservations;
+    size_t bulky; /* letters that wait */
     uint64_t refusals;
     size_t notices_max;
     size_t notices;        /* that wait */
@@ -163,6 +164,8 @@ static void *dequeue(struct mailbox *mailbox, struct node *node)
         mailbox->overflow = NULL;
     else
         mailbox->slots_used--;
+    if (node->kind == BULKY)
+        mailbox->bulky--;
     unlink_node(mailbox, node);
     node->next = mailbox->spare;
     mailbox->spare = node;
@@ -187,6 +190,28 @@ int mailbox_send(struct mailbox *mailbox, void *letter)
     free_slot = claim_slot(mailbox);
     if (free_slot)
         (void)enqueue(mailbox, PLAIN, letter);
+    unlock(mailbox);
+    return free_slot ? 0 : MAILBOX_FULL;
+}
+
+static bool claim_bulky(struct mailbox *mailbox)
+{
+    if (mailbox->bulky < MAILBOX_BULKY_MAX)
+        return claim_slot(mailbox);
+    mailbox->refusals++;
+    return false;
+}
+
+int mailbox_send_bulky(struct mailbox *mailbox, void *letter)
+{
+    bool free_slot;
+
+    lock(mailbox);
+    free_slot = claim_bulky(mailbox);
+    if (free_slot) {
+        (void)enqueue(mailbox, BULKY, letter);
+        mailbox->bulky++;
+    }
     unlock(mailbox);
     return free_slot ? 0 : MAILBOX_FULL;
 }

@@ -5,7 +5,8 @@
  * something lies in it. Neither side ever waits for the other.
  *
  * Three kinds of letter:
- *   - a plain letter is refused when no slot is free;
+ *   - a plain letter is refused when no slot is free; one that is bulky also while
+ *     MAILBOX_BULKY_MAX of them wait, so that a receiver that stalls costs little memory;
  *   - a letter with a reserved slot always arrives: whoever asks a question reserves the slot of
  *     its answer in its own mailbox first;
  *   - a notice replaces the waiting notice with the same key, in its place, unless a letter of
@@ -21,7 +22,7 @@
 
 struct mailbox;
 
-enum { MAILBOX_FULL = 1, MAILBOX_KEY_SIZE = 127 + 1 };
+enum { MAILBOX_FULL = 1, MAILBOX_KEY_SIZE = 127 + 1, MAILBOX_BULKY_MAX = 64 };
 
 /* slots: of plain and reserved letters together; notices: waiting notices at most. destroy frees a
  * letter that is replaced or left over; it may be called on the sender's thread, and must not use
@@ -36,6 +37,9 @@ int mailbox_fd(const struct mailbox *mailbox);
 
 /* Takes the letter over on 0. MAILBOX_FULL: the letter stays the caller's. */
 int mailbox_send(struct mailbox *mailbox, void *letter);
+
+/* The same for a letter of much memory. */
+int mailbox_send_bulky(struct mailbox *mailbox, void *letter);
 
 /* Reserves a slot for one later mailbox_send_reserved(). Returns 0 or MAILBOX_FULL. */
 int mailbox_reserve(struct mailbox *mailbox);

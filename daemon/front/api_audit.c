@@ -124,7 +124,7 @@ void api_audit(const struct api_request *request)
     if (!read_query(request, &query) || !audit_allowed(request, query.filter.account))
         return;
     /* What was counted until now goes ahead of the question. */
-    audit_flush(request->context->audit);
+    (void)audit_flush(request->context->audit);
     struct message *question = message_new(ASK_AUDIT);
     if (question)
         question->audit_query = query;

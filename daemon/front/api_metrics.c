@@ -5,6 +5,7 @@
 #include "front/account_json.h"
 #include "front/api_ask.h"
 #include "front/asks.h"
+#include "front/audit.h"
 #include "front/events.h"
 #include "front/metrics_text.h"
 
@@ -218,6 +219,10 @@ static void put_singles(struct buffer *out, const struct context *context,
           health->commit_groups },
         { "commit_failures", METRIC_COUNTER, "Transactions that the store refused.",
           health->commit_failures },
+        { "audit_waiting", METRIC_GAUGE, "Rows of the audit that wait for the store.",
+          health->audit_waiting },
+        { "audit_lost", METRIC_COUNTER, "Events of the audit that there was no room for.",
+          health->audit_lost + audit_lost(context->audit) },
         { "store_ok", METRIC_GAUGE, "Whether the store takes writes.", health->store_ok },
         { "refreshing", METRIC_GAUGE,
           "Whether grants are refreshed: not while the store is a copy, or was moved.",

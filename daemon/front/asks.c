@@ -177,15 +177,26 @@ int asks_send_for_visitor(struct asks *asks, struct message *question, asks_answ
     return 0;
 }
 
-int asks_tell(struct asks *asks, struct message *letter)
+static int tell(struct asks *asks, struct message *letter,
+                int (*send)(struct mailbox *mailbox, void *letter))
 {
     if (!letter)
         return -ENOMEM;
-    int r = mailbox_send(asks->back, letter);
+    int r = send(asks->back, letter);
     if (!r)
         return 0;
     message_free(letter);
     return r == MAILBOX_FULL ? ASKS_BUSY : r;
+}
+
+int asks_tell(struct asks *asks, struct message *letter)
+{
+    return tell(asks, letter, mailbox_send);
+}
+
+int asks_tell_bulky(struct asks *asks, struct message *letter)
+{
+    return tell(asks, letter, mailbox_send_bulky);
 }
 
 void asks_refusals(const struct asks *asks, uint64_t *ret_front, uint64_t *ret_back)

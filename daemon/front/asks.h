@@ -57,6 +57,9 @@ int asks_send_for_visitor(struct asks *asks, struct message *question, asks_answ
 /* Sends a letter that gets no answer; takes it over in every case. Returns like asks_send(). */
 int asks_tell(struct asks *asks, struct message *letter);
 
+/* The same for a letter of much memory, of which MAILBOX_BULKY_MAX may wait. */
+int asks_tell_bulky(struct asks *asks, struct message *letter);
+
 /* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
 void asks_forget(struct asks *asks, uint64_t id);
 

@@ -6,10 +6,12 @@
  * counted in, so that refusals stay apart by minute.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "front/context.h"
+#include "io/store_audit_table.h"
 
 enum {
     AUDIT_FLUSH_MS = 5 * 1000,
@@ -27,17 +29,8 @@ struct audit;
 /* Uses the context's loop and asks. Returns 0 or -errno. */
 int audit_new(struct context *context, struct audit **ret);
 
-/* Drops what was not flushed. NULL is fine; returns NULL. */
+/* What was not flushed is lost, which is logged. NULL is fine; returns NULL. */
 struct audit *audit_free(struct audit *audit);
-
-/* What is counted together. */
-struct audit_event {
-    const char *account; /* "": about none */
-    uid_t uid;
-    const char *unit; /* "": not known; cut to AUDIT_UNIT_SIZE */
-    const char *verdict;
-    uint64_t generation;
-};
 
 /* An event is lost, which the next flush logs, only when the rows are full and the back does not
  * take them. */
@@ -46,5 +39,8 @@ void audit_count(struct audit *audit, const struct audit_event *event);
 /* A refusal; those of one minute share a row. */
 void audit_count_refusal(struct audit *audit, const char *account, uid_t uid, const char *unit);
 
-/* Tells the back; what does not go through stays and is tried again later. */
-void audit_flush(struct audit *audit);
+/* Tells the back. False: what there is does not go through; it stays and is tried again later. */
+bool audit_flush(struct audit *audit);
+
+/* How many events were lost since the start. */
+uint64_t audit_lost(const struct audit *audit);

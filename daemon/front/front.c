@@ -24,6 +24,7 @@ enum {
     API_IDLE_S = 60,
     LETTERS_PER_TURN = 64, /* so that a flood of letters does not keep requests waiting */
     STOP_LINGER_MS = 50,   /* for the last answers to reach their clients */
+    STOP_AUDIT_MS = 2000,  /* for the audit's last rows to find room at the back */
 };
 
 struct front {
@@ -33,6 +34,7 @@ struct front {
     struct mailbox *pulses;
     struct loop_source *letters;
     struct loop_source *stop_timer;
+    int64_t stop_by; /* broker time */
 };
 
 static void take_settings(struct front *front, struct message *letter)
@@ -53,7 +55,8 @@ static void begin_stop(struct front *front)
     tokens_stop(front->context.tokens);
     newcomers_stop(front->context.newcomers);
     events_end_all(front->context.events);
-    audit_flush(front->context.audit);
+    (void)audit_flush(front->context.audit);
+    front->stop_by = clock_now() + STOP_AUDIT_MS;
     /* It fails only for a source that is no timer. */
     (void)loop_timer_set(front->stop_timer, STOP_LINGER_MS);
 }
@@ -62,7 +65,11 @@ static void end_stop(void *userdata)
 {
     struct front *front = userdata;
 
-    audit_flush(front->context.audit);
+    /* The back still runs, and makes room: it is told to stop after this thread has ended. */
+    if (!audit_flush(front->context.audit) && clock_now() < front->stop_by) {
+        (void)loop_timer_set(front->stop_timer, STOP_LINGER_MS);
+        return;
+    }
     loop_exit(front->context.loop, 0);
 }
 

@@ -89,7 +89,7 @@ static void serve(struct token_server *server, struct web_request *web,
                                             .account = account_text(&wish->account, account),
                                             .uid = wish->uid,
                                             .unit = wish->unit,
-                                            .verdict = "token",
+                                            .verdict = AUDIT_TOKEN,
                                             .generation = entry->token->generation,
                                         });
     if (wish->plain)

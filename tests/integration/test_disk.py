@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.openmetrics import Metrics
 from harness.strace import injected, needs_strace, slow_syncs
 
 ACCOUNT = "plain/acme"
@@ -155,3 +156,59 @@ def test_failing_disk(daemon, api, plain, call):
         assert refresh.result().status == 200
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
     assert not plain.ledger.lines("refresh", outcome="refused")
+
+
+def _handed_out(api):
+    """The tokens that the audit knows of; what the broker counted until now is told first."""
+    return sum(row["count"] for row in api.audit().ok()["audit"] if row["verdict"] == "token")
+
+
+def _hand_out(api, count):
+    for _ in range(count):
+        api.token(ACCOUNT).ok()
+    _handed_out(api)
+
+
+def _waiting_and_lost(api):
+    metrics = Metrics(api.request("GET", "/metrics").text)
+    return metrics.value("audit_waiting"), metrics.value("audit_lost_total")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
+def test_the_audit_of_a_full_disk(small_disk, daemon, api, plain):
+    """Whoever got a token from the cache meanwhile is in the audit once there is room again."""
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    _hand_out(api, 3)
+    assert _handed_out(api) == 3
+    filler = small_disk()
+    for _ in range(5):
+        _hand_out(api, 10)
+        time.sleep(1)
+    assert _handed_out(api) == 3
+    assert _waiting_and_lost(api) == (1, 0)
+    filler.unlink()
+    api.wait_audit(lambda rows: _handed_out(api) == 53)
+    assert _waiting_and_lost(api) == (0, 0)
+    small_disk()
+    _hand_out(api, 7)
+    filler.unlink()
+    daemon.restart()
+    assert _handed_out(api) == 60
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
+def test_the_audit_of_a_disk_that_stays_full(small_disk, daemon, api, plain):
+    """It ends in order, and says what nobody will know."""
+    daemon.with_provider("plain", plain).start()
+    daemon.grant(plain, ACCOUNT)
+    _hand_out(api, 3)
+    filler = small_disk()
+    _hand_out(api, 10)
+    for _ in range(4):
+        api.token(ACCOUNT).ok()
+    daemon.stop()
+    assert "the store refuses writes at the end: 14 events of the audit are lost" in daemon.log()
+    filler.unlink()
+    daemon.start()
+    assert _handed_out(api) == 3

@@ -134,6 +134,31 @@ static void test_reserved_slots_are_kept(void **state)
     assert_next(mailbox, "c");
 }
 
+/* Those that wait are few; others have their slots all the same. */
+static void test_bulky(void **state)
+{
+    CLEANUP(cleanup_mailbox) struct mailbox *mailbox = box(MAILBOX_BULKY_MAX + 2, 0);
+    CLEANUP(cleanup_string) char *refused = letter("refused");
+
+    assert_int_equal(mailbox_send(mailbox, letter("plain")), 0);
+    for (int i = 0; i < MAILBOX_BULKY_MAX; i++)
+        assert_int_equal(mailbox_send_bulky(mailbox, letter("bulky")), 0);
+    assert_int_equal(mailbox_send_bulky(mailbox, refused), MAILBOX_FULL);
+    assert_int_equal(mailbox_refusals(mailbox), 1);
+    assert_next(mailbox, "plain");
+    assert_int_equal(mailbox_send_bulky(mailbox, refused), MAILBOX_FULL);
+    assert_next(mailbox, "bulky");
+    assert_int_equal(mailbox_send_bulky(mailbox, letter("bulky")), 0);
+    assert_int_equal(mailbox_send(mailbox, letter("plain")), 0);
+    assert_int_equal(mailbox_send(mailbox, letter("plain")), 0);
+    for (int i = 0; i < MAILBOX_BULKY_MAX; i++)
+        assert_next(mailbox, "bulky");
+    /* No slot at all. */
+    for (int i = 0; i < MAILBOX_BULKY_MAX; i++)
+        assert_int_equal(mailbox_send(mailbox, letter("plain")), 0);
+    assert_int_equal(mailbox_send_bulky(mailbox, refused), MAILBOX_FULL);
+}
+
 static void test_notices_replace(void **state)
 {
     CLEANUP(cleanup_mailbox) struct mailbox *mailbox = box(0, 3);
@@ -390,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_descriptor_is_private),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_reserved_slots_are_kept),
+        cmocka_unit_test(test_bulky),
         cmocka_unit_test(test_notices_replace),
         cmocka_unit_test(test_notices_keep_their_order_with_letters),
         cmocka_unit_test(test_notices_take_no_slots),

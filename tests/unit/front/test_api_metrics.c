@@ -12,6 +12,8 @@ static struct message *health_for(struct message *question)
     answer->health->store_ok = true;
     answer->health->commit_groups = 7;
     answer->health->commit_failures = 2;
+    answer->health->audit_waiting = 5;
+    answer->health->audit_lost = 6;
     answer->health->provider_count = 1;
     answer->health->providers = calloc(1, sizeof(*answer->health->providers));
     struct provider_health *provider = answer->health->providers;
@@ -70,9 +72,16 @@ static void test_all_that_is_counted(void **state)
             "tokenbroker_refreshes_in_air{provider=\"zenegy\"} 3",
             "tokenbroker_refresh_attempts_total{provider=\"zenegy\",verdict=\"granted\"} 40",
             "tokenbroker_refresh_attempts_total{provider=\"zenegy\",verdict=\"no_answer\"} 4",
-            "tokenbroker_commit_groups_total 7", "tokenbroker_commit_failures_total 2",
-            "tokenbroker_store_ok 1", "tokenbroker_refreshing 1", "tokenbroker_event_followers 0",
-            "tokenbroker_token_answers_total{result=\"hit\"} 0", "# EOF", NULL });
+            "tokenbroker_commit_groups_total 7",
+            "tokenbroker_commit_failures_total 2",
+            "tokenbroker_audit_waiting 5",
+            "tokenbroker_audit_lost_total 6",
+            "tokenbroker_store_ok 1",
+            "tokenbroker_refreshing 1",
+            "tokenbroker_event_followers 0",
+            "tokenbroker_token_answers_total{result=\"hit\"} 0",
+            "# EOF",
+            NULL });
     assert_string_equal(request->content_type, METRICS_CONTENT_TYPE);
     assert_null(strstr(request->answer, "zenegy/"));
     free(request);

@@ -225,6 +225,25 @@ static void test_stop_answers_and_flushes(void **state)
     message_free(letter);
 }
 
+/* The last rows wait for room at the back, which is told to end later. */
+static void test_stop_finds_no_room_at_first(void **state)
+{
+    struct stage *stage = *state;
+    int fd = send_request(stage, "GET", "/v1/token/zenegy/acme");
+
+    answer_token(stage, take(stage, ASK_TOKEN), "tok");
+    expect_reply(fd, "HTTP/1.1 200", "tok");
+    while (mailbox_reserve(stage->back) == 0)
+        ;
+    assert_int_equal(mailbox_send(stage->inbox, message_new(STOP)), 0);
+    (void)poll(NULL, 0, 300);
+    assert_null(mailbox_take(stage->back));
+    mailbox_unreserve(stage->back);
+    struct message *letter = take(stage, TELL_AUDIT);
+    assert_string_equal(letter->audit[0].account, "zenegy/acme");
+    message_free(letter);
+}
+
 /* A client that hangs up frees its place; the server ends with others still waiting. */
 static void test_clients_that_go(void **state)
 {
@@ -263,13 +282,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_token_there_and_back),
-        TEST(test_methods_and_form),
-        TEST(test_new_settings_take_effect),
-        TEST(test_notice),
-        TEST(test_stop_answers_and_flushes),
-        TEST(test_clients_that_go),
-        cmocka_unit_test(test_front_new_gives_back_on_failure),
+        TEST(test_token_there_and_back),     TEST(test_methods_and_form),
+        TEST(test_new_settings_take_effect), TEST(test_notice),
+        TEST(test_stop_answers_and_flushes), TEST(test_stop_finds_no_room_at_first),
+        TEST(test_clients_that_go),          cmocka_unit_test(test_front_new_gives_back_on_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
