@@ -153,7 +153,7 @@ static void a_store_that_takes_them_loses_none(void **state)
     await_written(stage);
     assert_int_equal(health_of(stage).audit_lost, 0);
     stop(stage);
-    run_sql(stage, "CREATE TABLE counted (n INTEGER CHECK (n = 49152))");
+    run_sql(stage, "CREATE TABLE counted (n INTEGER NOT NULL CHECK (n = 49152))");
     run_sql(stage, "INSERT INTO counted SELECT sum(count) FROM audit");
 }
 
@@ -166,7 +166,7 @@ static void the_end_writes_what_waits(void **state)
     assert_int_equal(health_of(stage).audit_waiting, 2 * AUDIT_GROUP_MAX);
     refuse_commits(0);
     stop(stage);
-    run_sql(stage, "CREATE TABLE counted (n INTEGER CHECK (n = 8192))");
+    run_sql(stage, "CREATE TABLE counted (n INTEGER NOT NULL CHECK (n = 8192))");
     run_sql(stage, "INSERT INTO counted SELECT sum(count) FROM audit");
 }
 
