@@ -18,6 +18,7 @@ struct audit_held {
     bool committing; /* it is under way */
     bool waits;      /* until the retry */
     bool planned;    /* a refresh may be due earlier than it was */
+    size_t group;    /* rows in the next transaction */
     int64_t pause_ms;
     uint64_t lost;   /* events, since the start */
     uint64_t losing; /* of them, since there was room last */
@@ -105,10 +106,9 @@ static int apply(void *userdata, struct store *store)
 {
     struct audit_held *held = userdata;
     const struct audit_table *table = held->table;
-    const size_t most = held->keeper->stopping ? AUDIT_HELD_MAX : AUDIT_GROUP_MAX;
     int r = 0;
     held->planned = false;
-    held->written = table->count < most ? table->count : most;
+    held->written = table->count < held->group ? table->count : held->group;
     for (size_t i = 0; i < held->written && r == 0; i++)
         r = write_row(held, store, &table->rows[i]);
     return r;
@@ -121,12 +121,14 @@ static void wait_ms(struct audit_held *held, int64_t ms)
     (void)loop_timer_set(held->retry, ms);
 }
 
-/* Longer each time: a group that never fits must not spoil those of others for ever. */
-static void wait_longer(struct audit_held *held)
+/* Later each time, and fewer: what never fits must not spoil the commits of others for ever. */
+static void put_off(struct audit_held *held)
 {
     wait_ms(held, held->pause_ms);
     if (held->pause_ms < AUDIT_RETRY_LONGEST_MS)
         held->pause_ms *= 2;
+    if (held->group > AUDIT_GROUP_MIN)
+        held->group /= 4;
 }
 
 static void written(void *userdata, int result)
@@ -134,10 +136,12 @@ static void written(void *userdata, int result)
     struct audit_held *held = userdata;
     held->committing = false;
     if (result != 0) {
-        wait_longer(held);
+        put_off(held);
         return;
     }
     held->pause_ms = AUDIT_RETRY_MS;
+    if (held->group < AUDIT_GROUP_MAX)
+        held->group *= 4;
     drop_written(held);
     if (held->planned && !held->keeper->stopping)
         lanes_pump(held->keeper->lanes);
@@ -180,6 +184,7 @@ int audit_held_new(struct keeper *keeper, struct audit_held **ret)
         return -ENOMEM;
     held->keeper = keeper;
     held->pause_ms = AUDIT_RETRY_MS;
+    held->group = AUDIT_GROUP_MAX;
     int r = audit_table_new(AUDIT_HELD_MAX, &held->table);
     if (r == 0)
         r = loop_add_timer(keeper->loop, retry, held, &held->retry);
@@ -191,12 +196,19 @@ int audit_held_new(struct keeper *keeper, struct audit_held **ret)
     return 0;
 }
 
-void audit_held_finish(struct audit_held *held)
+/* True when it brought anything: rows into the store, or a smaller group to try. */
+static bool finish_some(struct audit_held *held)
 {
-    if (!held || held->table->count == 0)
-        return;
+    const size_t rows = held->table->count, group = held->group;
     begin(held);
     commits_flush(held->keeper->commits);
+    return held->table->count < rows || held->group < group;
+}
+
+void audit_held_finish(struct audit_held *held)
+{
+    while (held && held->table->count > 0 && finish_some(held))
+        ;
 }
 
 struct audit_held *audit_held_free(struct audit_held *held)

@@ -17,6 +17,7 @@ enum {
      * who got one. */
     AUDIT_HELD_OTHERS_MAX = AUDIT_HELD_MAX / 2,
     AUDIT_GROUP_MAX = 4 * 1024,        /* rows in one transaction */
+    AUDIT_GROUP_MIN = 64,              /* down to these where the disk has room for few */
     AUDIT_RETRY_MS = 1000,             /* doubles up to the next */
     AUDIT_RETRY_LONGEST_MS = 30 * 1000 /* the store takes writes, but not these */
 };

@@ -170,6 +170,19 @@ static void the_end_writes_what_waits(void **state)
     run_sql(stage, "INSERT INTO counted SELECT sum(count) FROM audit");
 }
 
+/* Where the disk has room for a few of them. */
+static void the_end_tries_fewer_at_once(void **state)
+{
+    struct stage *stage = *state;
+    tell_many(stage, "token", AUDIT_GROUP_MAX);
+    rest(100);
+    assert_int_equal(health_of(stage).audit_waiting, AUDIT_GROUP_MAX);
+    refuse_commits(2);
+    stop(stage);
+    run_sql(stage, "CREATE TABLE counted (n INTEGER NOT NULL CHECK (n = 4096))");
+    run_sql(stage, "INSERT INTO counted SELECT sum(count) FROM audit");
+}
+
 static void the_end_does_not_wait_for_the_audit(void **state)
 {
     struct stage *stage = *state;
@@ -190,6 +203,7 @@ int main(void)
         TEST_REFUSING(what_does_not_fit_is_counted),
         TEST_REFUSING(a_store_that_takes_them_loses_none),
         TEST_REFUSING(the_end_writes_what_waits),
+        TEST_REFUSING(the_end_tries_fewer_at_once),
         TEST_REFUSING(the_end_does_not_wait_for_the_audit),
     };
     return RUN(tests);
