@@ -213,8 +213,9 @@ struct health {
 /* How far the store is sealed anew. */
 struct rekey_progress {
     bool running;
-    uint64_t resealed;   /* rows, since it began or the broker started */
-    uint64_t unreadable; /* rows that no key opens */
+    uint64_t resealed;             /* rows, since it began or the broker started */
+    uint64_t unreadable;           /* rows that no key opens */
+    char key_id[SEAL_KEY_ID_SIZE]; /* of the key that seals by now */
 };
 
 enum { BACKUP_ID_SIZE = 22 + 1, BACKUP_KEY_SIZE = 200 };
@@ -223,7 +224,8 @@ struct backup_order {
     char id[BACKUP_ID_SIZE];
     int64_t offset; /* -1: no piece is wanted */
     bool key_kept;  /* the asker keeps a copy of the key that the broker made for itself */
-    bool moves;     /* the store is another broker's from then on */
+    char key_id[SEAL_KEY_ID_SIZE]; /* of the key that the asker keeps; "": not said */
+    bool moves;                    /* the store is another broker's from then on */
 };
 
 struct backup_facts {
@@ -231,6 +233,7 @@ struct backup_facts {
     bool whole;
     uint64_t bytes;            /* once it is whole */
     char key[BACKUP_KEY_SIZE]; /* where the key that opens it comes from */
+    char key_id[SEAL_KEY_ID_SIZE];
 };
 
 /* Something that happened. */

@@ -15,7 +15,7 @@ enum {
     LOOK_AGAIN_MS = 100,
     NS_PER_MS = 1000 * 1000,
     BACKUP_PATH_SIZE = 256,
-    BACKUP_BODY_SIZE = 64,
+    BACKUP_BODY_MAX = 4096,
     REPORT_MAX = 64 * 1024,
     CLEAN_TIMEOUT_MS = 2000,
     CLEAN_TRIES_MAX = 20, /* LOOK_AGAIN_MS apart */
@@ -58,16 +58,31 @@ static bool answered(const struct tb_error *error)
     return error->code && strcmp(error->code, "interrupted") != 0;
 }
 
+static void put_order(struct text *body, const struct fetching *fetching)
+{
+    const char *kept = fetching->cli->arguments.key_kept;
+
+    text_append_format(body, "{\"key_kept\":%s,\"move\":%s", kept ? "true" : "false",
+                       fetching->moves ? "true" : "false");
+    if (kept && *kept) {
+        text_append_string(body, ",\"key_id\":");
+        text_append_json(body, kept);
+    }
+    text_append_string(body, "}");
+}
+
 static int begin(struct fetching *fetching)
 {
+    CLEANUP(cleanup_text) struct text body = TEXT_WITH_MAXIMUM(BACKUP_BODY_MAX);
     CLEANUP(cleanup_error) struct tb_error *error = NULL;
-    const struct arguments *arguments = &fetching->cli->arguments;
-    char body[BACKUP_BODY_SIZE];
 
-    (void)snprintf(body, sizeof body, "{\"key_kept\":%s,\"move\":%s}",
-                   arguments->key_kept ? "true" : "false", fetching->moves ? "true" : "false");
-    if (tb_call(fetching->cli->broker, "POST", WIRE_PATH_BACKUPS, body, &fetching->reply, &error) !=
-        TB_OK) {
+    put_order(&body, fetching);
+    if (body.failed) {
+        cli_complain("--key-kept= takes the id of a key, as a backup says it");
+        return TB_USAGE;
+    }
+    if (tb_call(fetching->cli->broker, "POST", WIRE_PATH_BACKUPS, text_string(&body),
+                &fetching->reply, &error) != TB_OK) {
         fetching->unanswered = !answered(error);
         return cli_failed(error, NULL);
     }
@@ -132,18 +147,26 @@ static int print_json(const struct fetching *fetching)
     text_append_format(&out, ",\"bytes\":%" PRId64 ",\"moved\":%s,\"key\":", fetching->fetched,
                        fetching->moves ? "true" : "false");
     text_append_json(&out, tb_value_text(member(fetching, "key"), ""));
+    text_append_string(&out, ",\"key_id\":");
+    text_append_json(&out, tb_value_text(member(fetching, "key_id"), ""));
     text_append_string(&out, "}\n");
     return output_json(&out);
 }
 
 static int print(const struct fetching *fetching)
 {
+    const char *id = tb_value_text(member(fetching, "key_id"), "");
+
     if (fetching->cli->arguments.json)
         return print_json(fetching);
     cli_say("%s holds the whole store, sealed: %" PRId64 " bytes", fetching->file.path,
             fetching->fetched);
     cli_say("it opens only with the key of %s: keep that elsewhere",
             tb_value_text(member(fetching, "key"), "the broker"));
+    if (*id)
+        cli_say("the id of that key is %s: a script says --key-kept=%s, which is refused once "
+                "another key seals the store",
+                id, id);
     if (fetching->moves)
         cli_say("this broker refreshes nothing any more. On the other machine: tokenbrokerd "
                 "--restore FILE, start it, tokenbroker resume. If that fails, come back with: "
@@ -262,7 +285,7 @@ static int run_move(struct cli *cli)
 }
 
 static const struct option_row options[] = {
-    OPTION_ROW("--key-kept", OPTION_FLAG, key_kept, NULL,
+    OPTION_ROW("--key-kept", OPTION_MAYBE, key_kept, "ID",
                "the key that the broker made is kept elsewhere too"),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, "print JSON"),
     OPTIONS_END,
@@ -274,8 +297,9 @@ const struct command command_backup = {
     .summary = "write a sealed copy of the store while the broker serves",
     .details =
         "It opens only with the sealing key, which is not in it: with key = \"auto\" keep a\n"
-        "copy of the key's file elsewhere, and say --key-kept. `tokenbrokerd --restore\n"
-        "FILE` makes a store of it, which starts paused: see tokenbroker resume.\n",
+        "copy of the key's file elsewhere, and say --key-kept. With the key's ID, which a\n"
+        "backup says, that is refused once another key seals the store. `tokenbrokerd\n"
+        "--restore FILE` makes a store of it, which starts paused: tokenbroker resume.\n",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

@@ -20,8 +20,12 @@ static void put_rows(struct text *out, const struct option_row *rows)
     char left[64];
 
     for (; rows && rows->name; rows++) {
-        (void)snprintf(left, sizeof left, "%s%s%s", rows->name, rows->metavar ? " " : "",
-                       rows->metavar ? rows->metavar : "");
+        const bool maybe = rows->kind == OPTION_MAYBE;
+        (void)snprintf(left, sizeof left, "%s%s%s%s", rows->name,
+                       maybe           ? "[="
+                       : rows->metavar ? " "
+                                       : "",
+                       rows->metavar ? rows->metavar : "", maybe ? "]" : "");
         text_append_format(out, "  %-*s %s\n", NAME_COLUMN, left, rows->help);
     }
 }

@@ -109,6 +109,11 @@ static bool set_value(const struct option_row *row, struct arguments *arguments,
     void *field = (char *)arguments + row->place;
 
     switch (row->kind) {
+    case OPTION_MAYBE:
+        if (!*value) /* that of a variable which is not set */
+            return object(objection, "%s= needs a value", row->name);
+        *(const char **)field = value;
+        return true;
     case OPTION_TEXT:
         *(const char **)field = value;
         return true;
@@ -138,6 +143,10 @@ static bool take_option(char **argv, int *index, const struct option_row *rows,
         return set_value(row, arguments, equals + 1, objection);
     if (row->kind == OPTION_FLAG) {
         *(bool *)((char *)arguments + row->place) = true;
+        return true;
+    }
+    if (row->kind == OPTION_MAYBE) {
+        *(const char **)((char *)arguments + row->place) = "";
         return true;
     }
     if (!argv[*index])

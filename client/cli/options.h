@@ -22,6 +22,7 @@ struct arguments {
     const char *unit;
     const char *verdict;
     const char *since;
+    const char *key_kept;           /* "": without saying which */
     const char *params[PARAMS_MAX]; /* "name=value" */
     size_t param_count;
     int64_t min_ttl; /* seconds, or TB_DEFAULT */
@@ -43,7 +44,6 @@ struct arguments {
     bool verify;
     bool list;
     bool revoke;
-    bool key_kept;
     bool moved_back;
 };
 
@@ -51,6 +51,7 @@ enum option_kind {
     OPTION_END,
     OPTION_FLAG,     /* bool */
     OPTION_TEXT,     /* const char * */
+    OPTION_MAYBE,    /* const char *, only behind "="; "" without it */
     OPTION_DURATION, /* int64_t, seconds */
     OPTION_NUMBER,   /* int64_t */
     OPTION_PARAM,    /* one more of params */

@@ -28,11 +28,16 @@ static bool runs(const struct tb_reply *reply)
 static int print(const struct cli *cli, const struct tb_reply *reply)
 {
     int64_t unreadable = count_of(reply, "unreadable");
+    const char *id = tb_value_text(tb_value_member(tb_reply_value(reply), "key_id"), "");
 
     if (cli->arguments.json)
         return cli_print_json(tb_reply_value(reply));
     cli_say("the store is sealed with the new key: %" PRId64 " rows were sealed anew",
             count_of(reply, "resealed"));
+    if (*id)
+        cli_say("a copy of the older key opens the backups from before alone: keep one of the new "
+                "key, whose id is %s, and give that to --key-kept",
+                id);
     if (unreadable > 0)
         cli_say("%" PRId64 " rows could be opened by neither key and stay as they are: the "
                 "broker's log says what to do",

@@ -101,7 +101,22 @@ static void describe_key(struct backup *backup, bool *ret_own)
                    : runs   ? "command" /* its arguments may say more than they should */
                    : source ? source
                             : "");
+    seal_key_id(backup->keeper->key, backup->facts.key_id);
     *ret_own = own != NULL;
+}
+
+/* The key that the asker keeps is not the one that would open the copy. */
+static bool other_key_is_kept(const struct backup *backup, struct failure *ret)
+{
+    const struct backup_facts *facts = &backup->facts;
+    if (!backup->order.key_id[0] || strcmp(backup->order.key_id, facts->key_id) == 0)
+        return false;
+    *ret =
+        failure_make(WIRE_BAD_REQUEST, 0,
+                     "the key %s that is kept does not open it: the store is sealed with the key "
+                     "%s by now. Keep a copy of that one (%.90s) and say --key-kept=%s",
+                     backup->order.key_id, facts->key_id, facts->key, facts->key_id);
+    return true;
 }
 
 /* True where the copy could be opened by nobody, or by two keys. */
@@ -121,6 +136,8 @@ static bool key_is_in_the_way(struct backup *backup, struct failure *ret)
                             "now: set that right and reload");
         return true;
     }
+    if (other_key_is_kept(backup, ret))
+        return true;
     if (!own || backup->order.key_kept)
         return false;
     *ret = failure_make(WIRE_BAD_REQUEST, 0,

@@ -223,10 +223,12 @@ static int write_begin(void *userdata, struct store *store)
 static void answer(struct rekey *rekey, const struct message *question)
 {
     struct message *answer = message_new(ANSWER);
-    if (answer)
+    if (answer) {
         answer->rekey = (struct rekey_progress){ .running = rekey->stage != STAGE_IDLE,
                                                  .resealed = rekey->resealed,
                                                  .unreadable = rekey->unreadable };
+        seal_key_id(rekey->keeper->key, answer->rekey.key_id);
+    }
     keeper_answer(rekey->keeper, question->id, answer);
 }
 

@@ -15,6 +15,7 @@ static void put_facts(struct json_writer *writer, const struct backup_facts *fac
     if (facts->whole)
         json_put_integer(writer, "bytes", (int64_t)facts->bytes);
     json_put_string(writer, "key", facts->key);
+    json_put_string(writer, "key_id", facts->key_id);
 }
 
 static void looked(const struct api_request *request, struct message *answer, void *state)
@@ -45,16 +46,34 @@ static void begun_move(const struct api_request *request, struct message *answer
     looked(request, answer, state);
 }
 
+/* False when the request was answered. */
+static bool read_key_id(const struct api_request *request, const struct json *body,
+                        struct backup_order *order)
+{
+    const char *id = json_member_string(body, "key_id");
+
+    if (!json_member(body, "key_id"))
+        return true;
+    if (id && strlen(id) == SEAL_KEY_ID_SIZE - 1 && !id[strspn(id, "0123456789abcdef")]) {
+        (void)snprintf(order->key_id, sizeof(order->key_id), "%s", id);
+        return true;
+    }
+    api_refuse(request->web, WIRE_BAD_REQUEST, NULL,
+               "a key's id is %d hex digits in lower case, as a backup and rekey say them",
+               SEAL_KEY_ID_SIZE - 1);
+    return false;
+}
+
 void api_backup(const struct api_request *request)
 {
-    static const char *const known[] = { "key_kept", "move", NULL };
+    static const char *const known[] = { "key_kept", "key_id", "move", NULL };
 
     if (!api_allowed_whole(request, "", MAY_ADMIN))
         return;
     CLEANUP(cleanup_json) struct json *body = api_body(request, known);
     struct backup_order order = { .offset = -1 };
     if (!body || !api_body_flag(request, body, "key_kept", &order.key_kept) ||
-        !api_body_flag(request, body, "move", &order.moves))
+        !read_key_id(request, body, &order) || !api_body_flag(request, body, "move", &order.moves))
         return;
     struct message *question = api_question(request, ASK_BACKUP);
     if (question)

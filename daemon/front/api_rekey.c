@@ -10,6 +10,7 @@ static void progress_answered(const struct api_request *request, struct message 
     json_put_boolean(&writer, "running", answer->rekey.running);
     json_put_integer(&writer, "resealed", (int64_t)answer->rekey.resealed);
     json_put_integer(&writer, "unreadable", (int64_t)answer->rekey.unreadable);
+    json_put_string(&writer, "key_id", answer->rekey.key_id);
     json_writer_end(&writer);
     api_answer(request->web, &body);
 }

@@ -17,6 +17,7 @@ enum {
 };
 
 _Static_assert(SEAL_OVERHEAD == 1 + ID_BYTES + NONCE_BYTES + TAG_BYTES, "the header promises it");
+_Static_assert(SEAL_KEY_ID_SIZE == 2 * ID_BYTES + 1, "the header promises it");
 _Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "one key size");
 
 struct seal_key {
@@ -77,6 +78,11 @@ void seal_key_set_older(struct seal_key *key, struct seal_key *older)
 bool seal_key_equal(const struct seal_key *a, const struct seal_key *b)
 {
     return sodium_memcmp(a->bytes, b->bytes, SEAL_KEY_BYTES) == 0;
+}
+
+void seal_key_id(const struct seal_key *key, char out[static SEAL_KEY_ID_SIZE])
+{
+    (void)sodium_bin2hex(out, SEAL_KEY_ID_SIZE, key->id, ID_BYTES);
 }
 
 int seal(const struct seal_key *key, const char *context, const void *plain, size_t length,

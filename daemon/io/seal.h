@@ -9,6 +9,7 @@
 #include "base/secret.h"
 
 enum { SEAL_KEY_BYTES = 32, SEAL_OVERHEAD = 1 + 8 + 24 + 16, SEAL_PLAIN_MAX = 256 * 1024 };
+enum { SEAL_KEY_ID_SIZE = 2 * 8 + 1 };
 enum { SEAL_BROKEN = 1 };
 
 struct seal_key;
@@ -40,6 +41,10 @@ void seal_key_set_older(struct seal_key *key, struct seal_key *older);
 
 /* Whether they are the same key, whatever older ones they have with them. */
 bool seal_key_equal(const struct seal_key *a, const struct seal_key *b);
+
+/* The key's id in hex, of SEAL_KEY_ID_SIZE - 1 digits: it says nothing of the key to who does not
+ * have it. */
+void seal_key_id(const struct seal_key *key, char out[static SEAL_KEY_ID_SIZE]);
 
 /* A text by which a key is known again: *ret is freed by the caller. Returns 0 or -ENOMEM. */
 int seal_key_prove(const struct seal_key *key, char **ret);

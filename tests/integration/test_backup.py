@@ -214,6 +214,39 @@ def test_an_own_key_has_to_be_kept(daemon, cli, plain, elsewhere, folder):
     assert_waits(elsewhere, plain, FEW)
 
 
+def test_a_kept_key_that_is_the_older_one(daemon, cli, plain, elsewhere, folder):
+    """After a rekey a nightly job would make backups that nobody can open."""
+    daemon.with_provider("plain", plain).start()
+    grant_all(daemon, plain, FEW)
+    older = json.loads(back_up(cli, folder / "one", "--key-kept", "--json").stdout)["key_id"]
+    said = back_up(cli, folder / "two", f"--key-kept={older}").stderr
+    assert f"the id of that key is {older}" in said
+    rekeyed = cli.run("rekey").stderr
+    newer = json.loads(back_up(cli, folder / "three", "--key-kept", "--json").stdout)["key_id"]
+    assert newer != older and f"whose id is {newer}" in rekeyed
+    assert "opens the backups from before alone" in rekeyed
+    for command in ("backup", "move"):
+        refused = cli.run(command, str(folder / "four"), f"--key-kept={older}")
+        assert refused.returncode == 2 and f"--key-kept={newer}" in refused.stderr
+        assert str(daemon.state / "key") in refused.stderr
+    assert not list(folder.glob("four*"))
+    assert "moved_at" not in daemon.api.health().ok()["store"]
+    back_up(cli, folder / "five", f"--key-kept={newer}")
+    daemon.stop()
+    elsewhere.state.mkdir(mode=0o700)
+    shutil.copy2(daemon.state / "key", elsewhere.state / "key")
+    restored(elsewhere, folder / "five")
+
+
+def test_what_is_no_key_id(daemon, cli, provider, folder):
+    for flag in ("--key-kept=nonsense", "--key-kept=" + "A" * 16, "--key-kept=" + "a" * 17,
+                 "--key-kept=" + "a" * 9000, "--key-kept="):
+        refused = cli.run("backup", str(folder / "kept"), flag)
+        assert refused.returncode == 2 and not list(folder.glob("kept*")), flag
+    assert daemon.api.backup(key_id=1).error == "bad_request"
+    assert daemon.api.backup(key_id="a" * 16).error == "bad_request", "a key from outside too"
+
+
 @pytest.fixture
 def service(schema):
     """A broker whose state is another user's, in a place that this one can enter."""

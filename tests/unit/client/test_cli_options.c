@@ -12,6 +12,7 @@ static const struct option_row rows[] = {
     OPTION_ROW("--limit", OPTION_NUMBER, limit, "N", ""),
     OPTION_ROW("--param", OPTION_PARAM, params, "NAME=VALUE", ""),
     OPTION_ROW("--json", OPTION_FLAG, json, NULL, ""),
+    OPTION_ROW("--key-kept", OPTION_MAYBE, key_kept, "ID", ""),
     OPTIONS_END,
 };
 
@@ -46,6 +47,22 @@ static void test_taken(void **state)
     assert_int_equal(a.operand_count, 2);
     assert_string_equal(a.operands[1], "other");
     assert_null(a.rest);
+}
+
+static void test_a_value_that_may_be_left_out(void **state)
+{
+    struct arguments a;
+    struct objection objection;
+
+    assert_true(TAKE(&a, &objection, "acc"));
+    assert_null(a.key_kept);
+    assert_true(TAKE(&a, &objection, "--key-kept", "acc"));
+    assert_string_equal(a.key_kept, "");
+    assert_int_equal(a.operand_count, 1);
+    assert_true(TAKE(&a, &objection, "--key-kept=3f", "acc"));
+    assert_string_equal(a.key_kept, "3f");
+    assert_false(TAKE(&a, &objection, "--key-kept=", "acc"));
+    assert_string_equal(objection.text, "--key-kept= needs a value");
 }
 
 static void test_rest(void **state)
@@ -128,11 +145,9 @@ static void test_loopback_ports(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_rest),
-        cmocka_unit_test(test_stops_at_operand),
-        cmocka_unit_test(test_objections),
-        cmocka_unit_test(test_loopback_ports),
+        cmocka_unit_test(test_taken),      cmocka_unit_test(test_a_value_that_may_be_left_out),
+        cmocka_unit_test(test_rest),       cmocka_unit_test(test_stops_at_operand),
+        cmocka_unit_test(test_objections), cmocka_unit_test(test_loopback_ports),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

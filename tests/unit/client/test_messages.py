@@ -151,8 +151,10 @@ class Status(Case):
             self.assertIn(words, done.stdout)
 
     def test_rows_that_no_key_opens(self):
-        self.broker.answers["POST /v1/rekey"] = {"running": False, "resealed": 3, "unreadable": 2}
-        self.assert_says(["rekey"], 0, "3 rows were sealed anew", "2 rows could be opened by neither")
+        self.broker.answers["POST /v1/rekey"] = {"running": False, "resealed": 3, "unreadable": 2,
+                                                 "key_id": "3f"}
+        self.assert_says(["rekey"], 0, "3 rows were sealed anew", "2 rows could be opened by neither",
+                         "the new key, whose id is 3f")
 
 
 class Machine(Case):

@@ -213,6 +213,15 @@ static const struct form {
       true },
 };
 
+static void test_id(void **state)
+{
+    CLEANUP(cleanup_seal_key) struct seal_key *key = make_key();
+    char id[SEAL_KEY_ID_SIZE];
+
+    seal_key_id(key, id);
+    assert_string_equal(id, "cf1dfca4273b7b00");
+}
+
 static void test_key_from_text(void **state)
 {
     CLEANUP(cleanup_seal_key) struct seal_key *expected = make_key();
@@ -473,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_plain_that_does_not_fit),
         cmocka_unit_test(test_known_bytes),
+        cmocka_unit_test(test_id),
         cmocka_unit_test(test_key_from_text),
         cmocka_unit_test(test_both_base64_alphabets),
         FOLDER_TEST(test_key_from_file),
