@@ -7,7 +7,7 @@
 
 #include "back/warn.h"
 
-enum { MANY = 3 * WARN_CALLS_FOR_ACCOUNTS_MAX, AWAITED_MS = 10 * 1000, QUIET_MS = 400 };
+enum { MANY = 3 * WARN_CALLS_FOR_ACCOUNTS_MAX, AWAITED_MS = 10 * 1000, QUIET_MS = 250 };
 
 #define ALL_DEAD                                                                                   \
     "UPDATE accounts SET state = 2, last_error = 'invalid_grant', refresh_at = 0, "                \
