@@ -51,7 +51,7 @@ static void keep_id(struct stream *stream, const char *id)
     size_t length = strlen(id);
 
     if (length < STREAM_ID_SIZE && strspn(id, letters) == length)
-        memcpy(stream->last_id, id, length + 1);
+        memcpy(stream->id, id, length + 1);
 }
 
 /* One line without its end (WHATWG HTML 9.2.6). */
@@ -61,7 +61,12 @@ static bool take_line(struct stream *stream, const char *line, stream_event even
         keep_id(stream, line + 4);
     else if (strncmp(line, "data: ", 6) == 0)
         text_append_string(&stream->data, line + 6);
-    if (*line || stream->data.length == 0)
+    if (*line)
+        return true;
+    /* Not before its end: what breaks within an event has to be asked for again. */
+    if (*stream->id)
+        memcpy(stream->last_id, stream->id, sizeof stream->last_id);
+    if (stream->data.length == 0)
         return true;
     bool go_on = event(userdata, text_string(&stream->data), stream->data.length);
     text_cut(&stream->data, 0);
@@ -111,4 +116,5 @@ void stream_close(struct stream *stream)
     stream->answer = (struct http_answer)HTTP_ANSWER(STREAM_LINE_MAX);
     text_release(&stream->rest);
     text_release(&stream->data);
+    *stream->id = '\0';
 }

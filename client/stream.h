@@ -16,7 +16,8 @@ struct stream {
     struct http_answer answer;
     struct text rest;             /* of a line that is not whole yet */
     struct text data;             /* of the event that is being read */
-    char last_id[STREAM_ID_SIZE]; /* "" before the first; kept over stream_open() */
+    char id[STREAM_ID_SIZE];      /* likewise; "": it has none */
+    char last_id[STREAM_ID_SIZE]; /* of the last whole one, "" before it; kept over stream_open() */
 };
 
 #define STREAM_CLOSED()                                                                            \

@@ -231,6 +231,35 @@ class Hangs(Case):
                 self.assertIn(words, said)
                 self.assertNotIn(no_words, said)
 
+    def test_a_stream_that_breaks_within_an_event(self):
+        """The event did not come: what follows it is asked for from the one before."""
+        path, asked = os.path.join(self.broker.folder, "e"), []
+
+        def serve(listener):
+            while len(asked) < 2:
+                one, _ = listener.accept()
+                request = one.recv(4096).decode()
+                if request:
+                    asked.append(request)
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                b"Connection: close\r\n\r\nid: a-1\ndata: {\"n\":1}\n\n"
+                                b"id: a-2\ndata: {\"n\":2}\n")
+                one.close()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            server = threading.Thread(target=serve, args=(listener,), daemon=True)
+            server.start()
+            command = subprocess.Popen([COMMAND, "--socket", path, "watch", "--json"],
+                                       env=self.broker.environment(), text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            server.join(TIMEOUT)
+            command.send_signal(signal.SIGINT)
+            printed, said = command.communicate(timeout=TIMEOUT)
+        self.assertNotIn("Last-Event-ID", asked[0])
+        self.assertIn("\r\nLast-Event-ID: a-1\r\n", asked[1], said)
+        self.assertNotIn('"n":2', printed)
+
     def test_an_interrupted_watch_of_a_broker_that_hangs(self):
         hangs, ends = threading.Event(), threading.Event()
         self.addCleanup(ends.set)
