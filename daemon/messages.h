@@ -66,7 +66,8 @@ enum message_kind {
 
     /* front to back, not answered */
     TELL_AUDIT,  /* audit rows, with counts */
-    TELL_CANCEL, /* id: of the ASK_POLL that is to end, which is answered all the same */
+    TELL_CANCEL, /* id: of the ASK_POLL, ASK_PUSH or ASK_DEVICE that is to end, which is answered
+                    all the same */
 
     /* back to front */
     ANSWER,
@@ -95,6 +96,10 @@ enum message_kind {
     NEW_SETTINGS,
     STOP,
 };
+
+/* What the back does for logins at once, of each kind: for as many as there may be, since the
+ * front's quotas see to it that they are not one user's, and some more whose end is on its way. */
+enum { LOGINS_IN_BACK_MAX = 320 };
 
 /* An access token as the front may hand it out. */
 struct issued_token {

@@ -11,8 +11,8 @@ struct device_start {
     struct device_start *next;
     struct keeper *keeper;
     struct message *question;
-    struct lane *lane;   /* once the endpoints are known */
-    struct setup *setup; /* a reference */
+    struct lane *lane;
+    struct setup *setup; /* a reference, once the endpoints are known */
     struct lane_visit visit;
     struct http_transfer *transfer;
 };
@@ -184,15 +184,30 @@ void device_begin(struct keeper *keeper, struct message *question)
     if (!lane)
         failure = failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured",
                                question->account.provider);
-    else if (starts->count < DEVICE_STARTS_MAX && !keeper->stopping)
+    else if (starts->count < LOGINS_IN_BACK_MAX && !keeper->stopping)
         start = calloc(1, sizeof *start);
     if (!start) {
         keeper_refuse(keeper, question->id, &failure);
         return;
     }
-    *start =
-        (struct device_start){ .next = starts->first, .keeper = keeper, .question = steal(owned) };
+    *start = (struct device_start){
+        .next = starts->first, .keeper = keeper, .question = steal(owned), .lane = lane
+    };
     starts->first = start;
     starts->count++;
     lane_resolve(lane, resolved, start);
+}
+
+bool device_cancel(struct keeper *keeper, uint64_t id)
+{
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "nobody waits for it any more");
+    struct device_start *start = keeper->device_starts->first;
+    while (start && start->question->id != id)
+        start = start->next;
+    if (!start)
+        return false;
+    if (!start->setup)
+        lane_unresolve(start->lane, start);
+    refuse(start, &failure);
+    return true;
 }

@@ -4,8 +4,6 @@
 
 #include "back/keeper.h"
 
-enum { DEVICE_STARTS_MAX = 64 };
-
 struct device_starts;
 
 /* Returns 0 or -ENOMEM. */
@@ -18,3 +16,6 @@ bool device_starts_busy(const struct device_starts *starts);
 
 /* Takes an ASK_DEVICE over and answers it, later. */
 void device_begin(struct keeper *keeper, struct message *question);
+
+/* Ends the one with this question's id, and answers it; false: there is none. */
+bool device_cancel(struct keeper *keeper, uint64_t id);

@@ -239,7 +239,7 @@ void device_poll_begin(struct keeper *keeper, struct message *question)
 {
     struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
     struct device_poll *poll = NULL;
-    if (lane && keeper->device_polls->count < DEVICE_POLLS_MAX && !keeper->stopping)
+    if (lane && keeper->device_polls->count < LOGINS_IN_BACK_MAX && !keeper->stopping)
         poll = new_poll(keeper, question);
     if (poll) {
         lane_resolve(lane, resolved, poll);

@@ -8,8 +8,6 @@
 
 #include "back/keeper.h"
 
-enum { DEVICE_POLLS_MAX = 64 };
-
 struct device_polls;
 
 /* Returns 0 or -ENOMEM. */

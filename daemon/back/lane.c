@@ -54,6 +54,18 @@ void lane_resolve(struct lane *lane, void (*call_back)(void *userdata, const str
     lane->resolve_waiters = waiter;
 }
 
+void lane_unresolve(struct lane *lane, const void *userdata)
+{
+    struct resolve_waiter **link = &lane->resolve_waiters;
+    while (*link && (*link)->userdata != userdata)
+        link = &(*link)->next;
+    struct resolve_waiter *found = *link;
+    if (!found)
+        return;
+    *link = found->next;
+    free(found);
+}
+
 /* Whoever waits for discovery waits for that of the new set-up now. */
 static void resolve_anew(struct lane *lane)
 {

@@ -85,6 +85,8 @@ enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
 /* Calls back once, at once or later: NULL when the endpoints are known, else why they are not. */
 void lane_resolve(struct lane *lane, void (*resolved)(void *userdata, const struct failure *why),
                   void *userdata);
+/* Whoever waits for that with this userdata is not called back. */
+void lane_unresolve(struct lane *lane, const void *userdata);
 
 /* Whether the provider rests, and what health says of it. */
 bool lane_paused(const struct lane *lane);

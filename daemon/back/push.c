@@ -12,8 +12,8 @@ struct push {
     struct push *next;
     struct keeper *keeper;
     struct message *question;
-    struct lane *lane; /* once the endpoints are known */
-    struct setup *setup;
+    struct lane *lane;
+    struct setup *setup; /* once the endpoints are known */
     struct lane_visit visit;
     struct http_transfer *transfer;
 };
@@ -195,7 +195,7 @@ void push_begin(struct keeper *keeper, struct message *question)
 {
     struct pushes *pushes = keeper->pushes;
     struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
-    const bool room = pushes->count < PUSHES_MAX && !keeper->stopping;
+    const bool room = pushes->count < LOGINS_IN_BACK_MAX && !keeper->stopping;
     struct push *push = lane && room && question->parameters ? calloc(1, sizeof *push) : NULL;
     if (!push) {
         const struct failure failure =
@@ -206,8 +206,25 @@ void push_begin(struct keeper *keeper, struct message *question)
         message_free(question);
         return;
     }
-    *push = (struct push){ .keeper = keeper, .question = question, .next = pushes->first };
+    *push = (struct push){
+        .keeper = keeper, .question = question, .lane = lane, .next = pushes->first
+    };
     pushes->first = push;
     pushes->count++;
     lane_resolve(lane, resolved, push);
+}
+
+bool push_cancel(struct keeper *keeper, uint64_t id)
+{
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "nobody waits for it any more");
+    struct push *push = keeper->pushes->first;
+    while (push && push->question->id != id)
+        push = push->next;
+    if (!push)
+        return false;
+    if (!push->setup)
+        lane_unresolve(push->lane, push);
+    keeper_refuse(keeper, id, &failure);
+    end(push);
+    return true;
 }

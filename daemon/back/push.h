@@ -5,8 +5,6 @@
 
 #include "back/keeper.h"
 
-enum { PUSHES_MAX = 64 };
-
 /* Returns 0 or -ENOMEM. */
 int pushes_new(struct keeper *keeper, struct pushes **ret);
 /* Ends what is on the wire; whoever waits is told. NULL is fine; returns NULL. */
@@ -17,3 +15,6 @@ bool pushes_busy(const struct pushes *pushes);
 
 /* Takes an ASK_PUSH over and answers it, later. */
 void push_begin(struct keeper *keeper, struct message *question);
+
+/* Ends the one with this question's id, and answers it; false: there is none. */
+bool push_cancel(struct keeper *keeper, uint64_t id);

@@ -368,6 +368,15 @@ static void ask_audit(struct keeper *keeper, struct message *question)
 }
 
 /* Those that keep the message take it over; for the others it is freed here. */
+/* Whichever of them it is about. */
+static void cancel(struct keeper *keeper, struct message *letter)
+{
+    if (push_cancel(keeper, letter->id) || device_cancel(keeper, letter->id))
+        message_free(letter);
+    else
+        device_poll_cancel(keeper, letter);
+}
+
 static const struct {
     question_handler handle;
     bool keeps;
@@ -401,7 +410,7 @@ static const struct {
     [ASK_LINK_CLICK] = { change_link_click, true, true },
     [ASK_DEVICE] = { device_begin, true, true },
     [ASK_POLL] = { device_poll_begin, true, true },
-    [TELL_CANCEL] = { device_poll_cancel, true, false },
+    [TELL_CANCEL] = { cancel, true, false },
     [ASK_HEALTH] = { ask_health, false, false },
     [ASK_PUSH] = { push_begin, true, true },
     [TELL_AUDIT] = { change_audit, true, false },

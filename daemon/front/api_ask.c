@@ -26,8 +26,9 @@ static void release_state(const struct api_follow_up *then)
 /* Ends the wait; the state is the caller's. */
 static void pending_free(struct pending *pending)
 {
+    struct asks *asks = pending->request.context->asks;
     deadlines_remove(pending->request.context->deadlines, &pending->deadline);
-    asks_forget(pending->request.context->asks, pending->ask);
+    (pending->then.cancels ? asks_cancel : asks_forget)(asks, pending->ask);
     free(pending);
 }
 

@@ -20,8 +20,9 @@ struct api_follow_up {
     /* Call answered also for a failure, and with an answer of NULL when none came in time or the
      * question could not be asked; else these are told to the client without it. */
     bool also_failures;
-    int64_t wait_ms;              /* 0: API_ASK_WAIT_MS */
-    void *state;                  /* the handler's; may be NULL */
+    bool cancels;    /* when nobody waits for the answer any more the back is told so */
+    int64_t wait_ms; /* 0: API_ASK_WAIT_MS */
+    void *state;     /* the handler's; may be NULL */
     void (*release)(void *state); /* called when answered never will be; may be NULL */
 };
 

@@ -271,6 +271,7 @@ static void push(const struct api_request *request, struct login *login)
     (void)login_push_question(login, &question); /* without a question: api_ask() says so */
     struct api_follow_up then = {
         .answered = on_pushed,
+        .cancels = true,
         .state = pushing,
         .release = release_pushing,
     };

@@ -67,6 +67,7 @@ void api_login_device(const struct api_request *request, struct starting *starti
     struct message *question = make_question(request, starting);
     const struct api_follow_up then = {
         .answered = on_device,
+        .cancels = true,
         .state = starting,
         .release = starting_release,
     };

@@ -212,6 +212,17 @@ void asks_forget(struct asks *asks, uint64_t id)
         ask->answered = NULL;
 }
 
+void asks_cancel(struct asks *asks, uint64_t id)
+{
+    if (!find(asks, id))
+        return;
+    struct message *letter = message_new(TELL_CANCEL);
+    if (letter)
+        letter->id = id;
+    asks_forget(asks, id);
+    (void)asks_tell(asks, letter); /* where it does not arrive, the question comes to its own end */
+}
+
 void asks_deliver(struct asks *asks, struct message *answer)
 {
     struct ask *found = find(asks, answer->id);

@@ -63,6 +63,9 @@ int asks_tell_bulky(struct asks *asks, struct message *letter);
 /* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
 void asks_forget(struct asks *asks, uint64_t id);
 
+/* The same, and the back is told to end what it does for it (TELL_CANCEL). */
+void asks_cancel(struct asks *asks, uint64_t id);
+
 /* mailbox_refusals() of the front's and the back's mailbox. */
 void asks_refusals(const struct asks *asks, uint64_t *ret_front, uint64_t *ret_back);
 

@@ -1,5 +1,6 @@
 /* /start/NONCE where the provider wants the request before the browser (RFC 9126): the browser
- * waits until it is pushed. Each opening pushes anew, as a request_uri is good once and briefly. */
+ * waits until it is pushed. Each opening pushes anew, as a request_uri is good once and briefly; a
+ * login has one in the air, for the latest browser, and none when that has left. */
 
 #include "front/callback_private.h"
 
@@ -20,8 +21,11 @@ struct opening {
 
 static void opening_free(struct opening *opening)
 {
+    struct login *login = logins_find(opening->callback->context->logins, opening->login_id);
+    if (login && login->opening == opening)
+        login->opening = NULL;
     deadlines_remove(opening->callback->context->deadlines, &opening->deadline);
-    asks_forget(opening->callback->context->asks, opening->ask);
+    asks_cancel(opening->callback->context->asks, opening->ask);
     free(opening);
 }
 
@@ -41,6 +45,13 @@ static void expired(struct deadline *deadline)
 {
     struct opening *opening = (struct opening *)deadline;
     const struct failure failure = { .description = "no answer came in time" };
+    answer_failed(opening, &failure);
+    opening_free(opening);
+}
+
+static void give_way(struct opening *opening)
+{
+    const struct failure failure = { .description = "it was opened again, and goes on there" };
     answer_failed(opening, &failure);
     opening_free(opening);
 }
@@ -86,6 +97,8 @@ void callback_push(struct callback *callback, struct web_request *request, struc
         callback_answer_busy(request);
         return;
     }
+    if (login->opening)
+        give_way(login->opening);
     opening->callback = callback;
     opening->request = request;
     if (wait_for_push(opening, login) != 0) {
@@ -93,6 +106,7 @@ void callback_push(struct callback *callback, struct web_request *request, struc
         callback_answer_busy(request);
         return;
     }
+    login->opening = opening;
     web_set_userdata(request, opening);
     web_on_gone(request, gone);
 }

@@ -75,6 +75,7 @@ enum login_mode {
 
 struct logins;
 struct login_waiter;
+struct opening;
 
 struct login {
     struct logins *logins;
@@ -105,6 +106,8 @@ struct login {
     struct secret *authorize_url; /* holds the state; where it is pushed: the latest, or NULL */
     int64_t authorize_url_lifetime_ms; /* 0: the login's */
     unsigned pushes;
+    struct opening
+        *opening; /* a browser that waits for a push, as callback_push.c has it, or NULL */
     struct secret *browser; /* COOKIE_BROWSER of who opened it; NULL: not opened yet */
 
     enum login_status status;

@@ -1,8 +1,12 @@
 #include "front/login_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static_assert((int)LOGINS_MAX < (int)LOGINS_IN_BACK_MAX,
+              "where a login has a place, nobody else's keep the back from working for it");
 
 static struct login *oldest_ended(const struct logins *logins, bool anyone, uid_t uid)
 {

@@ -1,11 +1,14 @@
 """A login that is finished on another device (RFC 8628), judged by the provider's ledger."""
 
+import os
+import socket
 import time
 
 import pytest
 
 from harness.devices import enter_code, gaps, poll_times, with_device
 from harness.logins import start, wait_ended
+from harness.other_user import as_user
 from harness.person import Person
 from provider.token_endpoint import DEVICE
 
@@ -59,6 +62,48 @@ def test_the_interval_is_kept(device, api, provider):
     assert times[0] - begun >= 1 - EARLY
     assert all(1 - EARLY <= gap < 2 for gap in gaps(times)), gaps(times)
     assert not provider.ledger.lines("device_poll", outcome="slow_down")
+
+
+def _begin_and_leave(daemon):
+    """A client that does not wait for the codes."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(daemon.socket))
+        body = b'{"mode":"device"}'
+        client.sendall(b"POST /v1/login/plain/acme HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d"
+                       b"\r\n\r\n%s" % (len(body), body))
+        time.sleep(0.02)
+
+
+def test_who_has_left_keeps_nobody_out(daemon, provider, emulator, api):
+    """A provider that hangs, and a client that begins again and again: another's logins begin."""
+    other = emulator("zenhr")
+    other.configure(device_path="/device_authorization")
+    daemon.with_provider("zenhr", other,
+                         device_authorization_endpoint=other.url + "/device_authorization")
+    with_device(daemon, provider).start()
+    provider.fault("hang", endpoint="device", seconds=20)
+    for _ in range(150):
+        _begin_and_leave(daemon)
+    assert provider.ledger.count("fault") >= 1
+    assert start(api, "zenhr/acme", mode="device")["user_code"]
+    provider.clear_faults()
+    assert _begin(api)["user_code"]
+
+
+def test_two_users_keep_no_third_out(device, daemon, api, schema):
+    """Each has as many logins as a user may; they wait for their codes up to an hour."""
+    daemon.config.access["all"] = {"accounts": ["plain/*"], "may": ["login", "list"],
+                                   "who": [f"user:{uid}" for uid in (os.geteuid(), 65533, 65534)]}
+    daemon.socket.chmod(0o666)
+    daemon.folder.chmod(0o755)
+    daemon.reload()
+    for uid in (65533, 65534):
+        other = as_user(type(api), uid)(daemon.socket, schema)
+        replies = [other.login("plain/theirs", mode="device") for _ in range(33)]
+        assert [reply.status for reply in replies] == [200] * 32 + [429]
+    started = _begin(api)
+    enter_code(started)
+    assert wait_ended(api, started["login_id"])["status"] == "done"
 
 
 def test_slow_down_adds_five_seconds_and_stays(device, api, provider):

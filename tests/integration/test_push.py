@@ -1,6 +1,8 @@
 """Authorization requests that the provider hears of before the browser comes (RFC 9126)."""
 
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -110,6 +112,42 @@ def test_failure_is_a_page_that_can_be_reloaded(broker, api, person, pushing, fa
     assert api.follow(started["login_id"]).ok()["status"] == "pending"
     person.consent(started["start_url"])
     assert wait_ended(api, started["login_id"])["status"] == "done"
+
+
+def _open_and_leave(started):
+    """A browser that does not wait for the page."""
+    parts = urlsplit(started["start_url"])
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        time.sleep(0.02)
+
+
+def test_who_has_left_keeps_nobody_out(daemon, broker, api, pushing, emulator):
+    """A provider that hangs, and somebody who opens their logins again and again: the logins of
+    another provider begin all the same, and their own too once it answers."""
+    other = emulator("zenhr")
+    other.configure(push_path="/par")
+    daemon.with_provider("zenhr", other, pushed_authorization_request_endpoint=other.url + "/par")
+    daemon.reload()
+    pushing.fault("hang", endpoint="push", seconds=20)
+    mine = [start(api, ACCOUNT) for _ in range(12)]
+    for started in mine:
+        for _ in range(30):
+            _open_and_leave(started)
+    assert log_in(api, Person(), "zenhr/acme")[0]["status"] == "done"
+    pushing.clear_faults()
+    assert Person().fetch(mine[0]["start_url"]).status == 303
+
+
+def test_a_second_tab_takes_the_first_one_s_place(broker, api, pushing):
+    started = start(api, ACCOUNT)
+    pushing.fault("hang", endpoint="push", seconds=15, times=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(Person().fetch, started["start_url"])
+        pushing.ledger.wait_for("fault", 1)
+        assert _leads_to(Person(), started)
+        page = first.result()
+    assert page.status == 503 and "opened again" in page.text
 
 
 def test_wrong_secret_is_the_configurations_fault(broker, api, person, pushing):

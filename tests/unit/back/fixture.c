@@ -266,7 +266,7 @@ int set_up(void **state)
     clock_use_source(&fast_clock);
     (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/tb-back-XXXXXX");
     assert_non_null(mkdtemp(stage->folder));
-    assert_int_equal(mailbox_new(256, 1, message_destroy, &stage->inbox), 0);
+    assert_int_equal(mailbox_new(512, 1, message_destroy, &stage->inbox), 0);
     assert_int_equal(mailbox_new(FRONT_SLOTS, 64, message_destroy, &stage->front), 0);
     stage->server = server_start();
     (void)snprintf(stage->url, sizeof stage->url, "http://127.0.0.1:%u",

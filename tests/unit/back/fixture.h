@@ -18,7 +18,7 @@
 #include "messages.h"
 #include "server.h"
 
-enum { FRONT_SLOTS = 128, STAGE_KEPT_MAX = 128, SECOND = 1000, MINUTE = 60 * SECOND };
+enum { FRONT_SLOTS = 384, STAGE_KEPT_MAX = 384, SECOND = 1000, MINUTE = 60 * SECOND };
 #define HOUR (INT64_C(60) * MINUTE)
 
 struct stage {

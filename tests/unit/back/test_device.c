@@ -294,8 +294,8 @@ static void nothing_is_asked_while_the_disk_is_full(void **state)
 static void they_are_bounded(void **state)
 {
     struct stage *stage = *state;
-    uint64_t ids[DEVICE_POLLS_MAX];
-    for (size_t i = 0; i < DEVICE_POLLS_MAX; i++)
+    uint64_t ids[LOGINS_IN_BACK_MAX];
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++)
         ids[i] = ask_poll(stage, "a", MINUTE, 10 * MINUTE);
     expect_failure(stage, ask_poll(stage, "a", MINUTE, 10 * MINUTE), WIRE_BUSY);
     cancel(stage, ids[0]);
@@ -303,8 +303,27 @@ static void they_are_bounded(void **state)
     ids[0] = ask_poll(stage, "a", MINUTE, 10 * MINUTE);
     rest(50);
     stop(stage);
-    for (size_t i = 0; i < DEVICE_POLLS_MAX; i++)
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++)
         expect_failure(stage, ids[i], WIRE_BUSY);
+}
+
+/* Whoever began it is gone: also where the provider hangs, it leaves its place to others. */
+static void a_start_is_cancelled(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t ids[LOGINS_IN_BACK_MAX];
+    server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN, .held = true });
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++)
+        ids[i] = ask_device(stage, "a");
+    expect_failure(stage, ask_device(stage, "a"), WIRE_BUSY);
+    assert_true(server_wait(stage->server, NULL, 1));
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++) {
+        cancel(stage, ids[i]);
+        expect_failure(stage, ids[i], WIRE_BUSY);
+    }
+    server_forget_script(stage->server);
+    server_script(stage->server, (struct canned){ .status = 200, .body = BEGUN });
+    expect_ok(stage, ask_device(stage, "a"));
 }
 
 /* One request in two seconds for eight that poll each second and three refreshes. */
@@ -405,6 +424,7 @@ int main(void)
         TEST_DEVICE(the_end_answers_those_that_wait),
         TEST_UNSTARTED(nothing_is_asked_while_the_disk_is_full),
         TEST_DEVICE(they_are_bounded),
+        TEST_DEVICE(a_start_is_cancelled),
         TEST_UNSTARTED(polls_and_refreshes_take_turns),
         TEST_UNSTARTED(polls_count_in_concurrency),
         TEST_DEVICE(a_provider_that_is_gone_ends_nothing_badly),

@@ -135,6 +135,60 @@ static void the_end_answers_one_that_hangs(void **state)
     expect_failure(stage, id, WIRE_BUSY);
 }
 
+static void cancel(struct stage *stage, uint64_t id)
+{
+    struct message *letter = message_new(TELL_CANCEL);
+    assert_non_null(letter);
+    letter->id = id;
+    assert_int_equal(mailbox_send(stage->inbox, letter), 0);
+}
+
+/* Whoever asked for one is gone: it leaves its place to others. */
+static void they_are_bounded_and_cancelled(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t ids[LOGINS_IN_BACK_MAX];
+    server_script(stage->server, (struct canned){ .status = 201, .body = TAKEN, .held = true });
+    start(stage);
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++)
+        ids[i] = ask_push(stage, "a");
+    expect_failure(stage, ask_push(stage, "a"), WIRE_BUSY);
+    assert_true(server_wait(stage->server, NULL, 1));
+    for (size_t i = 0; i < LOGINS_IN_BACK_MAX; i++) {
+        cancel(stage, ids[i]);
+        expect_failure(stage, ids[i], WIRE_BUSY);
+    }
+    cancel(stage, ids[0]); /* it is over */
+    server_forget_script(stage->server);
+    server_script(stage->server, (struct canned){ .status = 201, .body = TAKEN });
+    expect_ok(stage, ask_push(stage, "a"));
+}
+
+static void it_is_cancelled_during_discovery(void **state)
+{
+    char document[512];
+    struct stage *stage = *state;
+    set_text(&acme(stage)->token_endpoint, NULL);
+    set_text(&acme(stage)->issuer, stage->url);
+    (void)snprintf(document, sizeof document,
+                   "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/a\",\"token_endpoint\":"
+                   "\"%s/t\"}",
+                   stage->url, stage->url, stage->url);
+    server_script(
+        stage->server,
+        (struct canned){
+            .match = "/.well-known/", .status = 200, .body = document, .held = true, .times = 1 });
+    server_script(stage->server, (struct canned){ .status = 201, .body = TAKEN });
+    start(stage);
+    const uint64_t first = ask_push(stage, "a"), second = ask_push(stage, "a");
+    assert_true(server_wait(stage->server, "/.well-known/", 1));
+    cancel(stage, first);
+    expect_failure(stage, first, WIRE_BUSY);
+    server_release(stage->server);
+    expect_ok(stage, second);
+    assert_int_equal(server_count(stage->server, "POST /par "), 1);
+}
+
 #define TEST_PUSHING(name) cmocka_unit_test_setup_teardown(name, set_up_pushing, tear_down)
 
 int main(void)
@@ -147,6 +201,8 @@ int main(void)
         TEST_PUSHING(discovery_says_where),
         TEST_PUSHING(without_an_endpoint_it_is_refused),
         TEST_PUSHING(the_end_answers_one_that_hangs),
+        TEST_PUSHING(they_are_bounded_and_cancelled),
+        TEST_PUSHING(it_is_cancelled_during_discovery),
     };
     return RUN(tests);
 }

@@ -57,6 +57,11 @@ static void on_question(void *userdata, int fd, uint32_t events)
     struct message *question = fixture_question(&w->f);
     if (!question)
         return;
+    if (question->kind == TELL_CANCEL) {
+        w->cancelled++;
+        message_free(question);
+        return;
+    }
     w->asked++;
     w->question = question;
     if (!w->hold)

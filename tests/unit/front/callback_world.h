@@ -21,7 +21,7 @@ struct world {
 
     bool hold; /* do not answer questions by itself */
     struct message *question;
-    unsigned asked;
+    unsigned asked, cancelled;
     bool refuse; /* questions for a push */
     /* In place of the usual answers; NULL: the question stays without one. */
     struct message *(*answer)(struct world *w, const struct message *question);

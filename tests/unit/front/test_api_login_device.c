@@ -207,6 +207,9 @@ static void test_back_cannot(void **state)
     fake_hang_up(request);
     free(request);
     struct message *answer = fixture_answer(fixture_take(f, ASK_DEVICE));
+    struct message *letter = fixture_take(f, TELL_CANCEL);
+    assert_int_equal(letter->id, answer->id);
+    message_free(letter);
     answer->device = codes();
     fixture_deliver(f, answer);
     fixture_quiet(f); /* whoever would follow it is gone: nothing is polled */

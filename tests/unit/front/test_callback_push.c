@@ -76,7 +76,8 @@ static int a_reload_meanwhile(struct world *w)
     while (w->asked < 1)
         (void)usleep(1000);
     (void)close(first);
-    (void)usleep(50 * 1000);
+    while (w->cancelled < 1)
+        (void)usleep(1000);
     world_on_loop(w, world_answer); /* too late for anybody */
     w->hold = false;
     world_open_start(w, NULL, &reply);
@@ -87,6 +88,41 @@ static int a_reload_meanwhile(struct world *w)
 static void test_a_reload_meanwhile(void **state)
 {
     world_walk(false, a_reload_meanwhile);
+}
+
+static void lose_question(struct world *w)
+{
+    w->question = message_free(w->question);
+}
+
+/* A login has one push in the air: what waited for the one before is told. */
+static int a_second_tab(struct world *w)
+{
+    struct reply reply;
+    char path[128];
+    w->hold = true;
+    world_begin(w, PROVIDER_PUSHED, LOGIN_BROWSER);
+    (void)snprintf(path, sizeof(path), "/start/%s", w->nonce);
+    int first = world_send(w, "GET", path, NULL, NULL);
+    while (w->asked < 1)
+        (void)usleep(1000);
+    world_on_loop(w, lose_question);
+    int second = world_send(w, "GET", path, NULL, NULL);
+    reply_read(first, &reply);
+    CHECK(reply.status == 503 && reply_says(&reply, "it was opened again"));
+    while (w->asked < 2)
+        (void)usleep(1000);
+    CHECK(w->cancelled == 1);
+    world_on_loop(w, world_answer);
+    reply_read(second, &reply);
+    CHECK(reply.status == 303 && reply_says(&reply, "request_uri=urn%3A2"));
+    CHECK(w->cancelled == 1);
+    return 0;
+}
+
+static void test_a_second_tab(void **state)
+{
+    world_walk(false, a_second_tab);
 }
 
 static void end_login(struct world *w)
@@ -214,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_each_opening_pushes),
         cmocka_unit_test(test_a_failure_changes_nothing),
         cmocka_unit_test(test_a_reload_meanwhile),
+        cmocka_unit_test(test_a_second_tab),
         cmocka_unit_test(test_a_login_that_ends_meanwhile),
         cmocka_unit_test(test_openings_are_bounded),
         cmocka_unit_test(test_openings_are_of_the_starters_quota),
