@@ -131,6 +131,28 @@ struct survey {
     unsigned named;
 };
 
+/* It is tried again by itself; but whoever asks for its token meanwhile gets none. */
+static bool lacks_token(const struct tb_value *account)
+{
+    const int64_t expires_at = tb_value_integer(tb_value_member(account, "expires_at"), 0);
+
+    return strcmp(text_of(account, "state"), "suspect") == 0 &&
+           (tb_value_true(tb_value_member(account, "rejected")) || expires_at <= words_now());
+}
+
+static void name_suspect(struct survey *survey, const struct tb_value *account)
+{
+    char advice[COMMAND_SIZE];
+    const char *name = text_of(account, "account");
+    const char *error = text_of(tb_value_member(account, "last_error"), "error");
+
+    (void)snprintf(advice, sizeof advice, "tokenbroker status %s, then: tokenbroker retry %s", name,
+                   name);
+    doctor_find(survey->doctor, VERDICT_WARN, "account", advice,
+                "%s has no token, and its refresh is refused%s%s; it is tried again", name,
+                *error ? ": " : "", error);
+}
+
 static bool look_at_account(const struct tb_value *account, void *userdata)
 {
     struct survey *survey = userdata;
@@ -142,6 +164,10 @@ static bool look_at_account(const struct tb_value *account, void *userdata)
     bool dying = strcmp(text_of(forecast, "warning"), "none") != 0;
     int64_t dies_at = tb_value_integer(tb_value_member(forecast, "dies_at"), 0);
 
+    if (!dead && lacks_token(account)) {
+        name_suspect(survey, account);
+        return ++survey->named < NAMED_MAX;
+    }
     if (!dead && !dying) {
         survey->calm++;
         return true;

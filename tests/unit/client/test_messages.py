@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import time
 import unittest
 
 from fake_broker import COMMAND, FakeBroker, account
@@ -217,6 +218,22 @@ class Doctor(Machine):
             self.broker.answers["GET /v1/accounts"] = (
                 status, {"error": error, "error_description": "because"})
             self.assert_found(self.look(code=code), "accounts", verdict, text, advice)
+
+    def test_accounts_that_are_suspect(self):
+        """Those that lack a token need somebody's look; those that have one do not."""
+        self.broker.answers["GET /v1/health"] = HEALTH
+        later, error = int(time.time()) + 600, {"error": "unauthorized", "at": 1}
+        self.broker.answers["GET /v1/accounts"] = {"accounts": [
+            account("x/live", state="suspect", expires_at=later, forecast={"warning": "none"}),
+            account("x/none", state="suspect", last_error=error, forecast={"warning": "none"}),
+            account("x/over", state="suspect", expires_at=1, forecast={"warning": "none"}),
+            account("x/refused", state="suspect", expires_at=later, rejected=True,
+                    forecast={"warning": "none"})]}
+        found = self.look(code=0)
+        self.assertEqual([one["text"].split()[0] for one in found["account"]],
+                         ["x/none", "x/over", "x/refused"])
+        self.assert_found(found, "account", "warn", "refused: unauthorized", "retry x/none")
+        self.assert_found(found, "accounts", "ok", "1 have all they need")
 
     def test_a_broker_that_does_not_serve_us(self):
         self.broker.answers["GET /v1/health"] = (
