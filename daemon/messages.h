@@ -161,6 +161,7 @@ enum consent_outcome {
     CONSENT_WITHOUT_REFRESH_TOKEN, /* works until expires_at */
     CONSENT_IDENTITY_MISMATCH,     /* held; the old grant serves on */
     CONSENT_AWAITS,                /* by a link, and nobody has said whose it should be: held */
+    CONSENT_UNTOLD,                /* held: nobody said whose, and the account is known */
     CONSENT_DENIED,                /* on the device's page, by the person */
     CONSENT_EXPIRED,               /* nobody entered the device's code in time */
     CONSENT_CANCELLED,             /* by TELL_CANCEL */

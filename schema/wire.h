@@ -45,7 +45,8 @@ enum {
 #define WIRE_EVENTS(X)                                                                             \
     X("consent_required", "the grant is dead: a person has to consent again")                      \
     X("identity_mismatch", "a consent for another identity is held: accept or discard it")         \
-    X("consent_held", "a first consent by link is held: accept or discard it")                     \
+    X("consent_held", "a consent that nobody vouches for is held: accept or discard it")           \
+    X("identity_changed", "a refresh says that the grant is another's than before")                \
     X("grant_dies_soon", "the grant will die unless a person consents again")                      \
     X("provider_paused", "nothing is sent to this provider but probes")                            \
     X("provider_resumed", "the provider took a refresh again: all goes on")                        \

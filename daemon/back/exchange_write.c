@@ -90,7 +90,8 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
 }
 
 /* What becomes of a consent. Whoever logs in on this machine may do so for an account whose
- * identity is not known yet; whoever has a link may do so only as the one it was made for. */
+ * identity is not known yet; whoever has a link may do so only as the one it was made for. Where
+ * the provider is to say whose a consent is, one without a word of it may be anybody's. */
 static enum consent_outcome judge_identity(const struct exchange_write *write,
                                            const struct account_row *row,
                                            const struct link_row *link)
@@ -101,7 +102,7 @@ static enum consent_outcome judge_identity(const struct exchange_write *write,
     if (!expected)
         return by_link ? CONSENT_AWAITS : CONSENT_GRANTED;
     if (!identity)
-        return by_link ? CONSENT_IDENTITY_MISMATCH : CONSENT_GRANTED;
+        return by_link || write->setup->provider->identity ? CONSENT_UNTOLD : CONSENT_GRANTED;
     return strcmp(identity, expected) == 0 ? CONSENT_GRANTED : CONSENT_IDENTITY_MISMATCH;
 }
 
@@ -118,7 +119,7 @@ static int describe(struct exchange_write *write, const struct account_row *row,
     consent->fewer_scopes = lacks_a_word(asked, granted);
     int r = text_copy(granted->scope ? granted->scope : row->scope, &consent->scope);
     if (r == 0)
-        r = text_copy(granted->identity ? granted->identity : row->identity, &consent->identity);
+        r = text_copy(granted->identity, &consent->identity);
     consent_free(write->consent);
     write->consent = consent;
     return r;
@@ -192,11 +193,17 @@ static int write_row(struct exchange_write *write, struct keeper *keeper, struct
     return r == 0 ? describe(write, row, outcome) : r;
 }
 
+static bool is_held(enum consent_outcome outcome)
+{
+    return outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_AWAITS ||
+           outcome == CONSENT_UNTOLD;
+}
+
 static int write_outcome(struct exchange_write *write, struct keeper *keeper, struct store *store,
                          struct account_row *row, enum consent_outcome outcome)
 {
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const bool held = outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_AWAITS;
+    const bool held = is_held(outcome);
     int r = build_grant(write, keeper->key, held ? NULL : row, &grant);
     if (r == 0 && held)
         r = hold(write, keeper, store, row, &grant, outcome);
@@ -205,10 +212,12 @@ static int write_outcome(struct exchange_write *write, struct keeper *keeper, st
     return r;
 }
 
-/* Whoever it was, the account's link has served its purpose, unless the wrong one consented. */
+/* Whoever it was, the account's link has served its purpose, unless the wrong one consented, or
+ * perhaps did. */
 static int end_link(struct exchange_write *write, struct store *store)
 {
-    if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
+    const enum consent_outcome outcome = write->consent->outcome;
+    if (outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_UNTOLD)
         return 0;
     int r = store_end_link(store, &write->question->account, LINK_USED, clock_now());
     write->consent->link_used = r == 0;

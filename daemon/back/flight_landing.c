@@ -47,6 +47,16 @@ static void warn_of_kept(const struct flight *flight)
             account_text(&flight->name, name), name);
 }
 
+static void tell_identity(struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    if (outcome->identity_before)
+        keeper_event(flight->keeper, &flight->name, "identity_changed",
+                     "a refresh says that the grant is of another identity (%.100s) than before "
+                     "(%.100s)",
+                     outcome->row.identity, outcome->identity_before);
+}
+
 static void tell_granted(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
@@ -57,6 +67,7 @@ static void tell_granted(struct flight *flight)
                     account_text(&flight->name, name),
                     (long long)(outcome->row.lifetime_ms / 1000));
     warn_of_kept(flight);
+    tell_identity(flight);
     log_info("%s: refreshed, generation %llu, next in %lld s", account_text(&flight->name, name),
              (unsigned long long)outcome->row.generation,
              (long long)((outcome->row.refresh_at - clock_now()) / 1000));

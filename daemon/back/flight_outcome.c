@@ -8,6 +8,7 @@
 #include "back/client_call.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "oauth/lifetime.h"
 
 enum {
@@ -209,13 +210,24 @@ static int write_grant(struct store *store, const struct seal_key *key, struct a
     return r;
 }
 
-/* What was recorded is of the grant before an import. */
-static void warn_of_identity(const struct account_row *row, const struct token_grant *granted)
+/* At the first refresh after an import, what was recorded is of the grant before. */
+static bool was_imported(const struct account_row *row)
 {
+    return row->refreshed_at == 0 && row->imported[0] != '\0';
+}
+
+/* Else it is news: somebody's data is another's from now on. */
+static int note_identity(struct outcome *outcome, const struct account_row *row)
+{
+    const char *now = outcome->reply.grant.identity;
     char name[ACCOUNT_TEXT_SIZE];
-    if (row->identity && granted->identity && strcmp(row->identity, granted->identity) != 0)
-        log_warning("%s: its grant is of another identity (%.100s) than before (%.100s)",
-                    account_text(&row->name, name), granted->identity, row->identity);
+    free(outcome->identity_before);
+    outcome->identity_before = NULL;
+    if (!row->identity || !now || strcmp(row->identity, now) == 0)
+        return 0;
+    log_warning("%s: its grant is of another identity (%.100s) than before (%.100s)",
+                account_text(&row->name, name), now, row->identity);
+    return was_imported(row) ? 0 : text_copy(row->identity, &outcome->identity_before);
 }
 
 static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
@@ -254,8 +266,9 @@ static int apply_granted(struct outcome *outcome, const struct seal_key *key, st
     CLEANUP(cleanup_grant) struct grant next = { 0 };
     const bool rejected =
         row->rejected && secret_equal(granted->access_token, outcome->grant.access_token);
-    warn_of_identity(row, granted);
-    int r = judge_granted(row, granted, outcome->sent_at, &outcome->circumstances);
+    int r = note_identity(outcome, row);
+    if (r == 0)
+        r = judge_granted(row, granted, outcome->sent_at, &outcome->circumstances);
     if (r == 0 && rejected)
         r = judge_rejected_again(row, outcome->circumstances.now);
     if (r == 0)
@@ -391,5 +404,6 @@ void outcome_release(struct outcome *outcome)
     buffer_release(&outcome->unreadable);
     account_row_release(&outcome->row);
     issued_token_free(outcome->issued);
+    free(outcome->identity_before);
     *outcome = (struct outcome){ 0 };
 }

@@ -151,7 +151,8 @@ static void take_over(struct account_row *row, struct held_row *held, const stru
     row->refresh_token_expires_at = held->refresh_token_expires_at;
     row->refresh_token_life_ms = held->refresh_token_life_ms;
     swap_texts(&row->scope, &held->scope);
-    swap_texts(&row->identity, &held->identity);
+    if (held->identity) /* else it stays known whose it was to be: a refresh may tell otherwise */
+        swap_texts(&row->identity, &held->identity);
     forget_troubles(row);
 }
 

@@ -80,6 +80,8 @@ static void tell_front(struct settle *settle)
     const char *identity = write->consent->identity ? write->consent->identity : "not known";
     if (write->consent->outcome == CONSENT_IDENTITY_MISMATCH)
         keeper_remark(settle->keeper, name, "identity_mismatch", WARN_MISMATCH_TEXT, identity);
+    else if (write->consent->outcome == CONSENT_UNTOLD)
+        keeper_remark(settle->keeper, name, "consent_held", WARN_UNTOLD_TEXT);
     else if (write->consent->outcome == CONSENT_AWAITS)
         keeper_remark(settle->keeper, name, "consent_held", WARN_HELD_TEXT, identity);
     else
@@ -155,6 +157,7 @@ static const char *outcome_words(enum consent_outcome outcome)
         [CONSENT_WITHOUT_REFRESH_TOKEN] = "stored",
         [CONSENT_IDENTITY_MISMATCH] = "another identity's and held",
         [CONSENT_AWAITS] = "held until it is accepted",
+        [CONSENT_UNTOLD] = "held, as nobody said whose it is",
     };
     return words[outcome];
 }

@@ -21,6 +21,8 @@ enum {
 };
 
 #define WARN_MISMATCH_TEXT "a consent for another identity (%.100s) is held: accept or discard it"
+#define WARN_UNTOLD_TEXT                                                                           \
+    "a consent is held of which the provider did not say whose it is: accept or discard it"
 #define WARN_HELD_TEXT "a first consent by link (identity: %.100s) is held: accept or discard it"
 
 struct warn;

@@ -71,6 +71,8 @@ static int call_of_held(struct keeper *keeper, const struct hook_call *call,
                         const struct account_row *row)
 {
     const char *identity = row->held_identity ? row->held_identity : "not known";
+    if (is_mismatch(keeper, row) && !row->held_identity)
+        return keeper_call_hook(keeper, &row->name, "consent_held", call, WARN_UNTOLD_TEXT);
     if (is_mismatch(keeper, row))
         return keeper_call_hook(keeper, &row->name, "identity_mismatch", call, WARN_MISMATCH_TEXT,
                                 identity);

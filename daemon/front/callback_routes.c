@@ -176,6 +176,7 @@ static enum page_result login_result(const struct login *login)
     return login->ending == ENDING_NOT_GRANTED ? PAGE_NOT_GRANTED
            : login->ending == ENDING_HELD      ? PAGE_HELD
            : login->ending == ENDING_AWAITS    ? PAGE_AWAITS
+           : login->ending == ENDING_UNTOLD    ? PAGE_UNTOLD
            : login->ending == ENDING_UNCERTAIN ? PAGE_UNCERTAIN
                                                : PAGE_FAILED;
 }

@@ -62,6 +62,7 @@ enum login_ending {
     ENDING_NOT_GRANTED, /* the provider said no */
     ENDING_HELD,        /* the consent was for another identity */
     ENDING_AWAITS,      /* the first by a link: held until it is accepted */
+    ENDING_UNTOLD,      /* nobody said whose it is: held until it is accepted */
     ENDING_LINK_OVER,   /* another attempt by the account's link came first */
     ENDING_UNCERTAIN,   /* no usable answer: the code may have been spent */
     ENDING_REPLACED,    /* by a newer login of the same browser (state = absent) */

@@ -21,6 +21,9 @@ static const struct {
                                     "is held, and the earlier grant serves on" },
     [CONSENT_AWAITS] = { LOGIN_FAILED, ENDING_AWAITS, "consent_held",
                          "a first consent by a link is held until it is accepted" },
+    [CONSENT_UNTOLD] = { LOGIN_FAILED, ENDING_UNTOLD, "consent_held",
+                         "the provider did not say whose consent it is, so it is held until it is "
+                         "accepted; the earlier grant serves on" },
     [CONSENT_DENIED] = { LOGIN_FAILED, ENDING_NOT_GRANTED, "access_denied",
                          "the provider says that the person refused" },
     [CONSENT_EXPIRED] = { LOGIN_EXPIRED, ENDING_NONE, "expired",

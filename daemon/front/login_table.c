@@ -183,7 +183,8 @@ static enum counted_login counted_as(const struct login *login)
         [LOGIN_EXPIRED] = COUNTED_EXPIRED,
         [LOGIN_CANCELLED] = COUNTED_CANCELLED,
     };
-    const bool held = login->ending == ENDING_HELD || login->ending == ENDING_AWAITS;
+    const bool held = login->ending == ENDING_HELD || login->ending == ENDING_AWAITS ||
+                      login->ending == ENDING_UNTOLD;
     return held ? COUNTED_HELD : endings[login->status];
 }
 

@@ -60,6 +60,7 @@ enum page_result {
     PAGE_EXPIRED,
     PAGE_CANCELLED,
     PAGE_REPLACED,  /* by a newer login of the same browser */
+    PAGE_UNTOLD,    /* the provider did not say whose: held until it is accepted */
     PAGE_AWAITS,    /* a first consent by a link: held until it is accepted */
     PAGE_LINK_OVER, /* another attempt by the same link came first */
     PAGE_RESULT_COUNT,

@@ -157,6 +157,13 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                          "It was called off where it began. What was connected before stays as it "
                          "was.",
                          "If you still want to connect the account, log in again:", LOGIN_COMMAND },
+    [PAGE_UNTOLD] = { 200, TONE_WAIT, "Held: nobody said whose it is",
+                      "{{provider}} did not say whose consent this is, and the account belongs to "
+                      "someone already. It is held, and the earlier access is unchanged.",
+                      "If you are sure that you picked the right person or company, an "
+                      "administrator {{where}} accepts it: tokenbroker held shows how. Otherwise "
+                      "log in again and pick the right one.",
+                      LOGIN_COMMAND },
     [PAGE_AWAITS] = { 200, TONE_WAIT, "Thank you, one check is left",
                       "Your consent has arrived. Whoever sent you the link confirms that it is for "
                       "the right company or person before it is used.",
@@ -228,6 +235,12 @@ static const struct {
                     "held, and nothing else has changed.",
                     "If you picked the wrong person or company, open the link again and pick the "
                     "right one. If the change is meant, whoever sent the link can accept it." },
+    [PAGE_UNTOLD] = { "{{provider}} did not say whose consent this is. It is held, and nothing "
+                      "else "
+                      "has changed.",
+                      "Tell whoever sent you the link that it has to be accepted. If you may have "
+                      "picked the wrong person or company, open the link again and pick the right "
+                      "one." },
     [PAGE_NOT_GRANTED] = { NULL, "If this is what you wanted, you can close this page. Otherwise "
                                  "open the link again and allow the access." },
     [PAGE_FAILED] = { NULL,

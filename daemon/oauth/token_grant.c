@@ -207,15 +207,17 @@ int token_grant_read(const struct provider *provider, const struct json *reply,
     int r = read_token_type(reply, grant);
     if (r == 0)
         r = read_scope(provider, reply, grant);
-    if (r == 0)
-        r = read_extra(reply, grant);
-    if (r == 0 && provider->identity != NULL)
-        r = identity_read(reply, provider->identity, &grant->identity);
+    return r == 0 ? read_extra(reply, grant) : r;
+}
+
+int token_grant_read_owner(const struct provider *provider, const struct json *reply,
+                           struct token_grant *grant)
+{
     const enum json_kind id_token = json_kind(json_member(reply, "id_token"));
     grant->has_id_token = id_token != JSON_ABSENT && id_token != JSON_NULL;
-    if (r == 0)
-        r = identity_read_nonce(reply, &grant->nonce);
-    return r;
+    int r =
+        provider->identity != NULL ? identity_read(reply, provider->identity, &grant->identity) : 0;
+    return r == 0 ? identity_read_nonce(reply, &grant->nonce) : r;
 }
 
 void token_grant_release(struct token_grant *grant)

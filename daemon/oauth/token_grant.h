@@ -19,6 +19,12 @@ int token_grant_read_token(const struct json *reply, const char *name, struct se
  * untouched, for anything else. */
 bool token_grant_read_seconds(const struct json *member, int64_t *ret_ms);
 
-/* Fills all of *grant but its tokens. Returns 0 or -ENOMEM; grant is to be released in any case. */
+/* Fills in whose the grant is: identity, has_id_token, nonce. Returns 0 or -ENOMEM; the last two
+ * are then such that no nonce fits. */
+int token_grant_read_owner(const struct provider *provider, const struct json *reply,
+                           struct token_grant *grant);
+
+/* Fills all of *grant but its tokens and whose it is. Returns 0 or -ENOMEM; grant is to be released
+ * in any case. */
 int token_grant_read(const struct provider *provider, const struct json *reply,
                      struct token_grant *grant);

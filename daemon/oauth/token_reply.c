@@ -99,17 +99,21 @@ static void judge_without_object(const struct hearing *hearing, struct token_rep
     decide_by_status(reply, verdict, name, answer->status, problem.words);
 }
 
-/* Moves what came into the grant. Returns 0 or -ENOMEM. */
+/* Moves what came into the grant, which says already whose it is. Returns 0 or -ENOMEM. */
 static int read_grant(const struct hearing *hearing, struct secret **access_token,
                       struct token_reply *reply)
 {
-    int r = token_grant_read(hearing->provider, hearing->body, &reply->grant);
-    if (r < 0) {
-        token_grant_release(&reply->grant);
+    CLEANUP(cleanup_token_grant) struct token_grant grant = { 0 };
+    int r = token_grant_read(hearing->provider, hearing->body, &grant);
+    if (r < 0)
         return r;
-    }
-    reply->grant.access_token = steal(*access_token);
-    reply->grant.refresh_token = steal(reply->rescued_refresh_token);
+    grant.identity = steal(reply->grant.identity);
+    grant.nonce = steal(reply->grant.nonce);
+    grant.has_id_token = reply->grant.has_id_token;
+    grant.access_token = steal(*access_token);
+    grant.refresh_token = steal(reply->rescued_refresh_token);
+    reply->grant = grant;
+    grant = (struct token_grant){ 0 };
     reply->verdict = VERDICT_GRANTED;
     return 0;
 }
@@ -162,11 +166,14 @@ static int judge_success(const struct hearing *hearing, const struct token_error
     int r = rescue_refresh_token(hearing, reply);
     if (r < 0)
         return r;
+    /* What is rescued has an owner, too. */
+    r = token_grant_read_owner(hearing->provider, hearing->body, &reply->grant);
     if (error->code[0] != '\0') {
         judge_error(hearing, error, reply);
         return 0;
     }
-    r = judge_grant(hearing, reply);
+    if (r == 0)
+        r = judge_grant(hearing, reply);
     if (r < 0 && reply->rescued_refresh_token != NULL) {
         decide(reply, VERDICT_NO_ANSWER, "no_memory", "memory was short when the reply was read");
         return 0;

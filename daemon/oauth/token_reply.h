@@ -34,7 +34,7 @@ enum verdict {
 
 enum { VERDICT_COUNT = VERDICT_PROVIDER_REFUSED + 1 };
 
-/* A 200 that granted. */
+/* A 200 that granted; of one with a rescued refresh token alone, only the last three. */
 struct token_grant {
     struct secret *access_token;
     struct secret *refresh_token; /* NULL: none came; RFC 6749 6: keep the old one */
@@ -53,7 +53,7 @@ struct token_grant {
 /* What a reply comes to. */
 struct token_reply {
     enum verdict verdict;
-    struct token_grant grant;             /* set when verdict is VERDICT_GRANTED */
+    struct token_grant grant;             /* whole when verdict is VERDICT_GRANTED */
     struct secret *rescued_refresh_token; /* a 200 that is no grant (an unreadable access_token, …)
                                       yet held one unambiguous refresh_token: commit it first */
     bool unreadable; /* a 200 that may hold a token we could not read: keep it sealed;
@@ -86,6 +86,11 @@ void token_grant_release(struct token_grant *grant);
 
 /* A stable word for logs and the API: "no_answer", "account_refused", … */
 const char *verdict_name(enum verdict verdict);
+
+static inline void cleanup_token_grant(struct token_grant *grant)
+{
+    token_grant_release(grant);
+}
 
 static inline void cleanup_token_reply(struct token_reply *reply)
 {

@@ -60,14 +60,42 @@ def test_the_event_names_the_company(zenegy, api, person, schema):
     assert api.held().ok()["held"][0]["held_identity"] in text and "accept or discard" in text
 
 
-def test_an_imported_grant_says_whose_it_is(daemon, api, emulator, person):
+def test_nobody_says_whose(daemon, api, emulator, person, schema):
+    """A consent that may be anybody's is held; whoever accepts it hears whose it turns out to be."""
+    provider = CASES[4].set_up(daemon, emulator)
+    log_in(api, person, ACCOUNT, company="acme")
+    acme = api.account(ACCOUNT).ok()["identity"]
+    fields = provider.dialect.fields
+    provider.configure(fields=[])
+    with Stream(api, schema, account=ACCOUNT) as stream:
+        login, page = log_in(api, person, ACCOUNT, company="other")
+        assert (login["status"], login["error"]) == ("failed", "consent_held")
+        assert "identity" not in login and acme not in page.text
+        assert "tokenbroker held shows how" in page.text
+        assert acme not in stream.wait_for("consent_held").data["text"]
+    assert company_of(provider, api) == "acme" and not revoked(provider)
+    assert api.decide(ACCOUNT, "accept").ok()["identity"] == acme
+    provider.configure(fields=list(fields))
+    with Stream(api, schema, account=ACCOUNT) as stream:
+        api.refresh_allowed(ACCOUNT).ok()
+        assert acme in stream.wait_for("identity_changed").data["text"]
+    assert company_of(provider, api) == "other"
+    assert api.account(ACCOUNT).ok()["identity"] != acme
+    # A consent of the first is another's now.
+    assert log_in(api, person, ACCOUNT, company="acme")[0]["error"] == "identity_mismatch"
+
+
+def test_an_imported_grant_says_whose_it_is(daemon, api, emulator, person, schema):
     """Whoever imports replaces the grant: what was recorded of the one before is not true of it."""
     provider = CASES[4].set_up(daemon, emulator)
     log_in(api, person, ACCOUNT, company="acme")
     before = api.account(ACCOUNT).ok()["identity"]
     imported = provider.seed("bob")["bob"]
     api.import_grant(ACCOUNT, refresh_token=imported).ok()
-    told = api.token(ACCOUNT).ok()["extra"]["company_id"]
+    with Stream(api, schema, account=ACCOUNT) as stream:
+        told = api.token(ACCOUNT).ok()["extra"]["company_id"]
+        while (name := stream.next().name) != "refreshed":
+            assert name != "identity_changed", "what was imported is what it is"
     assert told != before
     assert api.account(ACCOUNT).ok()["identity"] == told
     # From now on the former one is the other.

@@ -190,6 +190,89 @@ static void a_consent_for_another_identity_is_held(void **state)
     assert_null(held.refresh_token);
 }
 
+static void seed_of_one(struct stage *stage)
+{
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-one",
+                               .access_token = "at-secret-one",
+                               .lifetime_ms = HOUR,
+                               .identity = "one" });
+}
+
+/* It may be anybody's; accepted, it is still known whose it should be. */
+static void a_consent_without_an_identity_is_held(void **state)
+{
+    struct stage *stage = *state;
+    seed_of_one(stage);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_false(came->failed);
+    assert_int_equal(came->consent->outcome, CONSENT_UNTOLD);
+    assert_null(came->consent->identity);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-one");
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_true(row.held_at > 0);
+    assert_null(row.held_identity);
+    struct message *decision = question(ASK_DECIDE, "a");
+    decision->accept = true;
+    decision->held_at = row.held_at;
+    CLEANUP(cleanup_message) struct message *accepted = answer(stage, post(stage, decision));
+    assert_false(accepted->failed);
+    assert_string_equal(accepted->rows[0].identity, "one");
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
+/* Nobody asked whose it is. */
+static void without_the_setting_identity_it_is_no_matter(void **state)
+{
+    struct stage *stage = *state;
+    seed_of_one(stage);
+    free(acme(stage)->identity);
+    acme(stage)->identity = NULL;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_int_equal(came->consent->outcome, CONSENT_GRANTED);
+    assert_null(came->consent->identity);
+}
+
+static void a_rescued_refresh_token_has_an_owner(void **state)
+{
+    struct stage *stage = *state;
+    seed_of_one(stage);
+    server_script(
+        stage->server,
+        (struct canned){ .status = 200,
+                         .body = "{\"refresh_token\":\"rt-secret-x\",\"company_id\":\"two\"}" });
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    assert_false(came->failed);
+    assert_int_equal(came->consent->outcome, CONSENT_IDENTITY_MISMATCH);
+    assert_string_equal(came->consent->identity, "two");
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-one");
+}
+
+/* Its id_token's nonce is "other". */
+static void a_rescued_refresh_token_of_another_login_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200,
+                                   .body = "{\"refresh_token\":\"rt-secret-x\",\"id_token\":"
+                                           "\"e30.eyJub25jZSI6Im90aGVyIn0.x\"}" });
+    start(stage);
+    expect_failure(stage, ask_exchange(stage, "a", "code-secret-1", "n-mine"),
+                   WIRE_PROVIDER_REJECTED);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
 /* b's is dead; c's may only have met a provider that had gone wrong. */
 static void a_refresh_token_that_may_still_work_is_kept(void **state)
 {
@@ -379,6 +462,10 @@ int main(void)
         TEST(a_code_that_is_put_off_for_ever_is_given_up),
         TEST(codes_keep_the_rate_limit),
         TEST(a_consent_for_another_identity_is_held),
+        TEST(a_consent_without_an_identity_is_held),
+        TEST(without_the_setting_identity_it_is_no_matter),
+        TEST(a_rescued_refresh_token_has_an_owner),
+        TEST(a_rescued_refresh_token_of_another_login_is_kept),
         TEST(a_refresh_token_that_may_still_work_is_kept),
         TEST_STARTED(the_end_of_a_kept_refresh_token_is_kept),
         TEST(a_refresh_token_of_another_account_is_refused),

@@ -107,6 +107,7 @@ static void test_ends(void **state)
         { CONSENT_GRANTED, "\"status\":\"done\"" },
         { CONSENT_WITHOUT_REFRESH_TOKEN, "\"warning\":" },
         { CONSENT_IDENTITY_MISMATCH, "\"status\":\"failed\",\"error\":\"identity_mismatch\"" },
+        { CONSENT_UNTOLD, "\"status\":\"failed\",\"error\":\"consent_held\"" },
         { CONSENT_DENIED, "\"status\":\"failed\",\"error\":\"access_denied\"" },
         { CONSENT_EXPIRED, "\"status\":\"expired\",\"error\":\"expired\"" },
         { CONSENT_CANCELLED, "\"status\":\"cancelled\",\"error\":\"cancelled\"" },

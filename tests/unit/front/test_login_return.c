@@ -271,6 +271,17 @@ static void test_exchange_awaits(void **state)
     assert_int_equal(f->context.counters.logins[COUNTED_FAILED], 0);
 }
 
+static void test_exchange_untold(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(cleanup_message) struct message *question = NULL;
+    struct login *login = exchanging(f, &question);
+    fixture_deliver(f, fixture_consent_for(question, CONSENT_UNTOLD));
+    assert_int_equal(login->ending, ENDING_UNTOLD);
+    assert_string_equal(login->error, "consent_held");
+    assert_int_equal(f->context.counters.logins[COUNTED_HELD], 1);
+}
+
 static void test_exchange_failed(void **state)
 {
     static const struct {
@@ -436,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_exchange_granted, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_held, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_awaits, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_exchange_untold, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_failed, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_exchange_with_an_empty_answer, login_set_up,
                                         login_tear_down),

@@ -236,6 +236,7 @@ static void test_results(void **state)
         { PAGE_EXPIRED, 410, "calm", "expired" },
         { PAGE_CANCELLED, 410, "calm", "cancelled" },
         { PAGE_REPLACED, 410, "calm", "newer login" },
+        { PAGE_UNTOLD, 200, "wait", "tokenbroker held shows how" },
         { PAGE_AWAITS, 200, "wait", "one check is left" },
         { PAGE_LINK_OVER, 410, "good", "another attempt" },
     };

@@ -69,6 +69,7 @@ static void read_grant_of(const struct provider *provider, const char *text,
 {
     CLEANUP(cleanup_json) struct json *reply = json_of(text);
     *grant = (struct token_grant){ 0 };
+    assert_int_equal(token_grant_read_owner(provider, reply, grant), 0);
     assert_int_equal(token_grant_read(provider, reply, grant), 0);
 }
 
