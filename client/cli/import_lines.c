@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/cli/lines.h"
 #include "client/cli/named.h"
 #include "client/cli/output.h"
+#include "client/cli/patient.h"
 #include "client/decode.h"
 #include "schema/wire.h"
 
@@ -22,8 +22,6 @@ enum {
     LINE_WHY_SIZE = 128,
     SPOOL_PIECE_SIZE = 16 * 1024,
     SPOOL_MAX = 512 * 1024 * 1024,
-    BUSY_TRIES_MAX = 6,
-    BUSY_WAIT_MAX_S = 10,
 };
 
 struct import_run {
@@ -136,32 +134,13 @@ static void put_body(struct text *body, const struct import_line *line)
     text_append_string(body, "}");
 }
 
-/* True when the broker only wants us to slow down, after having waited so long. */
-static bool waited(const struct tb_error *error)
-{
-    const bool busy = error->code && (strcmp(error->code, "busy") == 0 ||
-                                      strcmp(error->code, "too_many_requests") == 0);
-    int64_t wait_s = error->retry_after > 0 ? error->retry_after : 1;
-    struct timespec left = { .tv_sec = wait_s < BUSY_WAIT_MAX_S ? wait_s : BUSY_WAIT_MAX_S };
-
-    while (busy && nanosleep(&left, &left) < 0 && errno == EINTR)
-        continue;
-    return busy;
-}
-
-/* One request, again while the broker is busy; the last failure is the caller's. */
+/* The failure is the caller's; without a broker nothing further can be imported. */
 static enum tb_status ask(struct import_run *run, const char *method, const char *path,
                           const char *body, struct tb_error **ret_error)
 {
-    enum tb_status status = TB_FAILED;
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    enum tb_status status = patient_call(run->cli->broker, method, path, body, &reply, ret_error);
 
-    for (unsigned tries = 1; tries <= BUSY_TRIES_MAX; tries++) {
-        CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
-        *ret_error = tb_error_free(*ret_error);
-        status = tb_call(run->cli->broker, method, path, body, &reply, ret_error);
-        if (status == TB_OK || tries == BUSY_TRIES_MAX || !waited(*ret_error))
-            break;
-    }
     if (status == TB_NO_BROKER)
         run->stop = cli_failed(*ret_error, NULL);
     return status;

@@ -12,6 +12,7 @@
 #include "client/cli/lines.h"
 #include "client/cli/named.h"
 #include "client/cli/output.h"
+#include "client/cli/patient.h"
 #include "schema/wire.h"
 
 enum {
@@ -192,14 +193,16 @@ static int make_one(struct cli *cli, const struct csv_row *row)
     CLEANUP(cleanup_text) struct text body = TEXT_WITH_MAXIMUM(CSV_BODY_MAX);
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(CSV_BODY_MAX);
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    CLEANUP(cleanup_error) struct tb_error *error = NULL;
     char path[CSV_PATH_SIZE];
     const int64_t expires = row->expires != TB_DEFAULT ? row->expires : cli->arguments.expires;
 
     link_put_body(&body, &cli->arguments, expires, row->expect);
     (void)snprintf(path, sizeof path, WIRE_PATH_LINKS "/%s", row->account);
-    int r = cli_call(cli, "POST", path, text_string(&body), row->account, &reply);
-    if (r != TB_OK)
-        return r;
+    if (!cli_broker(cli))
+        return TB_NO_BROKER;
+    if (patient_call(cli->broker, "POST", path, text_string(&body), &reply, &error) != TB_OK)
+        return cli_failed(error, row->account);
     text_append_format(&out, "%s,", row->account);
     output_harmless(&out, tb_value_text(tb_value_member(tb_reply_value(reply), "url"), ""));
     text_append_string(&out, "\n");
@@ -215,7 +218,9 @@ static int make_all(struct cli *cli, const struct csv *csv)
     for (size_t i = 0; i < csv->count && r == TB_OK; i++) {
         r = make_one(cli, &csv->rows[i]);
         if (r != TB_OK)
-            cli_complain("%zu of %zu links were made; those that are printed work", i, csv->count);
+            cli_complain("%zu of %zu links were made; those that are printed work: go on from line "
+                         "%" PRId64 ", for a second link of an account ends the first",
+                         i, csv->count, csv->rows[i].line);
     }
     return r;
 }

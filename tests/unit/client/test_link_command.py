@@ -108,7 +108,18 @@ class Csv(Case):
         done = self.from_file("plain/a\nplain/b\nplain/c\n")
         self.assertEqual((done.returncode, done.stdout), (4, f"account,url\nplain/a,{URL}a\n"))
         self.assertIn("1 of 3 links were made; those that are printed work", done.stderr)
+        self.assertIn("go on from line 2", done.stderr)
         self.assertEqual(len(self.broker.seen), 2)
+
+    def test_a_busy_broker_is_waited_for(self):
+        """A second run would end the links that were handed out."""
+        answers = [link("b"), (503, {"error": "busy", "error_description": "wait",
+                                     "retry_after": 1})]
+        self.broker.answers["POST /v1/links/plain/b"] = answers.pop
+        done = self.from_file("plain/a\nplain/b\nplain/c\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(done.stdout.splitlines()), 4)
+        self.assertEqual(len(self.broker.seen), 4)
 
     def test_no_file(self):
         done = self.broker.run("link", "--csv", self.broker.folder + "/none")
