@@ -116,20 +116,73 @@ static int write_imported(struct job *job, struct store *store, struct account_r
     return 0;
 }
 
-/* A script that brings the same token at every start is not to put it in the place of those that
- * came of it since: at many providers that would end the grant. Returns 0 or 1, or -errno. */
-static int was_replaced_since(const struct job *job, const struct account_row *row)
+/*
+ * What an import may replace. A script that brings the same token at every start is not to put it
+ * in the place of those that came of it since: at many providers that would end the grant. A token
+ * that is none of the three is newer for all that is known, and may come whatever the state.
+ *
+ *     the token is, of the account,  | active, suspect | consent_required   | no row
+ *     -------------------------------|-----------------|--------------------|------------
+ *     the current one                | at most scope   | at most scope, and | -
+ *                                    |                 | it is tried again  |
+ *     its predecessor                | nothing         | nothing            | -
+ *     the one that was imported last | nothing         | nothing            | -
+ *     none of these                  | is replaced     | is replaced        | it is made
+ *
+ * An account whose grant cannot be unsealed, or has no refresh token, has none to lose: it is
+ * replaced. One that was forgotten has no row; one that is there for a held consent alone has no
+ * grant. What is held stays held.
+ */
+enum standing { STANDS_NOWHERE, STANDS_CURRENT, STANDS_SPENT };
+
+/* Returns 0 or -errno. */
+static int find_standing(const struct job *job, const struct account_row *row,
+                         enum standing *standing)
 {
     const struct secret *token = job->question->import->refresh_token;
     CLEANUP(cleanup_grant) struct grant now = { 0 };
     char fingerprint[FINGERPRINT_SIZE];
-    if (!token || row->state == ACCOUNT_CONSENT_REQUIRED ||
-        strcmp(secret_fingerprint(token, fingerprint), row->imported) != 0)
-        return 0;
-    int r = vault_open(job->keeper->key, row, &now);
+    *standing = STANDS_NOWHERE;
+    int r = token ? vault_open(job->keeper->key, row, &now) : 0;
     if (r != 0)
         return r == VAULT_BROKEN ? 0 : r;
-    return now.refresh_token && !secret_equal(now.refresh_token, token) ? 1 : 0;
+    if (!now.refresh_token)
+        return 0;
+    if (secret_equal(now.refresh_token, token))
+        *standing = STANDS_CURRENT;
+    else if (secret_equal(now.predecessor, token) ||
+             strcmp(secret_fingerprint(token, fingerprint), row->imported) == 0)
+        *standing = STANDS_SPENT;
+    return 0;
+}
+
+static void try_again(struct account_row *row)
+{
+    row->state = ACCOUNT_ACTIVE;
+    row->refusals = REFUSAL_NONE;
+    row->refused_at = row->suspect_since = 0;
+    row->failures = 0;
+}
+
+/* The account has it already: its grant stays as it is, and so does a link that is open. */
+static int import_again(struct job *job, struct store *store, const struct provider *provider,
+                        struct account_row *row, enum standing standing)
+{
+    const struct import_request *import = job->question->import;
+    int r = 0;
+    (void)secret_fingerprint(import->refresh_token, row->imported);
+    if (standing == STANDS_CURRENT && import->scope)
+        r = text_replace(&row->scope, import->scope);
+    if (standing == STANDS_CURRENT && row->state == ACCOUNT_CONSENT_REQUIRED) {
+        try_again(row);
+        row->refresh_at = first_refresh(provider, import);
+    }
+    if (r == 0)
+        r = store_put_facts(store, row);
+    if (r != 0)
+        return r;
+    job_set_row(job, row);
+    return standing == STANDS_CURRENT ? JOB_IMPORTED_CURRENT : JOB_IMPORTED_BEFORE;
 }
 
 static int apply_import(void *userdata, struct store *store)
@@ -137,33 +190,42 @@ static int apply_import(void *userdata, struct store *store)
     struct job *job = userdata;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    enum standing standing;
     struct lane *lane = lanes_find(job->keeper->lanes, job->question->account.provider);
     if (!lane)
         return JOB_NOT_FOUND;
+    const struct provider *provider = lane_setup(lane)->provider;
     int r = job_find_other_owner(job, store, &job->question->account,
                                  job->question->import->refresh_token);
     if (r != 0)
         return r;
     r = keeper_row_or_new(store, &job->question->account, &row);
+    if (r == 0)
+        r = find_standing(job, &row, &standing);
     if (r != 0)
         return r;
-    r = was_replaced_since(job, &row);
-    if (r > 0) {
-        job_set_row(job, &row);
-        return JOB_IMPORTED_BEFORE;
-    }
-    if (r == 0)
-        r = fill_imported(job, lane_setup(lane)->provider, &row, &grant);
+    if (standing != STANDS_NOWHERE)
+        return import_again(job, store, provider, &row, standing);
+    r = fill_imported(job, provider, &row, &grant);
     return r == 0 ? write_imported(job, store, &row, &grant) : r;
+}
+
+static const char *imported_text(int result)
+{
+    switch (result) {
+    case JOB_IMPORTED_CURRENT:
+        return "imported again: it has this refresh token already";
+    case JOB_IMPORTED_BEFORE:
+        return "imported before: what came of that refresh token since is kept";
+    default:
+        return "imported";
+    }
 }
 
 static void tell_imported(struct job *job)
 {
     char name[ACCOUNT_TEXT_SIZE];
-    log_info("%s: %s", account_text(&job->question->account, name),
-             job->result == JOB_IMPORTED_BEFORE
-                 ? "imported before: what came of that refresh token since is kept"
-                 : "imported");
+    log_info("%s: %s", account_text(&job->question->account, name), imported_text(job->result));
     keeper_notify(job->keeper, &job->question->account, job->row.generation, NULL);
     job_answer_row(job);
     job_pump_provider(job);
@@ -225,10 +287,7 @@ static int apply_retry(void *userdata, struct store *store)
     if (r != 0)
         return r;
     if (account_is_renewable(&row, provider_of(job))) {
-        row.state = ACCOUNT_ACTIVE;
-        row.refusals = REFUSAL_NONE;
-        row.refused_at = row.suspect_since = 0;
-        row.failures = 0;
+        try_again(&row);
         row.refresh_at = row.asked_at = clock_now();
     }
     return store_put_facts(store, &row);

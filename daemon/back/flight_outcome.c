@@ -359,7 +359,7 @@ static int put_successor(const struct outcome *outcome, const struct seal_key *k
 }
 
 /* A consent without a refresh token kept the one that was being spent, as the current one or its
- * predecessor; or it was imported again: the new one is the account's all the same. Returns
+ * predecessor; or it was imported anew: the new one is the account's all the same. Returns
  * OUTCOME_OVERTAKEN or -errno. */
 static int apply_overtaken(struct outcome *outcome, const struct seal_key *key, struct store *store,
                            struct account_row *row)

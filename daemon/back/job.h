@@ -20,6 +20,7 @@ enum job_result {
     JOB_LINK_BUSY,     /* too many attempts by it within an hour */
     JOB_NOT_CURRENT,   /* it is fine, and nothing was to be written: as are the next */
     JOB_REJECTED_BEFORE,
+    JOB_IMPORTED_CURRENT,
     JOB_IMPORTED_BEFORE
 };
 

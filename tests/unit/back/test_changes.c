@@ -55,6 +55,112 @@ static void what_came_of_an_import_outlives_the_next(void **state)
     assert_int_equal(back->rows[0].generation, 4);
 }
 
+/* The account wants consent only because the provider went wrong for a while. */
+static void expect_kept_though_consent_is_wanted(struct stage *stage)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    stop(stage);
+    run_sql(stage, "UPDATE accounts SET state = 2, refresh_at = 0");
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *again = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_false(again->failed);
+    assert_int_equal(again->rows[0].state, ACCOUNT_CONSENT_REQUIRED);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+    start(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-newer"));
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_ACTIVE);
+}
+
+static void not_even_where_consent_is_wanted_a_spent_token_comes_back(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    expect_kept_though_consent_is_wanted(stage);
+}
+
+static void nor_over_that_of_a_consent_since(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_kept_though_consent_is_wanted(stage);
+}
+
+static void nor_the_predecessor(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .predecessor = "rt-secret-before" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-before"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    /* It is known from then on, though it is not the predecessor any more. */
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-before"));
+    assert_int_equal(server_count(stage->server, "rt-secret-before"), 0);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
+static void the_current_token_again_changes_nothing(void **state)
+{
+    struct stage *stage = *state;
+    const int64_t retry_at = broker_now() + HOUR;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .predecessor = "rt-secret-before",
+                               .access_token = "at-secret-a",
+                               .lifetime_ms = HOUR,
+                               .refresh_at = retry_at,
+                               .state = ACCOUNT_SUSPECT });
+    run_sql(stage, "UPDATE accounts SET lost_at = 7, refresh_token_expires_at = 9");
+    start(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-a");
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(row.refresh_at, retry_at);
+    assert_int_equal(row.lost_at, 7);
+    assert_int_equal(row.refresh_token_expires_at, 9);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_true(holds(grant.predecessor, "rt-secret-before"));
+}
+
+static void the_current_token_again_is_another_try_where_consent_is_wanted(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .predecessor = "rt-secret-before",
+                               .state = ACCOUNT_CONSENT_REQUIRED,
+                               .refusals = REFUSAL_PREDECESSOR });
+    start(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    assert_int_equal(row.refusals, REFUSAL_NONE);
+    assert_true(holds(grant.refresh_token, "rt-secret-a"));
+    assert_true(holds(grant.predecessor, "rt-secret-before"));
+}
+
 /* Nothing came of it that could be kept. */
 static void an_import_mends_what_cannot_be_unsealed(void **state)
 {
@@ -293,6 +399,11 @@ int main(void)
         TEST_STARTED(an_import_spends_nothing),
         TEST(an_import_makes_an_account_whole_again),
         TEST_STARTED(what_came_of_an_import_outlives_the_next),
+        TEST_STARTED(not_even_where_consent_is_wanted_a_spent_token_comes_back),
+        TEST_STARTED(nor_over_that_of_a_consent_since),
+        TEST(nor_the_predecessor),
+        TEST(the_current_token_again_changes_nothing),
+        TEST(the_current_token_again_is_another_try_where_consent_is_wanted),
         TEST(an_import_mends_what_cannot_be_unsealed),
         TEST_STARTED(a_refresh_token_has_one_account),
         TEST_STARTED(a_static_token_serves_until_it_is_rejected),
