@@ -131,7 +131,8 @@ static int write_imported(struct job *job, struct store *store, struct account_r
  *
  * An account whose grant cannot be unsealed, or has no refresh token, has none to lose: it is
  * replaced. One that was forgotten has no row; one that is there for a held consent alone has no
- * grant. What is held stays held.
+ * grant. What is held stays held. A token that another account of the provider has now, or was
+ * imported with last and has one since, is refused.
  */
 enum standing { STANDS_NOWHERE, STANDS_CURRENT, STANDS_SPENT };
 
@@ -185,6 +186,22 @@ static int import_again(struct job *job, struct store *store, const struct provi
     return standing == STANDS_CURRENT ? JOB_IMPORTED_CURRENT : JOB_IMPORTED_BEFORE;
 }
 
+/* A script may bring it under a name that its account has no more: there it would end the grant of
+ * the name that it has now. Returns 0, JOB_IMPORTED_ELSEWHERE or -errno. */
+static int find_other_import(struct job *job, struct store *store)
+{
+    const struct secret *token = job->question->import->refresh_token;
+    const struct account_name *name = &job->question->account;
+    char fingerprint[FINGERPRINT_SIZE];
+    if (!token)
+        return 0;
+    int r = store_imported_account(store, name->provider, secret_fingerprint(token, fingerprint),
+                                   &job->other);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    return r == 0 && !account_name_equal(&job->other, name) ? JOB_IMPORTED_ELSEWHERE : r;
+}
+
 static int apply_import(void *userdata, struct store *store)
 {
     struct job *job = userdata;
@@ -206,7 +223,9 @@ static int apply_import(void *userdata, struct store *store)
         return r;
     if (standing != STANDS_NOWHERE)
         return import_again(job, store, provider, &row, standing);
-    r = fill_imported(job, provider, &row, &grant);
+    r = find_other_import(job, store);
+    if (r == 0)
+        r = fill_imported(job, provider, &row, &grant);
     return r == 0 ? write_imported(job, store, &row, &grant) : r;
 }
 

@@ -30,6 +30,10 @@ static struct failure refusal(const struct job *job, int result, const char *nam
     case JOB_OWNED:
         return about_other(other, failure_make(WIRE_BAD_REQUEST, 0,
                                                "another account holds this refresh token already"));
+    case JOB_IMPORTED_ELSEWHERE:
+        return about_other(other, failure_make(WIRE_BAD_REQUEST, 0,
+                                               "this refresh token was imported for another "
+                                               "account, which has one that came of it"));
     case JOB_EXISTS:
         return failure_make(WIRE_BAD_REQUEST, 0, "there is an account %s/%s already",
                             other->provider, other->label);

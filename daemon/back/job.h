@@ -6,13 +6,14 @@
 
 enum job_result {
     JOB_NOT_FOUND = STORE_NOT_FOUND,
-    JOB_OWNED = 50,   /* `other` holds this refresh token */
-    JOB_EXISTS,       /* there is an account `other` already */
-    JOB_IN_FLIGHT,    /* what is on the wire would be lost */
-    JOB_NOTHING_HELD, /* no consent is held for the account */
-    JOB_HELD_ANOTHER, /* another is held than that which was seen */
-    JOB_OTHER_GRANT,  /* the other provider's accounts are made of something else */
-    JOB_NO_PROVIDER,  /* that of `other` is not configured */
+    JOB_OWNED = 50,         /* `other` holds this refresh token */
+    JOB_IMPORTED_ELSEWHERE, /* it was imported as `other`, and others came of it */
+    JOB_EXISTS,             /* there is an account `other` already */
+    JOB_IN_FLIGHT,          /* what is on the wire would be lost */
+    JOB_NOTHING_HELD,       /* no consent is held for the account */
+    JOB_HELD_ANOTHER,       /* another is held than that which was seen */
+    JOB_OTHER_GRANT,        /* the other provider's accounts are made of something else */
+    JOB_NO_PROVIDER,        /* that of `other` is not configured */
     JOB_NO_LINK,
     JOB_LINKS_FULL,
     JOB_LINKS_QUOTA,

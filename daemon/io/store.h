@@ -404,6 +404,15 @@ int store_put_token_owner(struct store *store, const struct account_name *name,
 int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
                       struct account_name *ret);
 
+/* The account of the provider that has a refresh token, and was last imported with the one of this
+ * fingerprint, the first by name if several were; STORE_NOT_FOUND when none was. */
+int store_imported_account(struct store *store, const char *provider, const char *fingerprint,
+                           struct account_name *ret);
+/* An account of the same provider but this one that has ever had a grant, and has that identity;
+ * STORE_NOT_FOUND when none has. */
+int store_identity_account(struct store *store, const struct account_name *not_this,
+                           const char *identity, struct account_name *ret);
+
 /* Adds row->count to the row with the same account, uid, unit, verdict and generation, or inserts
  * it; the oldest rows beyond AUDIT_ROWS_MAX go. */
 int store_add_audit(struct store *store, const struct audit_row *row);

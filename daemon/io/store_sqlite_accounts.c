@@ -270,15 +270,42 @@ int store_put_token_owner(struct store *store, const struct account_name *name,
     return r < 0 ? r : store_write(store, statement);
 }
 
-int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
-                      struct account_name *ret)
+static int find_of_token(struct store *store, enum store_statement which, const char *provider,
+                         const char *fingerprint, struct account_name *ret)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-    int r = store_reading(store, STATEMENT_GET_OWNER, &statement);
+    int r = store_reading(store, which, &statement);
     if (r == 0)
         r = store_bind_text(store, statement, 1, provider);
     if (r == 0)
         r = store_bind_text(store, statement, 2, fingerprint);
+    return r < 0 ? r : read_name(store, statement, ret);
+}
+
+int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
+                      struct account_name *ret)
+{
+    return find_of_token(store, STATEMENT_GET_OWNER, provider, fingerprint, ret);
+}
+
+int store_imported_account(struct store *store, const char *provider, const char *fingerprint,
+                           struct account_name *ret)
+{
+    return find_of_token(store, STATEMENT_IMPORTED_ACCOUNT, provider, fingerprint, ret);
+}
+
+int store_identity_account(struct store *store, const struct account_name *not_this,
+                           const char *identity, struct account_name *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_IDENTITY_ACCOUNT, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, not_this->provider);
+    if (r == 0)
+        r = store_bind_text(store, statement, 2, identity);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, not_this->label);
     return r < 0 ? r : read_name(store, statement, ret);
 }

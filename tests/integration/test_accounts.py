@@ -34,6 +34,36 @@ def test_refresh_token_of_another_account_is_refused(broker, api, plain):
     assert api.account("plain/second").status == 404
 
 
+def assert_grant_lives(api, account):
+    assert api.refresh_allowed(account).ok()["state"] == "active"
+
+
+def test_a_script_brings_a_spent_token_after_a_provider_went_wrong(broker, api, plain):
+    plain.configure(kill_family_on_reuse=True)
+    broker.grant(plain, "plain/good")
+    api.token("plain/good").ok()
+    token = broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    plain.fault("invalid_grant", users=["acme"])
+    api.refresh_allowed(ACCOUNT)
+    api.wait_state(ACCOUNT, "consent_required", timeout=40)
+    plain.clear_faults()
+    api.import_grant(ACCOUNT, refresh_token=token).ok()
+    api.retry(ACCOUNT).ok()
+    api.wait_state(ACCOUNT, "active", timeout=20)
+    assert_grant_lives(api, ACCOUNT)
+
+
+def test_a_script_brings_a_spent_token_after_a_rename(broker, api, plain):
+    plain.configure(kill_family_on_reuse=True)
+    token = broker.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    api.rename(ACCOUNT, "plain/better").ok()
+    assert api.import_grant(ACCOUNT, refresh_token=token).error == "bad_request"
+    assert api.token(ACCOUNT).error == "unknown_account"
+    assert_grant_lives(api, "plain/better")
+
+
 @pytest.mark.parametrize("members", [
     {}, {"refresh_token": ""}, {"refresh_token": 5}, {"refresh_token": "a", "access_token": "b"},
     {"refresh_token": "a", "more": "b"}, {"scope": "a"}, {"refresh_token": "a\u0000b"},

@@ -188,6 +188,24 @@ static void a_refresh_token_has_one_account(void **state)
     expect_ok(stage, ask_import(stage, "b", "rt-secret-a"));
 }
 
+/* The account may have another name by now, which the script does not know. */
+static void a_spent_token_is_not_taken_under_another_name(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    expect_failure(stage, ask_import(stage, "b", "rt-secret-a"), WIRE_BAD_REQUEST);
+    struct message *message = question(ASK_RENAME, "a");
+    message->new_name = (struct account_name){ "acme", "c" };
+    expect_ok(stage, post(stage, message));
+    expect_failure(stage, ask_import(stage, "a", "rt-secret-a"), WIRE_BAD_REQUEST);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    expect_ok(stage, ask_import(stage, "c", "rt-secret-a"));
+    expect_ok(stage, ask(stage, ASK_FORGET, "c"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+}
+
 static uint64_t import_static(struct stage *stage, const char *label, const char *access_token)
 {
     struct message *message = question(ASK_IMPORT, label);
@@ -406,6 +424,7 @@ int main(void)
         TEST(the_current_token_again_is_another_try_where_consent_is_wanted),
         TEST(an_import_mends_what_cannot_be_unsealed),
         TEST_STARTED(a_refresh_token_has_one_account),
+        TEST_STARTED(a_spent_token_is_not_taken_under_another_name),
         TEST_STARTED(a_static_token_serves_until_it_is_rejected),
         TEST_STARTED(an_import_to_nowhere_is_refused),
         TEST(a_rejected_token_is_replaced_once),

@@ -15,6 +15,8 @@ static struct account_row account(const struct account_name *name)
                                  .refresh_at = 9,
                                  .last_error = words,
                                  .scope = words,
+                                 .identity = words,
+                                 .imported = "import",
                                  .sealed = sealed,
                                  .sealed_length = sizeof sealed };
 }
@@ -237,6 +239,22 @@ static int token_owner(struct store *store)
     return r;
 }
 
+static int imported_account(struct store *store)
+{
+    struct account_name name = bob;
+    int r = store_imported_account(store, "x", "import", &name);
+    assert_true(account_name_equal(&name, r == 0 ? &alice : &bob));
+    return r;
+}
+
+static int identity_account(struct store *store)
+{
+    struct account_name name = bob;
+    int r = store_identity_account(store, &bob, "words", &name);
+    assert_true(account_name_equal(&name, r == 0 ? &alice : &bob));
+    return r;
+}
+
 static int canary(struct store *store)
 {
     struct account_name name = bob;
@@ -344,6 +362,8 @@ const struct store_work store_works[] = {
     { "get_fact", get_fact, false },
     { "get_pause", get_pause, false },
     { "token_owner", token_owner, false },
+    { "imported_account", imported_account, false },
+    { "identity_account", identity_account, false },
     { "canary", canary, false },
     { "next_due", next_due, false },
     { "count", count, false },

@@ -316,12 +316,12 @@ static void assert_searches(struct store *store, enum store_statement which)
 static void test_plans(void **state)
 {
     static const enum store_statement often[] = {
-        STATEMENT_READ_ACCOUNT,  STATEMENT_PUT_ACCOUNT,  STATEMENT_DELETE_ACCOUNT,
-        STATEMENT_LIST_ACCOUNTS, STATEMENT_DUE_ACCOUNTS, STATEMENT_NEXT_DUE,
-        STATEMENT_CANARY,        STATEMENT_GET_OWNER,    STATEMENT_GET_PAUSE,
-        STATEMENT_EACH_KEPT,     STATEMENT_FIND_KEPT,    STATEMENT_TRIM_KEPT,
-        STATEMENT_COUNT_AUDIT,   STATEMENT_EACH_AUDIT,   STATEMENT_DROP_REVOCATIONS,
-        STATEMENT_LIST_HELD,
+        STATEMENT_READ_ACCOUNT,  STATEMENT_PUT_ACCOUNT,      STATEMENT_DELETE_ACCOUNT,
+        STATEMENT_LIST_ACCOUNTS, STATEMENT_DUE_ACCOUNTS,     STATEMENT_NEXT_DUE,
+        STATEMENT_CANARY,        STATEMENT_GET_OWNER,        STATEMENT_GET_PAUSE,
+        STATEMENT_EACH_KEPT,     STATEMENT_FIND_KEPT,        STATEMENT_TRIM_KEPT,
+        STATEMENT_COUNT_AUDIT,   STATEMENT_EACH_AUDIT,       STATEMENT_DROP_REVOCATIONS,
+        STATEMENT_LIST_HELD,     STATEMENT_IMPORTED_ACCOUNT, STATEMENT_IDENTITY_ACCOUNT,
     };
     struct fixture *f = *state;
 
@@ -350,6 +350,8 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_canary(f->store, "zenegy", "", "", &found), 0);
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
+    assert_int_equal(store_imported_account(f->store, "zenegy", "fingerprint", &found), 0);
+    assert_int_equal(store_identity_account(f->store, &middle, full_row().identity, &found), 0);
     assert_int_equal(store_count(f->store, counts), 0);
     assert_int_equal(counts[ACCOUNT_SUSPECT], MANY_ACCOUNTS);
     for (int i = STATEMENT_LIST_ACCOUNTS; i <= STATEMENT_COUNT_ACCOUNTS; i++)

@@ -1,4 +1,5 @@
-/* Consents that are held: at most one for each account, read with it, gone with it. */
+/* Consents that are held: at most one for each account, read with it, gone with it. And who else
+ * has an identity, or was imported with a token. */
 
 #include "store_fixture.h"
 
@@ -140,6 +141,38 @@ static void test_list(void **state)
     assert_string_equal(some, "d");
 }
 
+static void test_whose(void **state)
+{
+    struct fixture *f = *state;
+    char identity[] = "bob";
+    struct account_row a = { .name = name_of("zenegy", "a"),
+                             .generation = 1,
+                             .has_refresh_token = true,
+                             .identity = identity,
+                             .imported = "first" };
+    struct account_row b = { .name = name_of("zenegy", "b"), .identity = identity };
+    const struct account_name there = name_of("other", "a");
+    struct account_name found = name_of("un", "touched");
+
+    assert_int_equal(commit_account(f->store, &a), 0);
+    assert_int_equal(commit_account(f->store, &b), 0);
+    assert_int_equal(store_imported_account(f->store, "zenegy", "", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_imported_account(f->store, "other", "first", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_identity_account(f->store, &there, "bob", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_identity_account(f->store, &b.name, "eve", &found), STORE_NOT_FOUND);
+    /* The other has never had a grant. */
+    assert_int_equal(store_identity_account(f->store, &a.name, "bob", &found), STORE_NOT_FOUND);
+    assert_string_equal(found.label, "touched");
+    assert_int_equal(store_identity_account(f->store, &b.name, "bob", &found), 0);
+    assert_string_equal(found.label, "a");
+    found = there;
+    assert_int_equal(store_imported_account(f->store, "zenegy", "first", &found), 0);
+    assert_true(account_name_equal(&found, &a.name));
+    a.has_refresh_token = false;
+    assert_int_equal(commit_account(f->store, &a), 0);
+    assert_int_equal(store_imported_account(f->store, "zenegy", "first", &found), STORE_NOT_FOUND);
+}
+
 /* A store of the version before: the newest of what was kept for an account is held. */
 static void test_from_the_version_before(void **state)
 {
@@ -159,6 +192,7 @@ static void test_from_the_version_before(void **state)
                      "ALTER TABLE accounts DROP COLUMN asked_at;"
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
                      "ALTER TABLE accounts DROP COLUMN warned_days;"
+                     "DROP INDEX accounts_imported; DROP INDEX accounts_identity;"
                      "ALTER TABLE accounts DROP COLUMN imported;"
                      "DROP INDEX kept_whose; ALTER TABLE kept DROP COLUMN identity;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
@@ -194,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropped, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_it_goes_with_the_account, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_list, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_whose, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_from_the_version_before, make_folder, drop_store),
     };
 

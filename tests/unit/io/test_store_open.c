@@ -132,8 +132,8 @@ static void test_newer(void **state)
 
     f->store = store_close(f->store);
     make_database(f, "PRAGMA user_version = 77");
-    assert_refused(f, STORE_NEWER, "newer tokenbroker (schema 77, this one knows 10)");
-    make_database(f, "PRAGMA user_version = 10");
+    assert_refused(f, STORE_NEWER, "newer tokenbroker (schema 77, this one knows 11)");
+    make_database(f, "PRAGMA user_version = 11");
     open_again(f);
 }
 
