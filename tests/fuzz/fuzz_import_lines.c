@@ -7,6 +7,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/output.h"
+#include "client/cli/patient.h"
 #include "client/http.h"
 
 /* What the lines are handed on to, in place of a broker and a terminal. */
@@ -15,10 +16,10 @@ static enum tb_status take_call(struct tb_broker *broker, const char *method, co
                                 struct tb_error **ret_error);
 static int take_output(const struct text *text);
 
-#define tb_call take_call
+#define patient_call take_call
 #define output_text take_output
 #include "../../client/cli/import_lines.c"
-#undef tb_call
+#undef patient_call
 #undef output_text
 
 static enum tb_status take_call(struct tb_broker *broker, const char *method, const char *path,
@@ -50,17 +51,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cli cli = { .arguments = { .json = input_choice(&input, 2) } };
     struct import_run run = { .cli = &cli, .stop = TB_OK };
     CLEANUP(cleanup_fd) int fd = memfd_create("lines", MFD_CLOEXEC);
-    CLEANUP(cleanup_lines) struct lines lines = LINES_OF(fd);
-    int r;
 
     PROMISE(fd >= 0 && write(fd, input.at, input.left) == (ssize_t)input.left);
     PROMISE(lseek(fd, 0, SEEK_SET) == 0);
-    while ((r = lines_next(&lines)) != 0) {
-        PROMISE(r == 1 || r == -EMSGSIZE);
-        run.line++;
-        if (r == 1)
-            take_line(&run, &lines.line);
-    }
-    PROMISE(run.imported + run.refused <= run.line);
+    each_line(&run, fd, note_line);
+    named_sort(&run.named);
+    PROMISE(lseek(fd, 0, SEEK_SET) == 0);
+    each_line(&run, fd, take_line);
+    PROMISE(run.stop == TB_OK && run.imported + run.refused <= run.line);
+    named_release(&run.named);
     return 0;
 }

@@ -47,6 +47,19 @@ static void put_row(struct text *out, const struct csv_row *row)
     text_append_string(out, "\n");
 }
 
+static bool names_one_twice(const struct csv *csv)
+{
+    CLEANUP(cleanup_named) struct named named = { .lines = NULL };
+    bool twice = false;
+
+    for (size_t i = 0; i < csv->count; i++)
+        PROMISE(named_add(&named, csv->rows[i].account, csv->rows[i].line));
+    named_sort(&named);
+    for (size_t i = 0; i < csv->count; i++)
+        twice = twice || named_elsewhere(&named, csv->rows[i].account, csv->rows[i].line) > 0;
+    return twice;
+}
+
 static void is_read_again(const struct csv *csv)
 {
     CLEANUP(cleanup_text) struct text text = TEXT_WITH_MAXIMUM(WRITTEN_MAX);
@@ -55,7 +68,7 @@ static void is_read_again(const struct csv *csv)
     for (size_t i = 0; i < csv->count; i++)
         put_row(&text, &csv->rows[i]);
     if (!text.failed) {
-        PROMISE(read_bytes(text_string(&text), text.length, &again));
+        PROMISE(read_bytes(text_string(&text), text.length, &again) == !names_one_twice(csv));
         PROMISE(again.count == csv->count);
     }
     for (size_t i = 0; i < again.count; i++) {
