@@ -82,11 +82,25 @@ static bool may_revoke(struct lane *lane)
     return setup->provider->revocation_endpoint || !setup->resolved;
 }
 
+/* False also where nobody knows whether that can be revoked, and there is nothing to revoke. */
+static bool is_to_be_kept(struct keeper *keeper, const struct account_name *name,
+                          const struct grant *grant)
+{
+    struct lane *lane = lanes_find(keeper->lanes, name->provider);
+    char text[ACCOUNT_TEXT_SIZE];
+    if (lane)
+        return may_revoke(lane);
+    if (!grant->refresh_token && !grant->access_token)
+        return false;
+    log_warning("%s: its tokens are revoked when its provider is configured again",
+                account_text(name, text));
+    return true;
+}
+
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
                      const char *identity, const struct grant *grant)
 {
-    struct lane *lane = lanes_find(keeper->lanes, name->provider);
-    if (!lane || !may_revoke(lane))
+    if (!is_to_be_kept(keeper, name, grant))
         return 0;
     struct kept_row row = { .kind = KEPT_REVOCATION,
                             .name = *name,
@@ -150,16 +164,31 @@ static void finish(struct revocations *revocations, int64_t due_at)
         written(revocations, r);
 }
 
+static void give_up(struct revocations *revocations, const char *problem)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: its tokens could not be revoked (%s): revoke them at the provider",
+                account_text(&revocations->row.name, name), problem);
+    finish(revocations, 0);
+}
+
+/* Its section may be missing for a moment only. That is no try: nobody was asked. */
+static void wait_for_section(struct revocations *revocations)
+{
+    const int64_t now = clock_now();
+    if (now - revocations->row.created_at >= REVOKE_SECTION_WAIT_MS)
+        give_up(revocations, "its provider is not configured any more");
+    else
+        finish(revocations, now + REVOKE_SECTION_LOOK_MS);
+}
+
 /* Not before rest_ms, which is how long the provider asked us to rest. */
 static void postpone(struct revocations *revocations, const char *problem, int64_t rest_ms)
 {
     struct kept_row *row = &revocations->row;
-    char name[ACCOUNT_TEXT_SIZE];
     row->tries++;
     if (row->tries >= REVOKE_TRIES_MAX) {
-        log_warning("%s: its tokens could not be revoked (%s): revoke them at the provider",
-                    account_text(&row->name, name), problem);
-        finish(revocations, 0);
+        give_up(revocations, problem);
         return;
     }
     const int64_t backoff = backoff_ms(row->tries, random_below(1000));
@@ -255,9 +284,11 @@ static void enter(struct revocations *revocations)
 static bool take_row(void *userdata, const struct kept_row *row)
 {
     struct revocations *revocations = userdata;
-    revocations->row = (struct kept_row){
-        .id = row->id, .kind = row->kind, .name = row->name, .tries = row->tries
-    };
+    revocations->row = (struct kept_row){ .id = row->id,
+                                          .kind = row->kind,
+                                          .name = row->name,
+                                          .created_at = row->created_at,
+                                          .tries = row->tries };
     revocations->under_way = true;
     revocations->unsealed =
         vault_open_kept(revocations->keeper->key, row, &revocations->grant) == 0;
@@ -276,8 +307,10 @@ static void begin(void *userdata, const struct failure *why)
         put_down(revocations); /* it lies in the store for the next start */
     } else if (why) {
         postpone(revocations, why->description, 0);
-    } else if (!lane || !lane_setup(lane)->provider->revocation_endpoint) {
-        finish(revocations, 0); /* it is not configured any more */
+    } else if (!lane) {
+        wait_for_section(revocations);
+    } else if (!lane_setup(lane)->provider->revocation_endpoint) {
+        give_up(revocations, "its provider has no endpoint for that");
     } else {
         revocations->lane = lane;
         revocations->setup = setup_ref(lane_setup(lane));

@@ -10,12 +10,17 @@ enum {
     REVOKE_TRIES_MAX = 60, /* with back-off: about half a day of outage */
 };
 
+/* So often it is looked whether a missing section is there again, and so long. */
+#define REVOKE_SECTION_LOOK_MS (INT64_C(60) * 60 * 1000)
+#define REVOKE_SECTION_WAIT_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
+
 /* Returns 0 or -errno. What the store still holds is sent soon. Free with NULL is fine. */
 int revocations_new(struct keeper *keeper, struct revocations **ret);
 struct revocations *revocations_free(struct revocations *revocations);
 
 /* In a transaction: keeps what is to be revoked of a grant, of that identity (NULL: not known).
- * Nothing where the provider has no revocation endpoint. Returns 0 or -errno. */
+ * Nothing where the provider has no revocation endpoint; where it is not configured it may be for a
+ * moment only. Returns 0 or -errno. */
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
                      const char *identity, const struct grant *grant);
 

@@ -187,7 +187,13 @@ static void what_cannot_be_unsealed_does_not_block_the_rest(void **state)
     assert_true(server_wait(stage->server, "token=at-secret-a", 1));
 }
 
-static void a_provider_that_is_gone_is_not_asked(void **state)
+static void call_section(struct stage *stage, const char *name)
+{
+    (void)snprintf(acme(stage)->name, sizeof acme(stage)->name, "%s", name);
+}
+
+/* Its section may be missing for a moment only. */
+static void a_provider_that_is_gone_is_waited_for(void **state)
 {
     struct stage *stage = *state;
     server_script(stage->server, (struct canned){ .times = 1, .status = 503 });
@@ -195,14 +201,50 @@ static void a_provider_that_is_gone_is_not_asked(void **state)
     start(stage);
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     assert_true(server_wait(stage->server, NULL, 1));
-    (void)snprintf(acme(stage)->name, sizeof acme(stage)->name, "elsewhere");
+    call_section(stage, "elsewhere");
     reload(stage);
     await_kept(stage, 1);
     set_speed(50);
     start(stage);
     rest(400); /* 20 s of its time */
-    await_kept(stage, 0);
+    await_kept(stage, 1);
     assert_int_equal(server_count(stage->server, NULL), 1);
+    call_section(stage, "acme");
+    set_speed(2000);
+    start(stage);
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    await_kept(stage, 0);
+}
+
+static void but_not_for_ever(void **state)
+{
+    struct stage *stage = *state;
+    start(stage);
+    call_section(stage, "elsewhere");
+    reload(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    await_kept(stage, 1);
+    run_sql(stage, "UPDATE kept SET due_at = 1, created_at = created_at - 86400000 * 31");
+    start(stage);
+    await_kept(stage, 0);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+}
+
+static void a_logout_while_the_provider_is_gone_is_made_up_for(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200 });
+    start(stage);
+    call_section(stage, "elsewhere");
+    reload(stage);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    await_kept(stage, 1);
+    call_section(stage, "acme");
+    set_speed(2000);
+    start(stage);
+    assert_true(server_wait(stage->server, "token=rt-secret-a", 1));
+    assert_true(server_wait(stage->server, "token=at-secret-a", 1));
+    await_kept(stage, 0);
 }
 
 /* In the air at the end: nothing is lost, it is sent again after the next start. */
@@ -365,7 +407,9 @@ int main(void)
         TEST_REVOKING(the_endpoint_is_discovered_for_it),
         TEST_REVOKING(the_end_leaves_it_for_the_next_start),
         TEST_REVOKING(what_cannot_be_unsealed_does_not_block_the_rest),
-        TEST_REVOKING(a_provider_that_is_gone_is_not_asked),
+        TEST_REVOKING(a_provider_that_is_gone_is_waited_for),
+        TEST_REVOKING(but_not_for_ever),
+        TEST_REVOKING(a_logout_while_the_provider_is_gone_is_made_up_for),
         TEST_REVOKING(what_is_in_the_air_at_the_end_is_sent_again),
         TEST_WAITING(a_new_consent_is_not_ended_by_it),
         TEST_WAITING(nor_one_of_which_nobody_says_whose_it_is),
