@@ -225,9 +225,7 @@ static bool cannot_begin(struct keeper *keeper, const struct message *question, 
                             "when it takes them",
                             commits_problem(keeper->commits));
     else if (!links_let_consent(keeper, question))
-        *ret = failure_make(WIRE_BAD_REQUEST, 0,
-                            "the link was used, replaced or withdrawn while you were at the "
-                            "provider: ask for a new one if the account is not connected");
+        *ret = failure_make(WIRE_BAD_REQUEST, 0, LINK_OVER_TEXT);
     else if (keeper->exchanges->count >= EXCHANGES_MAX || keeper->stopping)
         *ret = failure_make(WIRE_BUSY, 1, "too many logins at once: try again");
     else

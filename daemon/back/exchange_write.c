@@ -6,6 +6,7 @@
 #include "back/held.h"
 #include "back/revoke.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 
 /* A refresh token says it where the scope does not (Microsoft's never does; OIDC Core 11). */
@@ -224,23 +225,59 @@ static int end_link(struct exchange_write *write, struct store *store)
     return r < 0 ? r : 0;
 }
 
+/* It is not to live on where nobody knows of it, but a revocation may end the account's own. */
+static int drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
+                const struct account_row *row)
+{
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const char *identity = write->reply.grant.identity;
+    const bool other = row->identity && identity && strcmp(row->identity, identity) != 0;
+    char name[ACCOUNT_TEXT_SIZE];
+    account_text(&row->name, name);
+    if (row->generation > 0 && row->state != ACCOUNT_CONSENT_REQUIRED && !other) {
+        log_warning("%s: a grant that came too late is not revoked, as it may be the same "
+                    "person's: end it at the provider by hand",
+                    name);
+        return 0;
+    }
+    int r = build_grant(write, keeper->key, NULL, &grant);
+    return r == 0 ? revocation_write(keeper, store, &row->name, identity, &grant) : r;
+}
+
+/* Looked at before the code was sent, too: it may have ended since. */
+static bool link_is_over(const struct exchange_write *write, const struct link_row *link)
+{
+    return write->question->exchange->link[0] != '\0' &&
+           (link->ending != LINK_OPEN ||
+            !account_name_equal(&link->name, &write->question->account));
+}
+
+static int write_or_drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
+                         struct account_row *row)
+{
+    CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
+    const char *digest = write->question->exchange->link;
+    int r = *digest ? store_read_link(store, digest, &link) : 0;
+    if (r < 0)
+        return r;
+    write->late = link_is_over(write, &link) ? EXCHANGE_LINK_OVER : EXCHANGE_IN_TIME;
+    if (write->late != EXCHANGE_IN_TIME)
+        return drop(write, keeper, store, row);
+    r = write_outcome(write, keeper, store, row, judge_identity(write, row, &link));
+    return r == 0 ? end_link(write, store) : r;
+}
+
 /* Returns 0, EXCHANGE_OWNED or -errno. */
 static int write_consent(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    CLEANUP(cleanup_link_row) struct link_row link = { 0 };
-    const char *digest = write->question->exchange->link;
     int r = check_owner(write, store);
     if (r == 0)
         r = keeper_row_or_new(store, &write->question->account, &row);
-    if (r != 0)
-        return r;
-    if (*digest)
-        r = store_read_link(store, digest, &link);
-    if (r >= 0)
-        r = write_outcome(write, keeper, store, &row, judge_identity(write, &row, &link));
     if (r == 0)
-        r = end_link(write, store);
+        r = write_or_drop(write, keeper, store, &row);
+    else
+        return r;
     if (r != 0)
         return r < 0 ? r : -EIO;
     account_row_release(&write->row);

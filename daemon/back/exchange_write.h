@@ -8,6 +8,12 @@
 
 enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
 
+/* Why a grant that came is nobody's. */
+enum exchange_late {
+    EXCHANGE_IN_TIME,
+    EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
+};
+
 struct exchange_write {
     const struct message *question; /* borrowed */
     struct setup *setup;            /* a reference */
@@ -17,6 +23,7 @@ struct exchange_write {
     int64_t sent_at;
 
     /* what apply found and wrote */
+    enum exchange_late late; /* then nothing else was written but the end of what came */
     struct account_row row;
     struct issued_token *issued; /* NULL without an access token */
     struct consent *consent;

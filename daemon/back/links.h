@@ -15,6 +15,10 @@ enum {
 /* Of one that is made because an account needs a consent. */
 #define LINK_OFFERED_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
 
+#define LINK_OVER_TEXT                                                                             \
+    "the link was used, replaced or withdrawn while you were at the provider: ask for a new one "  \
+    "if the account is not connected"
+
 /* In a transaction: makes a link and ends the one before. expect NULL: the account's identity where
  * that is known. *ret holds the token; release it. Returns 0, JOB_LINKS_FULL,
  * JOB_LINKS_QUOTA, JOB_LINK_OF_OTHER or -errno. */

@@ -5,6 +5,8 @@
 
 #include "back/client_call.h"
 #include "back/lanes.h"
+#include "back/links.h"
+#include "back/revoke.h"
 #include "back/warn.h"
 #include "base/log.h"
 
@@ -162,6 +164,14 @@ static const char *outcome_words(enum consent_outcome outcome)
     return words[outcome];
 }
 
+static void refuse_late(struct settle *settle)
+{
+    static const struct failure failures[] = {
+        [EXCHANGE_LINK_OVER] = { .error = WIRE_BAD_REQUEST, .description = LINK_OVER_TEXT },
+    };
+    settle_refuse(settle, &failures[settle->write.late]);
+}
+
 static void durable(void *userdata, int result)
 {
     struct settle *settle = userdata;
@@ -169,6 +179,11 @@ static void durable(void *userdata, int result)
     account_text(&settle->question->account, name);
     if (result == 0 && !exchange_write_grants(&settle->write)) {
         settle_refuse_by_reply(settle);
+        return;
+    }
+    if (result == 0 && settle->write.late != EXCHANGE_IN_TIME) {
+        revocations_pump(settle->keeper->revocations);
+        refuse_late(settle);
         return;
     }
     if (result == 0) {

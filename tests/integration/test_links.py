@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import uuid
 
@@ -196,6 +197,25 @@ def test_discarded_it_leaves_nothing(served, api, public):
     go(public.person(), make(api)["url"])
     api.decide(ACCOUNT, "discard").ok()
     assert api.account(ACCOUNT).status == 404 and api.held().ok() == {"held": []}
+
+
+def test_two_browsers_at_once_by_one_link(served, api, plain, public):
+    """The code of each is sent while the link is open: it connects one, and the other is told so."""
+    url = make(api, expect={"company_id": ACME})["url"]
+    people = [public.person(), public.person()]
+    addresses = [person.decide(url + "/go") for person in people]
+    plain.fault("delay", seconds=2, times=2)
+    pages = []
+    threads = [threading.Thread(target=lambda who=who, where=where: pages.append(who.open(where)))
+               for who, where in zip(people, addresses)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    plain.ledger.wait_for("exchange", 2)
+    assert sorted("is connected" in page.text for page in pages) == [False, True]
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+    assert not plain.ledger.lines("revocation"), "both may be one person's"
 
 
 def test_mismatch_leaves_the_link_open(served, api, plain, public):

@@ -68,14 +68,19 @@ static enum link_ending ending_of(struct stage *stage, const char *digest)
     return came->rows[0].link->ending;
 }
 
-static struct message *consent(struct stage *stage, const char *label, const char *digest)
+static uint64_t begin_consent(struct stage *stage, const char *label, const char *digest)
 {
     struct message *message = question(ASK_EXCHANGE, label);
     message->exchange = calloc(1, sizeof *message->exchange);
     assert_int_equal(secret_new("code-secret-1", 13, &message->exchange->code), 0);
     message->exchange->redirect_uri = strdup("https://hr.example/oauth/callback/acme");
     (void)snprintf(message->exchange->link, LINK_DIGEST_SIZE, "%s", digest);
-    return answer(stage, post(stage, message));
+    return post(stage, message);
+}
+
+static struct message *consent(struct stage *stage, const char *label, const char *digest)
+{
+    return answer(stage, begin_consent(stage, label, digest));
 }
 
 static void expect_consent(struct stage *stage, const char *label, const char *digest,
@@ -217,6 +222,32 @@ static void the_expected_one_is_connected_at_once(void **state)
     CLEANUP(cleanup_message) struct message *second = consent(stage, "a", digest);
     assert_int_equal(second->failure.error, WIRE_BAD_REQUEST);
     assert_int_equal(server_count(stage->server, "code=code-secret-1"), 1);
+}
+
+/* Its code was sent before; the newer link is not used up by it. */
+static void a_link_that_is_replaced_meanwhile_connects_nothing(void **state)
+{
+    struct stage *stage = *state;
+    char first[LINK_DIGEST_SIZE], second[LINK_DIGEST_SIZE], url[128];
+    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
+    stop(stage);
+    set_text(&acme(stage)->revocation_endpoint, url);
+    start(stage);
+    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
+    server_script(stage->server, (struct canned){ .match = "code-secret",
+                                                  .times = 1,
+                                                  .status = 200,
+                                                  .body = GRANT_OF("one"),
+                                                  .held = true });
+    make_one(stage, "a", "one", first);
+    const uint64_t id = begin_consent(stage, "a", first);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    make_one(stage, "a", "two", second);
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_BAD_REQUEST);
+    assert_int_equal(ending_of(stage, second), LINK_OPEN);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
 }
 
 static void another_than_the_expected_is_held_and_the_link_goes_on(void **state)
@@ -414,6 +445,7 @@ int main(void)
         TEST_MADE(a_first_consent_is_held_then_accepted),
         TEST_MADE(a_first_consent_is_held_then_discarded),
         TEST_MADE(the_expected_one_is_connected_at_once),
+        TEST_MADE(a_link_that_is_replaced_meanwhile_connects_nothing),
         TEST_MADE(another_than_the_expected_is_held_and_the_link_goes_on),
         TEST_MADE(one_without_an_identity_is_held),
         TEST_PUBLIC(an_account_of_another_cannot_be_expected),
