@@ -10,6 +10,37 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* At many providers one revocation ends all that a person has granted, also what is to stay. */
+static bool may_be_of_one_person(const char *identity, const char *other)
+{
+    return !identity || !other || strcmp(identity, other) == 0;
+}
+
+static void tell_unrevoked(const struct account_name *name, const char *which)
+{
+    char text[ACCOUNT_TEXT_SIZE];
+    log_warning("%s: the %s grant is not revoked, as it may be the same person's: end it at the "
+                "provider by hand",
+                account_text(name, text), which);
+}
+
+/* True, and said, where another account has a grant of that identity; -errno. */
+static int is_of_another(struct store *store, const struct account_name *name, const char *identity)
+{
+    struct account_name other;
+    char text[ACCOUNT_TEXT_SIZE];
+    char other_text[ACCOUNT_TEXT_SIZE];
+    if (!identity)
+        return false;
+    int r = store_identity_account(store, name, identity, &other);
+    if (r != 0)
+        return r == STORE_NOT_FOUND ? false : r;
+    log_warning("%s: a grant that is done with is not revoked, as it may be of the same person as "
+                "that of %s: end it at the provider by hand",
+                account_text(name, text), account_text(&other, other_text));
+    return true;
+}
+
 /* Tokens that nobody will use any more; where an account holds the refresh token they are its. */
 static int revoke_unused(struct keeper *keeper, struct store *store,
                          const struct account_name *name, const char *identity,
@@ -23,21 +54,10 @@ static int revoke_unused(struct keeper *keeper, struct store *store,
         if (r != STORE_NOT_FOUND)
             return r;
     }
+    int r = is_of_another(store, name, identity);
+    if (r != 0)
+        return r > 0 ? 0 : r;
     return revocation_write(keeper, store, name, identity, grant);
-}
-
-/* At many providers one revocation ends all that a person has granted, also what is to stay. */
-static bool may_be_of_one_person(const char *identity, const char *other)
-{
-    return !identity || !other || strcmp(identity, other) == 0;
-}
-
-static void tell_unrevoked(const struct account_name *name, const char *which)
-{
-    char text[ACCOUNT_TEXT_SIZE];
-    log_warning("%s: the %s grant is not revoked, as it may be the same person's: end it at the "
-                "provider by hand",
-                account_text(name, text), which);
 }
 
 /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
@@ -64,6 +84,16 @@ int held_revoke(struct keeper *keeper, struct store *store, const struct account
     return r > 0 ? 0 : r;
 }
 
+/* Whether the account itself has a grant of that identity; or -errno. */
+static int is_the_accounts_own(struct store *store, const struct held_row *held)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &held->name, &row);
+    if (r != 0)
+        return r > 0 ? false : r;
+    return row.generation > 0 && may_be_of_one_person(row.identity, held->identity);
+}
+
 /* The one that a newer takes the place of. */
 static int revoke_older(struct keeper *keeper, struct store *store, const struct account_row *facts)
 {
@@ -71,8 +101,11 @@ static int revoke_older(struct keeper *keeper, struct store *store, const struct
     int r = store_read_held(store, &facts->name, &older);
     if (r != 0)
         return r > 0 ? 0 : r;
-    if (!may_be_of_one_person(facts->identity, older.identity))
-        return revoke_row(keeper, store, &older);
+    if (!may_be_of_one_person(facts->identity, older.identity)) {
+        r = is_the_accounts_own(store, &older);
+        if (r <= 0)
+            return r == 0 ? revoke_row(keeper, store, &older) : r;
+    }
     tell_unrevoked(&facts->name, "older held");
     return 0;
 }

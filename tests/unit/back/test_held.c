@@ -302,6 +302,58 @@ static void nor_when_a_newer_takes_its_place(void **state)
     assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
 }
 
+static void expect_nothing_revoked(struct stage *stage)
+{
+    rest(100);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
+}
+
+static void also_has(struct stage *stage, const char *identity)
+{
+    stop(stage);
+    seed(stage,
+         (struct seed){ .label = "b", .refresh_token = "rt-secret-b", .identity = identity });
+    start(stage);
+}
+
+static void nor_what_may_be_of_another_accounts_person(void **state)
+{
+    struct stage *stage = *state;
+    also_has(stage, "two");
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", false);
+    assert_false(came->failed);
+    expect_nothing_revoked(stage);
+}
+
+static void nor_when_it_is_accepted(void **state)
+{
+    struct stage *stage = *state;
+    also_has(stage, "one");
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", true);
+    assert_false(came->failed);
+    expect_nothing_revoked(stage);
+}
+
+static void nor_when_a_newer_replaces_that(void **state)
+{
+    struct stage *stage = *state;
+    also_has(stage, "two");
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    expect_nothing_revoked(stage);
+}
+
+static void nor_when_a_newer_replaces_its_own(void **state)
+{
+    struct stage *stage = *state;
+    stop(stage);
+    run_sql(stage, "UPDATE accounts SET identity = 'two'");
+    start(stage);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    expect_nothing_revoked(stage);
+}
+
 #define TEST_OTHER(name) cmocka_unit_test_setup_teardown(name, set_up_other, tear_down)
 
 int main(void)
@@ -323,6 +375,10 @@ int main(void)
         TEST_OTHER(what_may_be_the_same_persons_is_not_revoked),
         TEST_OTHER(nor_when_it_is_discarded),
         TEST_OTHER(nor_when_a_newer_takes_its_place),
+        TEST_OTHER(nor_what_may_be_of_another_accounts_person),
+        TEST_OTHER(nor_when_it_is_accepted),
+        TEST_OTHER(nor_when_a_newer_replaces_that),
+        TEST_OTHER(nor_when_a_newer_replaces_its_own),
     };
     return RUN(tests);
 }
