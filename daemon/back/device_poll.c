@@ -78,6 +78,15 @@ bool device_polls_busy(const struct device_polls *polls)
     return false;
 }
 
+bool device_polls_have(const struct device_polls *polls, const struct account_name *name)
+{
+    for (const struct device_poll *poll = polls->first; poll; poll = poll->next)
+        if ((poll->transfer || poll->storing) &&
+            account_name_equal(&poll->settle.question->account, name))
+            return true;
+    return false;
+}
+
 bool device_polls_on_wire(const struct device_polls *polls)
 {
     for (const struct device_poll *poll = polls->first; poll; poll = poll->next)
@@ -160,6 +169,7 @@ static int send_poll(struct device_poll *poll)
     if (r != 0)
         return r;
     poll->settle.write.sent_at = clock_now();
+    exchange_write_begin(&poll->settle.write, poll->settle.keeper->store);
     return client_send(poll->settle.keeper, setup, &request, replied, poll, &poll->transfer);
 }
 

@@ -25,6 +25,9 @@ void device_poll_cancel(struct keeper *keeper, struct message *letter);
 /* True while a poll is on the wire or its grant is not durable yet. */
 bool device_polls_busy(const struct device_polls *polls);
 
+/* The same of this account's polls. */
+bool device_polls_have(const struct device_polls *polls, const struct account_name *name);
+
 /* True while a poll was sent whose reply has not come. */
 bool device_polls_on_wire(const struct device_polls *polls);
 

@@ -77,6 +77,14 @@ bool exchanges_busy(const struct exchanges *exchanges)
     return exchanges->first != NULL;
 }
 
+bool exchanges_have(const struct exchanges *exchanges, const struct account_name *name)
+{
+    for (const struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next)
+        if (account_name_equal(&exchange->settle.question->account, name))
+            return true;
+    return false;
+}
+
 bool exchanges_on_wire(const struct exchanges *exchanges)
 {
     for (const struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next)

@@ -18,5 +18,8 @@ void exchange_begin(struct keeper *keeper, struct message *question);
 /* True while any code waits to be sent, is on its way, or its grant is not durable yet. */
 bool exchanges_busy(const struct exchanges *exchanges);
 
+/* True while a code for this account is to be sent, or its grant is not durable yet. */
+bool exchanges_have(const struct exchanges *exchanges, const struct account_name *name);
+
 /* True while any code was sent whose reply has not come. */
 bool exchanges_on_wire(const struct exchanges *exchanges);

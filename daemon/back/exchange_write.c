@@ -260,7 +260,10 @@ static int write_or_drop(struct exchange_write *write, struct keeper *keeper, st
     int r = *digest ? store_read_link(store, digest, &link) : 0;
     if (r < 0)
         return r;
-    write->late = link_is_over(write, &link) ? EXCHANGE_LINK_OVER : EXCHANGE_IN_TIME;
+    write->late = link_is_over(write, &link) ? EXCHANGE_LINK_OVER
+                  : write->created_at != 0 && write->created_at != row->created_at
+                      ? EXCHANGE_GONE
+                      : EXCHANGE_IN_TIME;
     if (write->late != EXCHANGE_IN_TIME)
         return drop(write, keeper, store, row);
     r = write_outcome(write, keeper, store, row, judge_identity(write, row, &link));
@@ -311,6 +314,13 @@ int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, st
 {
     int r = keep_odd(write, keeper->key, store);
     return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, keeper, store);
+}
+
+void exchange_write_begin(struct exchange_write *write, struct store *store)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    write->created_at =
+        store_read(store, &write->question->account, &row) == 0 ? row.created_at : 0;
 }
 
 void exchange_write_release(struct exchange_write *write)

@@ -12,6 +12,7 @@ enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
 enum exchange_late {
     EXCHANGE_IN_TIME,
     EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
+    EXCHANGE_GONE,      /* the account was: logged out, or renamed */
 };
 
 struct exchange_write {
@@ -21,6 +22,7 @@ struct exchange_write {
     bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
     struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
+    int64_t created_at; /* the account's at the begin; 0: it had no row, or none that can be read */
 
     /* what apply found and wrote */
     enum exchange_late late; /* then nothing else was written but the end of what came */
@@ -29,6 +31,9 @@ struct exchange_write {
     struct consent *consent;
     struct account_name owner; /* with EXCHANGE_OWNED */
 };
+
+/* Notes which account it is for: what is sent now is for no later one of that name. */
+void exchange_write_begin(struct exchange_write *write, struct store *store);
 
 /* True for a reply with something to store as the account's grant: an access token, or a refresh
  * token that was rescued from a reply that is no grant. Not for one that is foreign. */

@@ -18,6 +18,7 @@ void settle_init(struct settle *settle, struct keeper *keeper, struct message *q
                                .write = { .question = question },
                                .ended = ended,
                                .userdata = userdata };
+    exchange_write_begin(&settle->write, keeper->store);
 }
 
 void settle_release(struct settle *settle)
@@ -168,6 +169,9 @@ static void refuse_late(struct settle *settle)
 {
     static const struct failure failures[] = {
         [EXCHANGE_LINK_OVER] = { .error = WIRE_BAD_REQUEST, .description = LINK_OVER_TEXT },
+        [EXCHANGE_GONE] = { .error = WIRE_UNKNOWN_ACCOUNT,
+                            .description = "the account was logged out or renamed meanwhile: log "
+                                           "in again" },
     };
     settle_refuse(settle, &failures[settle->write.late]);
 }

@@ -1,5 +1,5 @@
-/* A refresh comes back to an account that was changed while it was in the air: what it brought is
- * the only copy there is, and nothing of a grant that was given up lives on. */
+/* A refresh, or a code, comes back to an account that was changed while it was in the air: what it
+ * brought is the only copy there is, and nothing of a grant that was given up lives on. */
 
 #include "fixture.h"
 
@@ -202,6 +202,36 @@ static void without_an_endpoint_it_is_let_go(void **state)
     assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
 }
 
+/* Nor is it renamed while its code is in the air. */
+static void a_logout_meanwhile_is_not_undone(void **state)
+{
+    struct stage *stage = *state;
+    char url[128];
+    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
+    set_text(&acme(stage)->revocation_endpoint, url);
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret",
+                                   .status = 200,
+                                   .body = "{\"access_token\":\"at-secret-x\",\"refresh_token\":"
+                                           "\"rt-secret-x\"}",
+                                   .held = true });
+    start(stage);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    struct message *rename = question(ASK_RENAME, "a");
+    rename->new_name = rename->account;
+    (void)snprintf(rename->new_name.label, sizeof rename->new_name.label, "b");
+    CLEANUP(cleanup_message) struct message *busy = answer(stage, post(stage, rename));
+    assert_int_equal(busy->failure.error, WIRE_BUSY);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_UNKNOWN_ACCOUNT);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_true(server_wait(stage->server, "token=rt-secret-x", 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +245,7 @@ int main(void)
         TEST(what_came_with_a_refusal_outlives_a_reload),
         TEST(what_comes_for_a_forgotten_account_is_revoked),
         TEST(without_an_endpoint_it_is_let_go),
+        TEST(a_logout_meanwhile_is_not_undone),
     };
     return RUN(tests);
 }
