@@ -121,6 +121,8 @@ static void take_outcome(struct device_poll *poll, enum device_poll_outcome outc
 {
     struct settle *settle = &poll->settle;
     int64_t wait_ms = 0;
+    if (!settle_has_to_store(settle))
+        settle_give_room_back(settle);
     switch (outcome) {
     case DEVICE_POLL_OVER:
         poll->storing = settle_has_to_store(settle);
@@ -173,7 +175,14 @@ static int send_poll(struct device_poll *poll)
     return client_send(poll->settle.keeper, setup, &request, replied, poll, &poll->transfer);
 }
 
-/* A token that cannot be stored must not be asked for. */
+/* A token that cannot be stored, or finds no room when it comes, must not be asked for. */
+static bool may_send(struct device_poll *poll)
+{
+    const struct keeper *keeper = poll->settle.keeper;
+    return !keeper->stopping && !commits_problem(keeper->commits) &&
+           settle_take_room(&poll->settle) == 0;
+}
+
 static void admitted(void *userdata, const struct failure *why)
 {
     struct device_poll *poll = userdata;
@@ -182,11 +191,14 @@ static void admitted(void *userdata, const struct failure *why)
         wait_again(poll, why->retry_after_s * MS_PER_S);
         return;
     }
-    if (!keeper->stopping && !commits_problem(keeper->commits) && send_poll(poll) == 0)
+    const bool may = may_send(poll);
+    if (may && send_poll(poll) == 0)
         return;
-    lane_leave(&poll->visit);
+    settle_give_room_back(&poll->settle);
+    lane_leave_unsent(&poll->visit);
     if (!keeper->stopping)
-        wait_again(poll, device_pace_next(&poll->pace, DEVICE_POLL_UNANSWERED));
+        wait_again(poll, may ? device_pace_next(&poll->pace, DEVICE_POLL_UNANSWERED)
+                             : poll->pace.interval_ms);
 }
 
 static void on_timer(void *userdata)

@@ -15,6 +15,7 @@ struct exchange {
     struct lane *lane; /* once the endpoints are known */
     struct lane_visit visit;
     unsigned tries;
+    unsigned room_tries; /* before it could be sent */
     struct http_transfer *transfer;
     struct loop_source *retry;
 };
@@ -100,11 +101,26 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
 
 static int send_code(struct exchange *exchange);
 
+/* A grant that finds no room when it comes is lost, and the code is spent. */
+static void wait_for_room(struct exchange *exchange)
+{
+    const struct failure failure = failure_make(
+        WIRE_BUSY, 1, "the memory for secrets is full: the code was not sent, log in again");
+    lane_leave_unsent(&exchange->visit);
+    if (++exchange->room_tries >= EXCHANGE_ROOM_TRIES || exchange->settle.keeper->stopping ||
+        loop_timer_set(exchange->retry, EXCHANGE_RETRY_MS) != 0)
+        refuse(exchange, &failure);
+}
+
 static void admitted(void *userdata, const struct failure *why)
 {
     struct exchange *exchange = userdata;
     if (exchange->settle.keeper->closed) {
         refuse(exchange, &stopping);
+        return;
+    }
+    if (!why && settle_take_room(&exchange->settle) != 0) {
+        wait_for_room(exchange);
         return;
     }
     int r = why ? 0 : send_code(exchange);

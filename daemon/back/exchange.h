@@ -5,7 +5,12 @@
 
 #include "back/keeper.h"
 
-enum { EXCHANGES_MAX = 256, EXCHANGE_TRIES = 3, EXCHANGE_RETRY_MS = 1000 };
+enum {
+    EXCHANGES_MAX = 256,
+    EXCHANGE_TRIES = 3,
+    EXCHANGE_RETRY_MS = 1000,
+    EXCHANGE_ROOM_TRIES = 10
+};
 
 /* Returns 0 or -ENOMEM. */
 int exchanges_new(struct keeper *keeper, struct exchanges **ret);

@@ -54,6 +54,7 @@ struct flight *flight_free(struct flight *flight)
     commit_free(flight->commit);
     loop_source_free(flight->rest);
     outcome_release(&flight->outcome);
+    secret_room_free(flight->room);
     free(flight);
     return NULL;
 }
@@ -84,6 +85,11 @@ bool flight_is_unanswered(const struct flight *flight)
     return verdict == VERDICT_NOT_SENT || verdict == VERDICT_NO_ANSWER;
 }
 
+bool flight_rests_unanswered(const struct flight *flight)
+{
+    return flight->stage == FLIGHT_RESTING && flight->tries > 0 && !flight->waiters;
+}
+
 struct flight *flight_next(const struct flight *flight)
 {
     return flight->next;
@@ -109,6 +115,8 @@ void flight_join(struct flight *flight, uint64_t id, bool with_rows)
 
 void flight_rest(struct flight *flight, int64_t rest_ms)
 {
+    outcome_release(&flight->outcome);
+    flight->room = secret_room_free(flight->room);
     flight->stage = FLIGHT_RESTING;
     (void)loop_timer_set(flight->rest, rest_ms);
 }
@@ -134,7 +142,9 @@ static int apply(void *userdata, struct store *store)
     outcome->circumstances.provider_paused = lane_paused(flight->lane);
     outcome->circumstances.others_succeeded_at =
         lane_others_succeeded_at(flight->lane, &flight->name);
+    secret_room_enter(flight->room);
     int r = outcome_apply(outcome, flight->keeper->key, store);
+    secret_room_leave();
     if (r == OUTCOME_GONE)
         return revoke_what_came(flight, store);
     if (r == 0 && outcome->row.state == ACCOUNT_CONSENT_REQUIRED)
@@ -185,7 +195,9 @@ static void replied(void *userdata, const struct http_reply *http)
     struct flight *flight = userdata;
     struct outcome *outcome = &flight->outcome;
     flight->transfer = NULL;
+    secret_room_enter(flight->room);
     int r = outcome_judge(outcome, http);
+    secret_room_leave();
     outcome->circumstances.now = clock_now();
     outcome->circumstances.random = random_below(1000);
     if (outcome->reply.verdict == VERDICT_NO_ANSWER && flight->lost_at == 0)
@@ -290,12 +302,43 @@ static bool nobody_wants(struct flight *flight)
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }
 
+/* Memory that is short is nothing that its row should hear of. */
+static void wait_for_room(struct flight *flight)
+{
+    outcome_set_unsendable(&flight->outcome, -ENOMEM);
+    lane_cramped(flight->lane, flight);
+}
+
 static void send_now(struct flight *flight, int r)
 {
     if (r == 0)
         r = send_request(flight);
-    if (r != 0)
+    if (r == -ENOMEM)
+        wait_for_room(flight);
+    else if (r != 0)
         cannot_send(flight, r);
+}
+
+/* Tokens that come are about as long as those before. */
+static size_t length_to_expect(const struct grant *grant)
+{
+    const struct secret *before[] = { grant->access_token, grant->refresh_token };
+    size_t length = FLIGHT_TOKEN_USUAL;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        if (before[i] && secret_length(before[i]) > length)
+            length = secret_length(before[i]);
+    length += length / 4;
+    return length < SECRET_MAX ? length : SECRET_MAX;
+}
+
+/* A token that finds no room when it comes is lost, and the one that was sent for it is spent. */
+static int take_room(struct flight *flight)
+{
+    const size_t free_beside =
+        lane_has_others_in_air(flight->lane) ? SECRET_FREE_BESIDE_ROOMS : SECRET_FREE_BESIDE_FIRST;
+    if (flight->room)
+        return 0;
+    return secret_room_new(length_to_expect(&flight->outcome.grant), free_beside, &flight->room);
 }
 
 static int apply_due(void *userdata, struct store *store)
@@ -328,6 +371,8 @@ void flight_start(struct flight *flight, bool canary)
     }
     if (r == 0 && nobody_wants(flight))
         return;
+    if (r == 0)
+        r = take_room(flight);
     if (r == 0 && outcome_is_early(outcome, clock_now())) {
         r = commits_add(flight->keeper->commits, COMMIT_MAY, apply_due, marked_due, flight);
         if (r == 0)

@@ -18,6 +18,7 @@ struct flight;
 enum {
     FLIGHT_SET_ASIDE_MS = 60 * 60 * 1000, /* an account whose row is damaged */
     FLIGHT_READ_AGAIN_MS = 5 * 1000,      /* one that could not be read just now */
+    FLIGHT_TOKEN_USUAL = 3 * 1024,        /* room is taken for such tokens at the least */
 };
 
 enum flight_stage {
@@ -50,7 +51,11 @@ bool flight_is_on_wire(const struct flight *flight);
 /* The last try was not sent, or got no usable answer. */
 bool flight_is_unanswered(const struct flight *flight);
 
-/* Rests, then asks the lane for another turn (lane_ready()). */
+/* It rests since such a try, and nobody waits for it. */
+bool flight_rests_unanswered(const struct flight *flight);
+
+/* Rests with nothing of its last try, whose secrets others need; then asks the lane for another
+ * turn (lane_ready()). */
 void flight_rest(struct flight *flight, int64_t rest_ms);
 
 /* Whoever waits gets this answer. */

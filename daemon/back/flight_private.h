@@ -20,8 +20,9 @@ struct flight {
     struct loop_source *rest;
 
     struct http_transfer *transfer;
-    struct commit *commit;  /* in which the reply will be written, taken before anything is sent */
-    struct outcome outcome; /* of the try that is under way */
+    struct commit *commit; /* in which the reply will be written, taken before anything is sent */
+    struct secret_room *room; /* for the tokens that it brings; the same */
+    struct outcome outcome;   /* of the try that is under way */
 };
 
 /* What was to be written of this try is on disk, or (result) could not be. */

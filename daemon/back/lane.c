@@ -289,6 +289,37 @@ void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms)
     lane_pump_soon(lane);
 }
 
+bool lane_has_others_in_air(const struct lane *lane)
+{
+    return lane->in_air > 1;
+}
+
+/* Whoever waits hears of it once it lasts. */
+static void refuse_cramped(struct lane *lane, struct flight *flight)
+{
+    const struct failure failure =
+        failure_make(WIRE_BUSY, 1,
+                     "the memory for secrets is full: nothing is sent to provider %s until "
+                     "there is room for its reply",
+                     lane->setup->provider->name);
+    log_warning("%s", failure.description);
+    flight_refuse(flight, &failure);
+    lane_refuse_waiters(lane, &failure);
+}
+
+void lane_cramped(struct lane *lane, struct flight *flight)
+{
+    const int64_t now = clock_now();
+    if (lane->cramped_since == 0)
+        lane->cramped_since = now;
+    if (now - lane->cramped_since > LANE_ROOM_WAITED_MS)
+        refuse_cramped(lane, flight);
+    lane->cramped_until = now + LANE_ROOM_MS;
+    if (!flight_is_canary(flight)) /* these do not wait for the pace */
+        lane->paced_until = now;
+    lane_wait_again(lane, flight, LANE_ROOM_MS);
+}
+
 void lane_ready(struct lane *lane, struct flight *flight)
 {
     lane_enqueue(lane, flight);

@@ -24,6 +24,9 @@ enum {
     LANE_LULL_MS = 60 * 1000,        /* without a success; then one flight goes first again */
     LANE_LATE_MS = 250,              /* a request may be on its way to the provider so long */
     LANE_QUEUE_MAX = 4096,
+    LANE_RESTING_MAX = 64, /* due accounts that rest unanswered; no more are tried meanwhile */
+    LANE_ROOM_MS = 250,    /* until it is looked again whether there is room for a reply */
+    LANE_ROOM_WAITED_MS = 2 * 1000, /* who asks while there is none for longer is refused */
     LANE_DAMAGED_MAX = 64, /* rows of the store that may be damaged before others have to wait */
 };
 
@@ -78,6 +81,9 @@ struct setup *lane_setup(const struct lane *lane);
 /* The same for a refresh of that account, which may be the one that tries client_secret_next. */
 struct setup *lane_choose_setup(struct lane *lane, const struct account_name *name);
 
+/* True when another flight than the one that is being started is in the air. */
+bool lane_has_others_in_air(const struct lane *lane);
+
 /* What a reply to it says of the secret that was tried: before any other report. */
 enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
                                    const struct token_reply *reply);
@@ -116,6 +122,8 @@ void lane_visit(struct lane *lane, struct lane_visit *visit, lane_admitted admit
                 void *userdata);
 /* The request has ended, or will not be sent; one that is over or never began is fine. */
 void lane_leave(struct lane_visit *visit);
+/* The same for one that was just admitted and sends nothing: its turn of the rate limit is free. */
+void lane_leave_unsent(struct lane_visit *visit);
 
 /* Nothing is sent for so long; 0: nothing follows. */
 void lane_asked_to_rest(struct lane *lane, int64_t rest_ms);
@@ -134,5 +142,8 @@ void lane_credentials_refused(struct lane *lane, const struct account_name *name
  * is no success of a refresh: neither the window nor a judgement hears of it. */
 void lane_consented(struct lane *lane, const struct setup *used, bool brought);
 void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms);
+/* It was not sent, as there is no room for what would come: neither it nor another is for a while.
+ */
+void lane_cramped(struct lane *lane, struct flight *flight);
 void lane_ready(struct lane *lane, struct flight *flight);
 void lane_landed(struct lane *lane, struct flight *flight);

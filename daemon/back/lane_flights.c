@@ -73,6 +73,12 @@ void lane_refuse_queue(struct lane *lane, const struct failure *failure)
     }
 }
 
+void lane_refuse_waiters(struct lane *lane, const struct failure *failure)
+{
+    for (struct flight *flight = lane->queue_first; flight; flight = flight_next(flight))
+        flight_refuse(flight, failure);
+}
+
 /* twalk_r() visits every node; those with children three times. */
 static void end_rest(const void *node, VISIT visit, void *closure)
 {
@@ -85,6 +91,21 @@ static void end_rest(const void *node, VISIT visit, void *closure)
 void lane_end_rests(struct lane *lane)
 {
     twalk_r(lane->flights, end_rest, NULL);
+}
+
+static void count_unanswered(const void *node, VISIT visit, void *closure)
+{
+    size_t *count = closure;
+    if ((visit == leaf || visit == preorder) &&
+        flight_rests_unanswered(*(struct flight *const *)node))
+        ++*count;
+}
+
+size_t lane_count_unanswered(const struct lane *lane)
+{
+    size_t count = 0;
+    twalk_r(lane->flights, count_unanswered, &count);
+    return count;
 }
 
 static void look_for_one_on_wire(const void *node, VISIT visit, void *closure)

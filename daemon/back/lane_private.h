@@ -39,6 +39,8 @@ struct lane {
     struct loop_source *door;        /* when the first of them may be let in */
     int64_t rests_until;             /* the provider asked for it (Retry-After) */
     int64_t paced_until;             /* rate_limit: when the next request may go */
+    int64_t cramped_until;           /* no room for a reply: when the next flight may try */
+    int64_t cramped_since;           /* 0: the last one had room */
     bool flights_turn; /* the next request is a flight's, if one wants it: a visit was the last */
     struct success latest, before; /* of two different accounts */
 
@@ -61,6 +63,12 @@ struct flight *lane_dequeue(struct lane *lane);
 
 /* Answers all that wait in the queue with this failure and drops them. */
 void lane_refuse_queue(struct lane *lane, const struct failure *failure);
+
+/* The same, but they stay in the queue. */
+void lane_refuse_waiters(struct lane *lane, const struct failure *failure);
+
+/* How many rest since a try that was not answered, with nobody waiting. */
+size_t lane_count_unanswered(const struct lane *lane);
 
 /* Those between two tries get their next turn now. */
 void lane_end_rests(struct lane *lane);

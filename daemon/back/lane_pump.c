@@ -27,6 +27,8 @@ static void launch(struct lane *lane, struct flight *flight, bool canary)
     lane->flights_turn = false;
     lane->in_air++;
     flight_start(flight, canary);
+    if (clock_now() >= lane->cramped_until)
+        lane->cramped_since = 0;
 }
 
 /* The next due account that has no flight yet. */
@@ -46,9 +48,12 @@ static bool consider_due(void *userdata, const struct account_row *row)
     return false;
 }
 
+/* A provider that does not answer is not met with all that is due, over and over. */
 static struct flight *next_due(struct lane *lane)
 {
     struct due_search search = { .lane = lane };
+    if (lane_count_unanswered(lane) >= LANE_RESTING_MAX)
+        return NULL;
     int r = store_due(lane->keeper->store, lane->setup->provider->name, clock_now(),
                       lane->flight_count + 1 + LANE_DAMAGED_MAX, consider_due, &search);
     struct flight *flight = NULL;
@@ -208,10 +213,16 @@ static void start_slowly(struct lane *lane)
         lane->window = 1;
 }
 
+/* When the next may go, by the rate limit and the room that there is for its reply. */
+static int64_t free_at(const struct lane *lane)
+{
+    return lane->cramped_until > lane->paced_until ? lane->cramped_until : lane->paced_until;
+}
+
 static void pump_open(struct lane *lane)
 {
     start_slowly(lane);
-    while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= lane->paced_until) {
+    while (!is_full(lane) && !pause_holds(&lane->pause) && clock_now() >= free_at(lane)) {
         struct flight *flight = lane_dequeue(lane);
         if (!flight)
             flight = next_due(lane);
@@ -221,8 +232,8 @@ static void pump_open(struct lane *lane)
     }
     if (is_full(lane))
         return; /* whatever lands or leaves will pump */
-    if (clock_now() < lane->paced_until && has_work(lane))
-        wake_at(lane, lane->paced_until);
+    if (clock_now() < free_at(lane) && has_work(lane))
+        wake_at(lane, free_at(lane));
     else
         wake_for_next_due(lane);
 }

@@ -99,6 +99,12 @@ void lane_leave(struct lane_visit *visit)
     lane_pump_soon(lane);
 }
 
+void lane_leave_unsent(struct lane_visit *visit)
+{
+    visit->lane->paced_until = clock_now();
+    lane_leave(visit);
+}
+
 void lane_asked_to_rest(struct lane *lane, int64_t rest_ms)
 {
     const int64_t until = clock_now() + rest_ms;

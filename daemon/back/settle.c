@@ -24,7 +24,20 @@ void settle_init(struct settle *settle, struct keeper *keeper, struct message *q
 void settle_release(struct settle *settle)
 {
     exchange_write_release(&settle->write);
+    settle_give_room_back(settle);
     settle->question = message_free(settle->question);
+}
+
+int settle_take_room(struct settle *settle)
+{
+    if (settle->room)
+        return 0;
+    return secret_room_new(SETTLE_TOKEN_USUAL, SECRET_FREE_BESIDE_FIRST, &settle->room);
+}
+
+void settle_give_room_back(struct settle *settle)
+{
+    settle->room = secret_room_free(settle->room);
 }
 
 void settle_refuse(struct settle *settle, const struct failure *failure)
@@ -204,7 +217,10 @@ static void durable(void *userdata, int result)
 static int apply(void *userdata, struct store *store)
 {
     struct settle *settle = userdata;
-    return exchange_write_apply(&settle->write, settle->keeper, store);
+    secret_room_enter(settle->room);
+    int r = exchange_write_apply(&settle->write, settle->keeper, store);
+    secret_room_leave();
+    return r;
 }
 
 void settle_store(struct settle *settle)
@@ -239,7 +255,9 @@ int settle_judge(struct settle *settle, const struct http_reply *http)
                                          .content_type = http->content_type,
                                          .truncated = http->truncated };
     token_reply_release(&write->reply);
+    secret_room_enter(settle->room);
     int r = token_reply_judge(write->setup->provider, &answer, &write->reply);
+    secret_room_leave();
     if (r != 0)
         return r;
     write->foreign = is_foreign(settle);

@@ -4,10 +4,13 @@
 
 #include "back/exchange_write.h"
 
+enum { SETTLE_TOKEN_USUAL = 12 * 1024 }; /* nobody knows how long a first token will be */
+
 struct settle {
     struct keeper *keeper;
     struct message *question;
     struct exchange_write write;
+    struct secret_room *room;      /* for the tokens that come, taken before anything is sent */
     void (*ended)(void *userdata); /* the question is answered: let go of what is around this */
     void *userdata;
 };
@@ -18,6 +21,12 @@ void settle_init(struct settle *settle, struct keeper *keeper, struct message *q
 
 /* Frees what it holds. */
 void settle_release(struct settle *settle);
+
+/* Takes room for what will come: a code is spent once. Returns 0 or -ENOMEM, and then nothing may
+ * be sent yet. */
+int settle_take_room(struct settle *settle);
+/* Nothing came that has to be stored. */
+void settle_give_room_back(struct settle *settle);
 
 /* Reads what came into write.reply, which is released by the next call. Returns 0 or -ENOMEM. */
 int settle_judge(struct settle *settle, const struct http_reply *http);

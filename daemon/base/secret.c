@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -51,6 +52,14 @@ struct chunk {
     size_t used;
     uint64_t in_use[SLOTS_MAX / WORD_BITS];
 };
+
+struct secret_room {
+    size_t slot_size; /* what a slot of it holds at the least */
+    size_t count;
+    char *slots[SECRET_ROOM_SECRETS];
+};
+
+static _Thread_local struct secret_room *entered;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards chunks */
 static struct chunk chunks[CHUNKS];
@@ -118,34 +127,60 @@ static size_t claim_slot(struct chunk *chunk)
     return word * WORD_BITS + bit;
 }
 
-/* The first chunk of that size with a free slot, else a free chunk; NULL when the region is full.
- */
+static size_t free_slots(const struct chunk *chunk)
+{
+    return CHUNK_SIZE / chunk->slot_size - chunk->used;
+}
+
+/* The first chunk of that size with a free slot, else a free chunk, else one of larger slots; NULL
+ * when the region is full. */
 static struct chunk *find_chunk(size_t slot_size)
 {
     struct chunk *unused = NULL;
+    struct chunk *larger = NULL;
 
     for (size_t i = 0; i < CHUNKS; i++) {
-        if (chunks[i].slot_size == slot_size && chunks[i].used < CHUNK_SIZE / slot_size)
-            return &chunks[i];
-        if (chunks[i].slot_size == 0 && !unused)
-            unused = &chunks[i];
+        struct chunk *chunk = &chunks[i];
+
+        if (chunk->slot_size == 0)
+            unused = unused ? unused : chunk;
+        else if (chunk->slot_size == slot_size && free_slots(chunk) > 0)
+            return chunk;
+        else if (chunk->slot_size > slot_size && free_slots(chunk) > 0)
+            larger = larger ? larger : chunk;
     }
     if (unused)
         unused->slot_size = slot_size;
-    return unused;
+    return unused ? unused : larger;
+}
+
+/* Under the mutex. NULL when the region is full. */
+static char *take_slot(size_t slot_size)
+{
+    struct chunk *chunk = find_chunk(slot_size);
+
+    if (!chunk)
+        return NULL;
+    return region + (size_t)(chunk - chunks) * CHUNK_SIZE + claim_slot(chunk) * chunk->slot_size;
+}
+
+/* A slot of the room that this thread has entered, if there is one. */
+static char *slot_of_room(size_t bytes)
+{
+    if (!entered || entered->count == 0 || bytes > entered->slot_size)
+        return NULL;
+    return entered->slots[--entered->count];
 }
 
 static char *slot_new(size_t bytes)
 {
-    size_t slot_size = slot_size_for(bytes);
-    struct chunk *chunk;
-    char *slot = NULL;
+    char *slot;
 
     (void)pthread_mutex_lock(&mutex); /* cannot fail: never locked twice by one thread */
-    chunk = find_chunk(slot_size);
-    if (chunk)
-        slot = region + (size_t)(chunk - chunks) * CHUNK_SIZE + claim_slot(chunk) * slot_size;
+    slot = take_slot(slot_size_for(bytes));
     (void)pthread_mutex_unlock(&mutex);
+    if (!slot)
+        slot = slot_of_room(bytes);
     if (slot)
         UNPOISON(slot, bytes);
     return slot;
@@ -238,6 +273,68 @@ struct secret *secret_free(struct secret *secret)
     POISON(secret, bytes);
     slot_free((char *)secret);
     return NULL;
+}
+
+/* How many bytes secrets that need such a slot may still take. Under the mutex. */
+static size_t free_bytes(size_t slot_size)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < CHUNKS; i++)
+        if (chunks[i].slot_size == 0)
+            sum += CHUNK_SIZE;
+        else if (chunks[i].slot_size >= slot_size)
+            sum += free_slots(&chunks[i]) * chunks[i].slot_size;
+    return sum;
+}
+
+static void fill_room(struct secret_room *room, size_t free_beside)
+{
+    (void)pthread_mutex_lock(&mutex);
+    if (free_bytes(room->slot_size) >= free_beside + SECRET_ROOM_SECRETS * room->slot_size)
+        while (room->count < SECRET_ROOM_SECRETS &&
+               (room->slots[room->count] = take_slot(room->slot_size)))
+            room->count++;
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+int secret_room_new(size_t length, size_t free_beside, struct secret_room **ret)
+{
+    struct secret_room *room;
+
+    if (length > SECRET_MAX)
+        return -E2BIG;
+    room = calloc(1, sizeof(*room));
+    if (!room)
+        return -ENOMEM;
+    room->slot_size = slot_size_for(sizeof(struct secret) + length + 1);
+    fill_room(room, free_beside);
+    if (room->count < SECRET_ROOM_SECRETS) {
+        secret_room_free(room);
+        return -ENOMEM;
+    }
+    *ret = room;
+    return 0;
+}
+
+struct secret_room *secret_room_free(struct secret_room *room)
+{
+    if (!room)
+        return NULL;
+    while (room->count > 0)
+        slot_free(room->slots[--room->count]);
+    free(room);
+    return NULL;
+}
+
+void secret_room_enter(struct secret_room *room)
+{
+    entered = room;
+}
+
+void secret_room_leave(void)
+{
+    entered = NULL;
 }
 
 size_t secret_length(const struct secret *secret)

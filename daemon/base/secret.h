@@ -18,7 +18,15 @@ enum {
     SECRET_MAX = 32 * 1024,              /* one secret */
     SECRET_REGION_MAX = 8 * 1024 * 1024, /* all of them together */
     SECRET_RANDOM_MAX = 256,             /* bytes of secret_random() */
-    FINGERPRINT_SIZE = 43 + 1,           /* base64url of SHA-256, and NUL */
+
+    /* The region's shares. The front's cache keeps to one half. A room is taken only where so much
+     * stays free after it, so that tokens which live can be served whatever is on the wire; the
+     * first request of each provider, and what a person waits for, may go deeper, so that no other
+     * provider's requests keep it from being sent. */
+    SECRET_FREE_BESIDE_ROOMS = SECRET_REGION_MAX / 4,
+    SECRET_FREE_BESIDE_FIRST = SECRET_REGION_MAX / 8,
+    SECRET_ROOM_SECRETS = 2,   /* a reply's access token and refresh token */
+    FINGERPRINT_SIZE = 43 + 1, /* base64url of SHA-256, and NUL */
 };
 
 struct secret;
@@ -44,6 +52,19 @@ int secret_copy(const struct secret *secret, struct secret **ret);
 
 /* Wipes and frees; NULL is fine; returns NULL. */
 struct secret *secret_free(struct secret *secret);
+
+/* Room for SECRET_ROOM_SECRETS secrets of that length at most, taken before that is asked for which
+ * must not be lost for want of it; so many bytes stay free beside it. Returns 0, -E2BIG or
+ * -ENOMEM. */
+struct secret_room;
+int secret_room_new(size_t length, size_t free_beside, struct secret_room **ret);
+/* Gives back what was not used; NULL is fine; returns NULL. */
+struct secret_room *secret_room_free(struct secret_room *room);
+
+/* From here to secret_room_leave() new secrets of this thread that find no other place take the
+ * room's; NULL: there is none. */
+void secret_room_enter(struct secret_room *room);
+void secret_room_leave(void);
 
 /* The number of bytes, without the NUL. */
 size_t secret_length(const struct secret *secret);
@@ -80,3 +101,4 @@ void random_bytes(void *out, size_t length);
 uint32_t random_below(uint32_t bound);
 
 DEFINE_CLEANUP(struct secret *, secret, secret_free)
+DEFINE_CLEANUP(struct secret_room *, secret_room, secret_room_free)

@@ -1,5 +1,7 @@
 """One flight for each account, and a provider that is slow delays nobody else."""
 
+import contextlib
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -9,6 +11,7 @@ import pytest
 from harness.ledger import fingerprint
 
 CLIENTS = 200
+LONG = 10_000  # bytes of a token, twice as many digits: two hundred fill the memory
 CACHED_MAX = 0.25  # seconds; a cached answer on a busy machine
 
 
@@ -141,3 +144,43 @@ def test_old_token_is_served_while_it_is_valid(broker, api, plain):
     plain.fault("http500")
     plain.ledger.wait_for("fault")
     assert api.token("plain/acme").ok()["access_token"] == token["access_token"]
+
+
+def _connect(api, provider, emulator, users):
+    """Each has an access token, a refresh token and the one before it."""
+    emulator.configure(token_bytes=LONG)
+    for user, token in emulator.seed(*users).items():
+        api.import_grant(f"{provider}/{user}", refresh_token=token).ok()
+        api.token(f"{provider}/{user}").ok()
+
+
+def _make_due(daemon, *accounts):
+    """Accounts, by a pattern, and in how many seconds."""
+    with contextlib.closing(sqlite3.connect(daemon.state / "store.sqlite")) as store, store:
+        for account, seconds in accounts:
+            provider, _, label = account.partition("/")
+            store.execute("UPDATE accounts SET refresh_at = ? WHERE provider = ? AND label GLOB ?",
+                          (int((time.time() + seconds) * 1000), provider, label))
+
+
+def test_an_outage_elsewhere_costs_no_grant(daemon, api, plain, emulator):
+    """Many accounts with long tokens try in vain for a while: a reply finds its place all the same,
+    and tokens that live are served."""
+    dead, live = emulator("plain"), [f"live{number}" for number in range(4)]
+    daemon.with_provider("plain", plain).with_provider("dead", dead).start()
+    _connect(api, "plain", plain, ["acme", *live])
+    _connect(api, "dead", dead, [f"a{number}" for number in range(130)])
+    dead.stop()
+    daemon.stop()
+    _make_due(daemon, ("plain/acme", 0), ("dead/*", 1))
+    requests = len(plain.ledger.token_requests())
+    plain.fault("delay-after", seconds=9, times=1)
+    daemon.start()
+    plain.ledger.wait_for("refresh", requests + 1)
+    time.sleep(4)
+    for user in live:
+        time.sleep(1)
+        assert api.token(f"plain/{user}").status == 200
+    assert api.refresh("plain/acme").status == 200  # joins what is under way
+    assert len(plain.ledger.token_requests()) == requests + 1
+    assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}

@@ -70,6 +70,7 @@ class Dialect:
     lifetime: float = HOUR
     expires_in: str = "number"  # number, string, milliseconds, absent
     refresh_before_end: bool = False  # refresh_token stands before expires_in
+    token_bytes: int = 32  # of those in hex, each two digits
     access_form: str = "hex"  # hex, jwt
     refresh_form: str = "hex"  # hex, base64 (with + / =)
     # others: scope, company_id, company_uuid, accountIds, userId, userid, jti, id_token

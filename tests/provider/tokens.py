@@ -34,12 +34,12 @@ def _id_token(dialect, grant):
 
 
 def new_access_token(dialect, user):
-    return _jwt(user) if dialect.access_form == "jwt" else secrets.token_hex(32)
+    return _jwt(user) if dialect.access_form == "jwt" else secrets.token_hex(dialect.token_bytes)
 
 
 def new_refresh_token(dialect):
     if dialect.refresh_form == "hex":
-        return secrets.token_hex(32)
+        return secrets.token_hex(dialect.token_bytes)
     while True:
         token = base64.b64encode(secrets.token_bytes(32)).decode()
         if "+" in token and "/" in token:

@@ -114,6 +114,30 @@ void refuse_commits(unsigned count)
     commits_to_refuse = count;
 }
 
+/* Too many for any test: the region is full before. */
+static struct secret *hogs[64 * 1024];
+static size_t hog_count;
+
+void fill_secrets(size_t but)
+{
+    static char text[SECRET_MAX];
+    static const size_t lengths[] = { SECRET_MAX, 20 };
+    const size_t most = sizeof hogs / sizeof *hogs;
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        while (hog_count < most && secret_new(text, lengths[i], &hogs[hog_count]) == 0)
+            hog_count++;
+    assert_true(but <= hog_count && hog_count < most);
+    for (size_t i = 0; i < but; i++)
+        hogs[i] = secret_free(hogs[i]);
+}
+
+void empty_secrets(void)
+{
+    while (hog_count > 0)
+        secret_free(hogs[--hog_count]);
+}
+
 void rest(int ms)
 {
     (void)poll(NULL, 0, ms);

@@ -47,6 +47,9 @@ int tear_down(void **state);
 void set_speed(int64_t speed);
 /* So many of the next commits find the disk full. */
 void refuse_commits(unsigned count);
+/* Takes all that is free for secrets, but so many of the longest, until empty_secrets(). */
+void fill_secrets(size_t but);
+void empty_secrets(void);
 /* The row with this label cannot be read; NULL: all can. The label must live on. */
 void damage_reads(const char *label);
 /* The same with another result. */

@@ -1,4 +1,5 @@
-/* A code that becomes no grant: refused, another login's, or nobody can tell. */
+/* A code that becomes no grant: refused, another login's, or nobody can tell; and one for whose
+ * grant there is no room. */
 
 #include "fixture.h"
 
@@ -124,6 +125,35 @@ static void a_scope_that_is_refused_pauses_nobody(void **state)
     assert_false(ask_paused(stage));
 }
 
+static void a_code_is_not_spent_without_room_for_its_grant(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    fill_secrets(SECRET_FREE_BESIDE_FIRST / SECRET_MAX / 2);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    rest(200);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    assert_false(answered(stage, id));
+    empty_secrets();
+    expect_ok(stage, id);
+    assert_int_equal(server_count(stage->server, "code=code-secret-1"), 1);
+}
+
+static void a_code_has_its_place_in_full_memory(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, NULL, 1));
+    fill_secrets(0);
+    server_release(stage->server);
+    rest(300);
+    empty_secrets();
+    expect_ok(stage, id);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +165,8 @@ int main(void)
         TEST(a_client_that_may_not_do_this_pauses_nothing),
         TEST(a_client_that_is_refused_pauses_the_provider),
         TEST_STARTED(a_scope_that_is_refused_pauses_nobody),
+        TEST_STARTED(a_code_is_not_spent_without_room_for_its_grant),
+        TEST_STARTED(a_code_has_its_place_in_full_memory),
     };
     return RUN(tests);
 }

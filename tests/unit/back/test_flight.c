@@ -74,6 +74,51 @@ static void nobody_hears_of_a_token_that_is_not_on_disk(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-1"));
 }
 
+/* The provider has spent the token by then. */
+static void a_reply_has_its_place_in_full_memory(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server,
+                  (struct canned){ .status = 200, .body = GRANT_ROTATED, .held = true });
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    fill_secrets(0);
+    server_release(stage->server);
+    rest(300);
+    empty_secrets();
+    expect_token(stage, id, "at-secret-1");
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
+static void without_room_for_a_reply_nothing_is_sent(void **state)
+{
+    enum { TOO_FEW = SECRET_FREE_BESIDE_FIRST / SECRET_MAX / 2 };
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    seed_due(stage, "b", NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    fill_secrets(TOO_FEW);
+    start(stage);
+    CLEANUP(cleanup_message)
+    struct message *why = refusal(stage, ask(stage, ASK_TOKEN, "a"), WIRE_BUSY);
+    assert_non_null(strstr(why->failure.description, "memory"));
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "b");
+    assert_int_equal(row.failures, 0);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    const uint64_t id = ask(stage, ASK_REFRESH, "a");
+    empty_secrets();
+    expect_ok(stage, id);
+    await_generation(stage, "b", 2);
+    assert_int_equal(server_count(stage->server, "rt-secret-b"), 1);
+}
+
 /* It is told at the latest when the end comes, and not as a token. */
 static void a_disk_that_stays_full_gives_no_token(void **state)
 {
@@ -399,6 +444,8 @@ int main(void)
         TEST(a_due_account_is_refreshed_unasked),
         TEST(a_reply_without_a_refresh_token_keeps_the_old),
         TEST(nobody_hears_of_a_token_that_is_not_on_disk),
+        TEST(a_reply_has_its_place_in_full_memory),
+        TEST(without_room_for_a_reply_nothing_is_sent),
         TEST(a_disk_that_stays_full_gives_no_token),
         TEST(what_is_sent_before_it_is_due_is_due_after_the_end),
         TEST(nothing_is_sent_early_while_the_store_refuses),

@@ -308,6 +308,18 @@ static void a_failed_account_does_not_hold_up_the_others(void **state)
     assert_in_range(server_count(stage->server, "rt-secret-00"), 2, 6);
 }
 
+static void few_rest_at_once_where_none_is_answered(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, LANE_RESTING_MAX + 36, 1);
+    server_script(stage->server, (struct canned){ .status = 503 });
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, LANE_RESTING_MAX));
+    rest(200);
+    assert_int_equal(server_count(stage->server, NULL), LANE_RESTING_MAX);
+    assert_true(server_wait(stage->server, NULL, LANE_RESTING_MAX + 1)); /* they go again */
+}
+
 /* Memory was short, say, or the disk hung: it has no other timer, and nobody asks. */
 static void a_look_at_the_schedule_that_fails_is_taken_again(void **state)
 {
@@ -338,6 +350,7 @@ int main(void)
         TEST(nothing_is_asked_for_while_the_store_refuses),
         TEST(the_end_answers_everybody),
         TEST(a_failed_account_does_not_hold_up_the_others),
+        TEST(few_rest_at_once_where_none_is_answered),
         TEST(a_look_at_the_schedule_that_fails_is_taken_again),
     };
     return RUN(tests);
