@@ -12,10 +12,10 @@ static void resolved(void *userdata, const struct failure *why)
     lane->resolve = NULL;
     if (why) {
         log_warning("%s", why->description);
-        lane->rests_until = clock_now() + why->retry_after_s * 1000;
+        lane->undiscovered_until = clock_now() + why->retry_after_s * 1000;
         lane_refuse_queue(lane, why);
     } else {
-        lane->rests_until = 0; /* it was for this */
+        lane->undiscovered_until = 0;
     }
     struct resolve_waiter *waiters = steal(lane->resolve_waiters);
     while (waiters) {
@@ -134,7 +134,8 @@ bool lane_flies(struct lane *lane, const struct account_name *name)
 
 void lane_retry(struct lane *lane)
 {
-    lane->rests_until = 0;
+    lane->asked_to_rest_until = 0;
+    lane->undiscovered_until = 0;
     credentials_retry(&lane->credentials, lane->keeper);
     pause_probe_now(&lane->pause, lane->keeper);
     lane_end_rests(lane);
@@ -316,7 +317,7 @@ void lane_cramped(struct lane *lane, struct flight *flight)
         refuse_cramped(lane, flight);
     lane->cramped_until = now + LANE_ROOM_MS;
     if (!flight_is_canary(flight)) /* these do not wait for the pace */
-        lane->paced_until = now;
+        lane_unpace(lane);
     lane_wait_again(lane, flight, LANE_ROOM_MS);
 }
 
@@ -342,38 +343,60 @@ void lane_give_up(struct lane *lane)
     resolved(lane, &failure);
 }
 
+/* The endpoints of a server that is still the same are known. */
+static int complete(const struct lane *lane, struct setup *setup)
+{
+    const struct setup *before = lane->setup;
+    int r = 0;
+    if (before && before->resolved && provider_is_at_same_server(lane->section, setup->provider))
+        r = provider_take_discovered(setup->provider, before->provider);
+    setup->resolved = !resolve_is_needed(setup);
+    return r;
+}
+
 /* Takes provider and secrets, both or none. */
 static int take_setup(struct lane *lane, const struct provider *provider,
                       struct client_secrets secrets)
 {
     struct credentials credentials = { 0 };
+    CLEANUP(cleanup_provider) struct provider *section = NULL;
     struct setup *setup = NULL;
-    int r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
+    int r = provider_copy(provider, &section);
+    if (r == 0)
+        r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
     if (r != 0)
         return r;
     credentials_carry(&lane->credentials, &credentials);
     r = credentials_setup(&credentials, provider, &setup);
+    if (r == 0)
+        r = complete(lane, setup);
     if (r != 0) {
+        setup_unref(setup);
         credentials_carry(&credentials, &lane->credentials);
         credentials_release(&credentials);
         return r;
     }
-    setup->resolved = !resolve_is_needed(setup);
     credentials_release(&lane->credentials);
     setup_unref(lane->setup);
     lane->credentials = credentials;
     lane->setup = setup;
+    provider_free(lane->section);
+    lane->section = steal(section);
     return 0;
 }
 
 int lane_configure(struct lane *lane, const struct provider *provider,
                    struct client_secrets secrets)
 {
+    const bool as_before = provider_is_at_same_server(lane->section, provider);
     int r = take_setup(lane, provider, secrets);
     if (r != 0)
         return r;
     lane->removed = false;
-    lane->rests_until = 0;
+    lane->undiscovered_until = 0;
+    if (!as_before)
+        lane->asked_to_rest_until = 0;
+    lane_pace_anew(lane);
     resolve_anew(lane);
     if (pause_setup_changed(&lane->pause, lane->keeper, lane->setup))
         lane->window = 1; /* it may be wrong: one account goes first */
@@ -421,6 +444,7 @@ struct lane *lane_free(struct lane *lane)
     credentials_release(&lane->credentials);
     loop_source_free(lane->door);
     setup_unref(lane->setup);
+    provider_free(lane->section);
     free(lane);
     return NULL;
 }

@@ -21,7 +21,8 @@ struct success {
 
 struct lane {
     struct keeper *keeper;
-    struct setup *setup; /* with the client secret in force */
+    struct setup *setup;      /* with the client secret in force */
+    struct provider *section; /* as configured, without what was discovered */
     struct credentials credentials;
     bool removed; /* not configured any more: what is in the air ends, nothing begins */
     struct pause pause;
@@ -37,8 +38,10 @@ struct lane {
     struct lane_visit *visits_first; /* that wait to be let in */
     unsigned visitors;               /* that are on the wire */
     struct loop_source *door;        /* when the first of them may be let in */
-    int64_t rests_until;             /* the provider asked for it (Retry-After) */
-    int64_t paced_until;             /* rate_limit: when the next request may go */
+    int64_t asked_to_rest_until;     /* by the provider (Retry-After) */
+    int64_t undiscovered_until;      /* discovery failed */
+    int64_t paced_from;              /* when the last request went; 0: none did */
+    int64_t paced_until;             /* rate_limit: when the next may go */
     int64_t cramped_until;           /* no room for a reply: when the next flight may try */
     int64_t cramped_since;           /* 0: the last one had room */
     bool flights_turn; /* the next request is a flight's, if one wants it: a visit was the last */
@@ -84,8 +87,14 @@ void lane_pump_soon(struct lane *lane);
 /* lane_pump() as the timer calls it. */
 void lane_turn(void *lane);
 
-/* Notes that a request goes now, for the provider's rate limit. */
+/* Notes that a request goes now, for the provider's rate limit; that it did not go after all; and
+ * that the limit may be another now. */
 void lane_pace(struct lane *lane);
+void lane_unpace(struct lane *lane);
+void lane_pace_anew(struct lane *lane);
+
+/* Until when nothing is sent: the provider asked for it, or could not be discovered. */
+int64_t lane_rests_until(const struct lane *lane);
 
 /* --- lane_visits.c --- */
 

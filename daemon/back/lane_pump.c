@@ -14,11 +14,31 @@ void lane_pump_soon(struct lane *lane)
  * where one that was late on its way begins that window. */
 void lane_pace(struct lane *lane)
 {
+    lane->paced_from = clock_now();
+    lane_pace_anew(lane);
+}
+
+void lane_unpace(struct lane *lane)
+{
+    lane->paced_from = 0;
+    lane->paced_until = 0;
+}
+
+void lane_pace_anew(struct lane *lane)
+{
     const struct provider *provider = lane->setup->provider;
     const int64_t requests = provider->rate_limit_requests;
-    if (requests > 0)
+    lane->paced_until = 0;
+    if (requests > 0 && lane->paced_from > 0)
         lane->paced_until =
-            clock_now() + (provider->rate_limit_period_ms + LANE_LATE_MS + requests - 1) / requests;
+            lane->paced_from +
+            (provider->rate_limit_period_ms + LANE_LATE_MS + requests - 1) / requests;
+}
+
+int64_t lane_rests_until(const struct lane *lane)
+{
+    return lane->asked_to_rest_until > lane->undiscovered_until ? lane->asked_to_rest_until
+                                                                : lane->undiscovered_until;
 }
 
 static void launch(struct lane *lane, struct flight *flight, bool canary)
@@ -270,14 +290,14 @@ static void pump_unstorable(struct lane *lane)
 /* The provider asked for a rest: nobody is kept waiting for the end of a long one. */
 static void pump_resting(struct lane *lane)
 {
-    const int64_t left_ms = lane->rests_until - clock_now();
+    const int64_t left_ms = lane_rests_until(lane) - clock_now();
     const struct failure failure =
         failure_make(WIRE_PROVIDER_UNAVAILABLE, (left_ms + 999) / 1000,
                      "provider %s asked for a rest, or could not be discovered a moment ago",
                      lane->setup->provider->name);
     if (left_ms > LANE_REST_WAITED_MS)
         lane_refuse_queue(lane, &failure);
-    wake_at(lane, lane->rests_until);
+    wake_at(lane, lane_rests_until(lane));
 }
 
 /* The store is a copy, whose refresh tokens may have been spent since it was made; or its grants
@@ -308,7 +328,7 @@ static void pump_flights(struct lane *lane)
         pump_unstorable(lane);
         return;
     }
-    if (clock_now() < lane->rests_until) {
+    if (clock_now() < lane_rests_until(lane)) {
         pump_resting(lane);
         return;
     }

@@ -51,9 +51,9 @@ void lane_admit(struct lane *lane)
     /* Whoever is called may leave, or come again at the end of the queue. */
     while (lane->visits_first) {
         const int64_t now = clock_now();
-        const int64_t rest_ms = lane->rests_until - now;
-        const int64_t free_at =
-            lane->rests_until > lane->paced_until ? lane->rests_until : lane->paced_until;
+        const int64_t rests_until = lane_rests_until(lane);
+        const int64_t rest_ms = rests_until - now;
+        const int64_t free_at = rests_until > lane->paced_until ? rests_until : lane->paced_until;
         if (rest_ms > LANE_REST_WAITED_MS) {
             turn_away_first(lane, rest_ms);
         } else if (now < free_at) {
@@ -101,13 +101,13 @@ void lane_leave(struct lane_visit *visit)
 
 void lane_leave_unsent(struct lane_visit *visit)
 {
-    visit->lane->paced_until = clock_now();
+    lane_unpace(visit->lane);
     lane_leave(visit);
 }
 
 void lane_asked_to_rest(struct lane *lane, int64_t rest_ms)
 {
     const int64_t until = clock_now() + rest_ms;
-    if (rest_ms > 0 && until > lane->rests_until)
-        lane->rests_until = until;
+    if (rest_ms > 0 && until > lane->asked_to_rest_until)
+        lane->asked_to_rest_until = until;
 }

@@ -80,6 +80,61 @@ int provider_copy(const struct provider *provider, struct provider **ret)
     return 0;
 }
 
+/* What decides who answers, and what discovery finds there. */
+static const size_t server_offsets[] = {
+    STRING(issuer),
+    STRING(authorization_endpoint),
+    STRING(token_endpoint),
+    STRING(refresh_endpoint),
+    STRING(revocation_endpoint),
+    STRING(device_authorization_endpoint),
+    STRING(pushed_authorization_request_endpoint),
+    STRING(client_id),
+    STRING(ca_file),
+    STRING(proxy),
+};
+
+/* What discovery may find. */
+static const size_t endpoint_offsets[] = {
+    STRING(authorization_endpoint),
+    STRING(token_endpoint),
+    STRING(revocation_endpoint),
+    STRING(device_authorization_endpoint),
+    STRING(pushed_authorization_request_endpoint),
+};
+
+static const char *text_at(const struct provider *provider, size_t offset)
+{
+    return *(char *const *)(const void *)((const char *)provider + offset);
+}
+
+bool provider_is_at_same_server(const struct provider *a, const struct provider *b)
+{
+    for (size_t i = 0; i < sizeof(server_offsets) / sizeof(server_offsets[0]); i++) {
+        const char *one = text_at(a, server_offsets[i]);
+        const char *other = text_at(b, server_offsets[i]);
+        if (one == NULL || other == NULL ? one != other : strcmp(one, other) != 0)
+            return false;
+    }
+    return a->grant == b->grant && a->client_auth == b->client_auth &&
+           a->iss_promised == b->iss_promised;
+}
+
+int provider_take_discovered(struct provider *to, const struct provider *from)
+{
+    for (size_t i = 0; i < sizeof(endpoint_offsets) / sizeof(endpoint_offsets[0]); i++) {
+        const char *found = text_at(from, endpoint_offsets[i]);
+        char **own = (char **)(void *)((char *)to + endpoint_offsets[i]);
+        if (found == NULL || *own != NULL)
+            continue;
+        *own = strdup(found);
+        if (*own == NULL)
+            return -ENOMEM;
+    }
+    to->iss_promised = to->iss_promised || from->iss_promised;
+    return 0;
+}
+
 struct provider *provider_free(struct provider *provider)
 {
     if (provider == NULL)

@@ -115,6 +115,13 @@ struct provider_credentials {
 /* A deep copy. Returns 0 or -ENOMEM. */
 int provider_copy(const struct provider *provider, struct provider **ret);
 
+/* True when both, as they are configured, are the same client at the same server, reached the same
+ * way: what was learnt from it with one holds for the other. */
+bool provider_is_at_same_server(const struct provider *a, const struct provider *b);
+
+/* Copies what discovery found for from and to lacks. Returns 0 or -ENOMEM. */
+int provider_take_discovered(struct provider *to, const struct provider *from);
+
 /* NULL and half-built objects are fine; returns NULL. */
 struct provider *provider_free(struct provider *provider);
 

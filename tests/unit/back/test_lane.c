@@ -103,6 +103,27 @@ static void retry_after_is_honoured_for_all_and_said_to_whoever_asks(void **stat
     expect_token(stage, ask(stage, ASK_TOKEN, "a01"), "at-secret-2");
 }
 
+/* It is about the server, whose section did not change. */
+static void a_reload_ends_no_rest_of_the_same_server(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 2, 0);
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 429, .headers = "Retry-After: 3600\r\n" });
+    server_script(stage->server, grants);
+    start(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a00"), WIRE_PROVIDER_UNAVAILABLE);
+    acme(stage)->keep = KEEP_ASKED;
+    reload(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a01"), WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    char other[128];
+    (void)snprintf(other, sizeof other, "%s/other", stage->url);
+    set_text(&acme(stage)->token_endpoint, other);
+    reload(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a01"), "at-secret-2");
+}
+
 /* Nobody may make the broker rest for years. */
 static void retry_after_is_bounded(void **state)
 {
@@ -128,6 +149,23 @@ static void a_rate_limit_is_kept_by_pace(void **state)
     const int64_t begun = broker_now();
     assert_true(server_wait(stage->server, NULL, 4));
     assert_true(broker_now() - begun >= 3 * 2 * SECOND - SECOND / 2);
+}
+
+static void a_mistyped_rate_limit_ends_with_its_mending(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 2, 0);
+    server_script(stage->server, grants);
+    acme(stage)->rate_limit_requests = 1;
+    acme(stage)->rate_limit_period_ms = HOUR;
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a00"), "at-secret-1");
+    const uint64_t id = ask(stage, ASK_TOKEN, "a01");
+    rest(100);
+    assert_false(answered(stage, id));
+    acme(stage)->rate_limit_period_ms = SECOND;
+    reload(stage);
+    expect_token(stage, id, "at-secret-2");
 }
 
 /* With exactly 200 ms between them a first one that is late by 1 ms would make six in a second. */
@@ -340,7 +378,9 @@ int main(void)
         TEST(a_refusal_closes_the_window),
         TEST(retry_after_is_honoured_for_all_and_said_to_whoever_asks),
         TEST(retry_after_is_bounded),
+        TEST(a_reload_ends_no_rest_of_the_same_server),
         TEST(a_rate_limit_is_kept_by_pace),
+        TEST(a_mistyped_rate_limit_ends_with_its_mending),
         TEST(a_rate_limit_is_kept_where_one_comes_late),
         TEST(concurrency_is_the_most_at_once),
         TEST(a_window_may_be_wider_than_the_default),

@@ -47,6 +47,25 @@ static void endpoints_are_found_when_needed(void **state)
     assert_int_equal(server_count(stage->server, "POST /found "), 1);
 }
 
+static void a_reload_keeps_what_was_found(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .match = OPENID, .status = 200, .body = document });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    acme(stage)->keep = KEEP_ASKED;
+    reload(stage);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    assert_non_null(strstr(came->provider->token_endpoint, "/found"));
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    set_text(&acme(stage)->client_id, "another");
+    reload(stage);
+    expect_ok(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    assert_int_equal(server_count(stage->server, NULL), 2);
+}
+
 static void the_second_address_is_tried(void **state)
 {
     struct stage *stage = *state;
@@ -171,6 +190,7 @@ int main(void)
 #define TEST_ISSUER(name) cmocka_unit_test_setup_teardown(name, set_up_issuer, tear_down)
     const struct CMUnitTest tests[] = {
         TEST_ISSUER(endpoints_are_found_when_needed),
+        TEST_ISSUER(a_reload_keeps_what_was_found),
         TEST_ISSUER(the_second_address_is_tried),
         TEST_ISSUER(a_failure_is_said_to_all_who_wait_and_tried_again),
         TEST_ISSUER(a_document_of_another_issuer_is_refused),
