@@ -400,7 +400,7 @@ static void test_creates_once(void **state)
     enum { CHILDREN = 8, SEALED = SEAL_OVERHEAD + 1 };
     CLEANUP(cleanup_seal_key) struct seal_key *key = NULL;
     char aside[sizeof(path) + 4];
-    int ends[2];
+    int ends[2], status;
 
     (void)snprintf(aside, sizeof(aside), "%s.new", path);
     assert_int_equal(pipe(ends), 0);
@@ -411,17 +411,13 @@ static void test_creates_once(void **state)
         if (child == 0) {
             struct buffer sealed = BUFFER_WITH_MAXIMUM(100);
 
-            if (seal_key_from_file(path, true, &key, NULL) < 0 ||
-                seal(key, CONTEXT, "x", 1, &sealed) < 0 ||
-                write(ends[1], sealed.data, sealed.length) < 0)
-                _exit(1);
-            _exit(0);
+            _exit(seal_key_from_file(path, true, &key, NULL) < 0 ||
+                  seal(key, CONTEXT, "x", 1, &sealed) < 0 ||
+                  write(ends[1], sealed.data, sealed.length) < 0);
         }
     }
     assert_int_equal(close(ends[1]), 0);
     for (int i = 0; i < CHILDREN; i++) {
-        int status;
-
         assert_true(wait(&status) > 0);
         assert_int_equal(status, 0);
     }
