@@ -252,6 +252,16 @@ static bool link_is_over(const struct exchange_write *write, const struct link_r
             !account_name_equal(&link->name, &write->question->account));
 }
 
+static enum exchange_late why_late(const struct exchange_write *write,
+                                   const struct account_row *row, const struct link_row *link)
+{
+    if (link_is_over(write, link))
+        return EXCHANGE_LINK_OVER;
+    if (write->created_at != 0 && write->created_at != row->created_at)
+        return EXCHANGE_GONE;
+    return write->replaced ? EXCHANGE_REPLACED : EXCHANGE_IN_TIME;
+}
+
 static int write_or_drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
                          struct account_row *row)
 {
@@ -260,10 +270,7 @@ static int write_or_drop(struct exchange_write *write, struct keeper *keeper, st
     int r = *digest ? store_read_link(store, digest, &link) : 0;
     if (r < 0)
         return r;
-    write->late = link_is_over(write, &link) ? EXCHANGE_LINK_OVER
-                  : write->created_at != 0 && write->created_at != row->created_at
-                      ? EXCHANGE_GONE
-                      : EXCHANGE_IN_TIME;
+    write->late = why_late(write, row, &link);
     if (write->late != EXCHANGE_IN_TIME)
         return drop(write, keeper, store, row);
     r = write_outcome(write, keeper, store, row, judge_identity(write, row, &link));
@@ -293,6 +300,12 @@ bool exchange_write_grants(const struct exchange_write *write)
 {
     return !write->foreign &&
            (write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token);
+}
+
+bool exchange_write_connected(const struct exchange_write *write)
+{
+    return exchange_write_grants(write) && write->late == EXCHANGE_IN_TIME && write->consent &&
+           !is_held(write->consent->outcome);
 }
 
 static int keep_odd(const struct exchange_write *write, const struct seal_key *key,

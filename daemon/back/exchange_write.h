@@ -12,6 +12,7 @@ enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
 enum exchange_late {
     EXCHANGE_IN_TIME,
     EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
+    EXCHANGE_REPLACED,  /* a login of the account whose code came later was finished first */
     EXCHANGE_GONE,      /* the account was: logged out, or renamed */
 };
 
@@ -22,6 +23,7 @@ struct exchange_write {
     bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
     struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
+    bool replaced;      /* by a newer login, which is for others to say */
     int64_t created_at; /* the account's at the begin; 0: it had no row, or none that can be read */
 
     /* what apply found and wrote */
@@ -38,6 +40,9 @@ void exchange_write_begin(struct exchange_write *write, struct store *store);
 /* True for a reply with something to store as the account's grant: an access token, or a refresh
  * token that was rescued from a reply that is no grant. Not for one that is foreign. */
 bool exchange_write_grants(const struct exchange_write *write);
+
+/* True when apply made what came the account's grant. */
+bool exchange_write_connected(const struct exchange_write *write);
 
 /* In a transaction; may run again. A reply that does not grant is only kept, where it is odd.
  * Returns 0, EXCHANGE_OWNED or -errno. */

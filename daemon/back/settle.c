@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "back/client_call.h"
+#include "back/exchange.h"
 #include "back/lanes.h"
 #include "back/links.h"
 #include "back/revoke.h"
@@ -182,6 +183,9 @@ static void refuse_late(struct settle *settle)
 {
     static const struct failure failures[] = {
         [EXCHANGE_LINK_OVER] = { .error = WIRE_BAD_REQUEST, .description = LINK_OVER_TEXT },
+        [EXCHANGE_REPLACED] = { .error = WIRE_BAD_REQUEST,
+                                .description = "a newer login of the account was finished "
+                                               "meanwhile: that one counts" },
         [EXCHANGE_GONE] = { .error = WIRE_UNKNOWN_ACCOUNT,
                             .description = "the account was logged out or renamed meanwhile: log "
                                            "in again" },
@@ -220,6 +224,8 @@ static int apply(void *userdata, struct store *store)
     secret_room_enter(settle->room);
     int r = exchange_write_apply(&settle->write, settle->keeper, store);
     secret_room_leave();
+    if (r == 0 && exchange_write_connected(&settle->write))
+        exchanges_replace(settle->keeper->exchanges, settle);
     return r;
 }
 

@@ -232,6 +232,28 @@ static void a_logout_meanwhile_is_not_undone(void **state)
     assert_true(server_wait(stage->server, "token=rt-secret-x", 1));
 }
 
+/* Where a new consent ends the one before, that is dead. */
+static void an_older_code_does_not_replace_a_newer_grant(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-old\"}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .match = "code-secret-2",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-new\","
+                                                          "\"refresh_token\":\"rt-secret-new\"}" });
+    start(stage);
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    server_release(stage->server);
+    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-new");
+    expect_stored(stage, "rt-secret-new", NULL, "at-secret-new");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +268,7 @@ int main(void)
         TEST(what_comes_for_a_forgotten_account_is_revoked),
         TEST(without_an_endpoint_it_is_let_go),
         TEST(a_logout_meanwhile_is_not_undone),
+        TEST(an_older_code_does_not_replace_a_newer_grant),
     };
     return RUN(tests);
 }
