@@ -18,7 +18,7 @@ struct device_poll {
     struct device_pace pace;
     int64_t expires_at;
     bool storing;
-    bool cancelled; /* before the provider's endpoints were known */
+    bool cancelled; /* before the provider's endpoints were known, or a poll was answered */
 };
 
 struct device_polls {
@@ -156,6 +156,11 @@ static void replied(void *userdata, const struct http_reply *http)
     /* What came before a connection broke may be a whole grant; less than that says nothing. */
     if (http->outcome != HTTP_ANSWERED && !settle_has_to_store(&poll->settle))
         outcome = DEVICE_POLL_UNANSWERED;
+    if (poll->cancelled && !settle_has_to_store(&poll->settle)) {
+        settle_say(&poll->settle, CONSENT_CANCELLED);
+        return;
+    }
+    poll->settle.write.cancelled = poll->cancelled;
     take_outcome(poll, outcome, http->retry_after_s * MS_PER_S);
 }
 
@@ -283,7 +288,8 @@ void device_poll_cancel(struct keeper *keeper, struct message *letter)
         poll = poll->next;
     if (!poll || poll->storing)
         return;
-    if (poll->settle.write.setup)
+    /* The reply that is awaited may be a grant, which would live on unknown. */
+    if (poll->settle.write.setup && !poll->transfer)
         settle_say(&poll->settle, CONSENT_CANCELLED);
     else
         poll->cancelled = true;

@@ -18,8 +18,8 @@ struct device_polls *device_polls_free(struct device_polls *polls);
 /* Takes an ASK_POLL over and answers it, at its end. */
 void device_poll_begin(struct keeper *keeper, struct message *question);
 
-/* A TELL_CANCEL: the poll with this question's id ends, unless its grant is being stored. Frees the
- * letter. */
+/* A TELL_CANCEL: the poll with this question's id ends, unless its grant is being stored; where its
+ * reply is awaited, with that, and what came is revoked. Frees the letter. */
 void device_poll_cancel(struct keeper *keeper, struct message *letter);
 
 /* True while a poll is on the wire or its grant is not durable yet. */

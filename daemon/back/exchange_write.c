@@ -259,6 +259,8 @@ static enum exchange_late why_late(const struct exchange_write *write,
         return EXCHANGE_LINK_OVER;
     if (write->created_at != 0 && write->created_at != row->created_at)
         return EXCHANGE_GONE;
+    if (write->cancelled)
+        return EXCHANGE_CANCELLED;
     return write->replaced ? EXCHANGE_REPLACED : EXCHANGE_IN_TIME;
 }
 

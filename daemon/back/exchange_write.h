@@ -13,6 +13,7 @@ enum exchange_late {
     EXCHANGE_IN_TIME,
     EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
     EXCHANGE_REPLACED,  /* a login of the account whose code came later was finished first */
+    EXCHANGE_CANCELLED, /* the login was */
     EXCHANGE_GONE,      /* the account was: logged out, or renamed */
 };
 
@@ -23,7 +24,8 @@ struct exchange_write {
     bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
     struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
-    bool replaced;      /* by a newer login, which is for others to say */
+    bool replaced; /* by a newer login, which is for others to say */
+    bool cancelled;
     int64_t created_at; /* the account's at the begin; 0: it had no row, or none that can be read */
 
     /* what apply found and wrote */

@@ -190,7 +190,10 @@ static void refuse_late(struct settle *settle)
                             .description = "the account was logged out or renamed meanwhile: log "
                                            "in again" },
     };
-    settle_refuse(settle, &failures[settle->write.late]);
+    if (settle->write.late == EXCHANGE_CANCELLED)
+        settle_say(settle, CONSENT_CANCELLED);
+    else
+        settle_refuse(settle, &failures[settle->write.late]);
 }
 
 static void durable(void *userdata, int result)
