@@ -27,11 +27,31 @@ static void resolved(void *userdata, const struct failure *why)
     lane_pump_soon(lane);
 }
 
+/* True where what the same server told before a reload completes the set-up. */
+static bool take_found(struct lane *lane)
+{
+    struct setup *setup = lane->setup;
+    if (!lane->found || provider_take_discovered(setup->provider, lane->found) != 0)
+        return false;
+    setup->resolved = !resolve_is_needed(setup);
+    return setup->resolved;
+}
+
+static void discovered(void *userdata, const struct failure *why)
+{
+    struct lane *lane = userdata;
+    const bool kept = why && take_found(lane);
+    if (kept)
+        log_warning("%s: the endpoints that it had before stay in use", why->description);
+    lane->found = provider_free(lane->found);
+    resolved(lane, kept ? NULL : why);
+}
+
 int lane_start_resolve(struct lane *lane)
 {
     if (lane->resolve)
         return 0;
-    return resolve_start(lane->keeper, lane->setup, resolved, lane, &lane->resolve);
+    return resolve_start(lane->keeper, lane->setup, discovered, lane, &lane->resolve);
 }
 
 void lane_resolve(struct lane *lane, void (*call_back)(void *userdata, const struct failure *why),
@@ -343,15 +363,16 @@ void lane_give_up(struct lane *lane)
     resolved(lane, &failure);
 }
 
-/* The endpoints of a server that is still the same are known. */
-static int complete(const struct lane *lane, struct setup *setup)
+/* A copy of what discovery has told of a server that is still the same; *ret stays NULL where there
+ * is nothing. */
+static int copy_found(const struct lane *lane, const struct provider *section,
+                      struct provider **ret)
 {
-    const struct setup *before = lane->setup;
-    int r = 0;
-    if (before && before->resolved && provider_is_at_same_server(lane->section, setup->provider))
-        r = provider_take_discovered(setup->provider, before->provider);
-    setup->resolved = !resolve_is_needed(setup);
-    return r;
+    const bool known = lane->setup && lane->setup->resolved;
+    const struct provider *found = known ? lane->setup->provider : lane->found;
+    if (!found || !provider_is_at_same_server(lane->section, section))
+        return 0;
+    return provider_copy(found, ret);
 }
 
 /* Takes provider and secrets, both or none. */
@@ -360,28 +381,31 @@ static int take_setup(struct lane *lane, const struct provider *provider,
 {
     struct credentials credentials = { 0 };
     CLEANUP(cleanup_provider) struct provider *section = NULL;
+    CLEANUP(cleanup_provider) struct provider *found = NULL;
     struct setup *setup = NULL;
     int r = provider_copy(provider, &section);
+    if (r == 0)
+        r = copy_found(lane, provider, &found);
     if (r == 0)
         r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
     if (r != 0)
         return r;
     credentials_carry(&lane->credentials, &credentials);
     r = credentials_setup(&credentials, provider, &setup);
-    if (r == 0)
-        r = complete(lane, setup);
     if (r != 0) {
-        setup_unref(setup);
         credentials_carry(&credentials, &lane->credentials);
         credentials_release(&credentials);
         return r;
     }
+    setup->resolved = !resolve_is_needed(setup);
     credentials_release(&lane->credentials);
     setup_unref(lane->setup);
     lane->credentials = credentials;
     lane->setup = setup;
     provider_free(lane->section);
     lane->section = steal(section);
+    provider_free(lane->found);
+    lane->found = steal(found);
     return 0;
 }
 
@@ -445,6 +469,7 @@ struct lane *lane_free(struct lane *lane)
     loop_source_free(lane->door);
     setup_unref(lane->setup);
     provider_free(lane->section);
+    provider_free(lane->found);
     free(lane);
     return NULL;
 }

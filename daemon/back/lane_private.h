@@ -23,6 +23,7 @@ struct lane {
     struct keeper *keeper;
     struct setup *setup;      /* with the client secret in force */
     struct provider *section; /* as configured, without what was discovered */
+    struct provider *found;   /* what was, before a reload, until it is discovered anew; or NULL */
     struct credentials credentials;
     bool removed; /* not configured any more: what is in the air ends, nothing begins */
     struct pause pause;
