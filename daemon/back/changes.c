@@ -5,6 +5,7 @@
 
 #include "back/held.h"
 #include "back/job.h"
+#include "back/judgement.h"
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
@@ -159,7 +160,7 @@ static int find_standing(const struct job *job, const struct account_row *row,
 
 static void try_again(struct account_row *row)
 {
-    row->state = ACCOUNT_ACTIVE;
+    judge_needs_no_consent(row, ACCOUNT_ACTIVE);
     row->refusals = REFUSAL_NONE;
     row->refused_at = row->suspect_since = 0;
     row->failures = 0;

@@ -319,7 +319,7 @@ static void judge_rescued(struct outcome *outcome, struct account_row *row)
         outcome->step = STEP_SAME_TOKEN;
     if (row->state != ACCOUNT_CONSENT_REQUIRED && row->refresh_at > 0)
         return;
-    row->state = ACCOUNT_SUSPECT;
+    judge_needs_no_consent(row, ACCOUNT_SUSPECT);
     row->refresh_at = c->now + backoff_suspect_ms(row->failures, c->random);
 }
 

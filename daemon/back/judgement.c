@@ -19,8 +19,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Should it come to need a consent once more, that is told once more. */
-static void need_no_consent(struct account_row *row, enum account_state state)
+void judge_needs_no_consent(struct account_row *row, enum account_state state)
 {
     if (row->state == ACCOUNT_CONSENT_REQUIRED)
         row->warned_days = 0;
@@ -29,7 +28,7 @@ static void need_no_consent(struct account_row *row, enum account_state state)
 
 static void forget_troubles(struct account_row *row)
 {
-    need_no_consent(row, ACCOUNT_ACTIVE);
+    judge_needs_no_consent(row, ACCOUNT_ACTIVE);
     row->rejected = false;
     row->refusals = REFUSAL_NONE;
     row->refused_at = 0;
@@ -327,7 +326,7 @@ void judge_pardoned(struct account_row *row, const struct circumstances *c)
     row->refusals = REFUSAL_NONE;
     if (row->state != ACCOUNT_CONSENT_REQUIRED)
         return;
-    need_no_consent(row, ACCOUNT_SUSPECT);
+    judge_needs_no_consent(row, ACCOUNT_SUSPECT);
     row->refresh_at = c->now + REFUSAL_PAUSE_MS;
 }
 

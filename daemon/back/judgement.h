@@ -101,6 +101,10 @@ bool refusal_is_its_own(const struct account_row *row, const struct circumstance
 /* The same of an odd refusal: since it is suspect. */
 bool suspicion_is_its_own(const struct account_row *row, const struct circumstances *c);
 
+/* The row is in this state now, and wants no consent any more: should it come to want one again,
+ * that is told again. */
+void judge_needs_no_consent(struct account_row *row, enum account_state state);
+
 /* Records the words of a reply in the row; after it was judged, which looks at the words before.
  * Those of a set-up that is refused for this account alone stay until it is refused otherwise.
  * Returns 0 or -ENOMEM (the row keeps the old ones). */

@@ -151,21 +151,32 @@ static void a_full_disk_tells_nobody_twice(void **state)
     end(stage);
 }
 
-/* A grant that came back and died once more is another matter, also within the hour of a sweep. */
-static void a_second_death_is_told_too(void **state)
+/* The account is brought back and dies once more: another matter, also within the hour of a sweep.
+ */
+static void expect_second_death(struct stage *stage, bool imported)
 {
-    struct stage *stage = *state;
     seed(stage, (struct seed){ .label = "other", .refresh_token = "rt-secret-other" });
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
     run_sql(stage, ALL_DEAD ", warned_days = 1000");
     server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
     begin(stage);
     expect_silence(stage);
-    expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
+    expect_ok(stage,
+              imported ? ask_import(stage, "a", "rt-secret-new") : ask(stage, ASK_RETRY, "a"));
     expect_failure(stage, ask(stage, ASK_REFRESH, "a"), WIRE_CONSENT_REQUIRED);
     CLEANUP(cleanup_message) struct message *letter = event(stage, "consent_required");
     assert_string_equal(letter->account.label, "a");
     end(stage);
+}
+
+static void a_second_death_is_told_too(void **state)
+{
+    expect_second_death(*state, true);
+}
+
+static void also_after_a_retry(void **state)
+{
+    expect_second_death(*state, false);
 }
 
 static void a_level_is_told_once_and_the_next_too(void **state)
@@ -264,6 +275,7 @@ int main(void)
         TEST(a_program_that_could_not_be_started_has_heard_nothing),
         TEST(a_full_disk_tells_nobody_twice),
         TEST(a_second_death_is_told_too),
+        TEST(also_after_a_retry),
         TEST(a_level_is_told_once_and_the_next_too),
         TEST(a_pause_is_told_until_it_was_heard),
         TEST(a_pause_does_not_wait_behind_accounts),
