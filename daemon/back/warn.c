@@ -227,9 +227,14 @@ static void go_on_soon(struct warn *warn, int64_t after_ms)
 
 static void noted(void *userdata, int result);
 
-/* What cannot be noted keeps its place, so that nobody is told again and again. */
+/* What cannot be noted keeps its place, so that nobody is told again and again. While the store
+ * refuses writes nothing is tried: it would share its commit with a grant's newest token. */
 static void write_down(struct warn *warn)
 {
+    if (commits_problem(warn->keeper->commits)) {
+        go_on_soon(warn, WARN_SOON_MS);
+        return;
+    }
     for (size_t i = 0; i < FINDINGS_MAX; i++)
         if (warn->findings[i].stage == STAGE_WRITE)
             return; /* noted() comes back */
