@@ -158,14 +158,6 @@ static int find_standing(const struct job *job, const struct account_row *row,
     return 0;
 }
 
-static void try_again(struct account_row *row)
-{
-    judge_needs_no_consent(row, ACCOUNT_ACTIVE);
-    row->refusals = REFUSAL_NONE;
-    row->refused_at = row->suspect_since = 0;
-    row->failures = 0;
-}
-
 /* The account has it already: its grant stays as it is, and so does a link that is open. */
 static int import_again(struct job *job, struct store *store, const struct provider *provider,
                         struct account_row *row, enum standing standing)
@@ -176,7 +168,7 @@ static int import_again(struct job *job, struct store *store, const struct provi
     if (standing == STANDS_CURRENT && import->scope)
         r = text_replace(&row->scope, import->scope);
     if (standing == STANDS_CURRENT && row->state == ACCOUNT_CONSENT_REQUIRED) {
-        try_again(row);
+        judge_tried_again(row);
         row->refresh_at = first_refresh(provider, import);
     }
     if (r == 0)
@@ -307,7 +299,7 @@ static int apply_retry(void *userdata, struct store *store)
     if (r != 0)
         return r;
     if (account_is_renewable(&row, provider_of(job))) {
-        try_again(&row);
+        judge_tried_again(&row);
         row.refresh_at = row.asked_at = clock_now();
     }
     return store_put_facts(store, &row);

@@ -26,15 +26,20 @@ void judge_needs_no_consent(struct account_row *row, enum account_state state)
     row->state = state;
 }
 
-static void forget_troubles(struct account_row *row)
+void judge_tried_again(struct account_row *row)
 {
     judge_needs_no_consent(row, ACCOUNT_ACTIVE);
-    row->rejected = false;
     row->refusals = REFUSAL_NONE;
     row->refused_at = 0;
     row->suspect_since = 0;
-    row->lost_at = 0;
     row->failures = 0;
+}
+
+static void forget_troubles(struct account_row *row)
+{
+    judge_tried_again(row);
+    row->rejected = false;
+    row->lost_at = 0;
 }
 
 static int64_t refresh_token_end(const struct account_row *row, const struct token_grant *grant,

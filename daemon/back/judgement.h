@@ -105,6 +105,9 @@ bool suspicion_is_its_own(const struct account_row *row, const struct circumstan
  * that is told again. */
 void judge_needs_no_consent(struct account_row *row, enum account_state state);
 
+/* Nothing that was refused stands against the account: a person wants it tried again. */
+void judge_tried_again(struct account_row *row);
+
 /* Records the words of a reply in the row; after it was judged, which looks at the words before.
  * Those of a set-up that is refused for this account alone stay until it is refused otherwise.
  * Returns 0 or -ENOMEM (the row keeps the old ones). */

@@ -367,7 +367,6 @@ static void ask_audit(struct keeper *keeper, struct message *question)
         keeper_answer(keeper, question->id, steal(answer));
 }
 
-/* Those that keep the message take it over; for the others it is freed here. */
 /* Whichever of them it is about. */
 static void cancel(struct keeper *keeper, struct message *letter)
 {
@@ -377,6 +376,7 @@ static void cancel(struct keeper *keeper, struct message *letter)
         device_poll_cancel(keeper, letter);
 }
 
+/* Those that keep the message take it over; for the others it is freed here. */
 static const struct {
     question_handler handle;
     bool keeps;

@@ -286,8 +286,8 @@ int store_check(struct store *store, struct complaint *complaint);
 int store_get_fact(struct store *store, const char *name, char **ret);
 int store_put_fact(struct store *store, const char *name, const char *value);
 
-/* The whole row with its sealed bytes; release it with account_row_release(). */
-/* STORE_FOREIGN: this row is damaged, which is no reason to give up a transaction. */
+/* The whole row with its sealed bytes; release it with account_row_release(). STORE_FOREIGN: this
+ * row is damaged, which is no reason to give up a transaction. */
 int store_read(struct store *store, const struct account_name *name, struct account_row *ret);
 /* Inserts or replaces the whole row. */
 int store_put(struct store *store, const struct account_row *row);
