@@ -83,6 +83,10 @@ struct seed {
     const char *identity;
 };
 void seed(struct stage *stage, struct seed seed);
+/* Due, with the refresh token "rt-secret-LABEL", which a request shows as RT(LABEL); predecessor
+ * may be NULL. */
+void seed_due(struct stage *stage, const char *label, const char *predecessor);
+#define RT(label) "refresh_token=rt-secret-" label
 /* Both are due; "dk" still has the live token "at-secret", "se" has none. */
 void seed_live_and_ended(struct stage *stage);
 /* Out of the store, while the back does not run. Both are the caller's to release. */
@@ -98,6 +102,9 @@ void run_sql(struct stage *stage, const char *sql);
 struct message *question(enum message_kind kind, const char *label);
 uint64_t post(struct stage *stage, struct message *question);
 uint64_t ask(struct stage *stage, enum message_kind kind, const char *label);
+/* Seeds, starts and asks for the token: its refresh is in the air, the reply (GRANT_ROTATED) held
+ * back by the server. */
+uint64_t ask_in_the_air(struct stage *stage, const char *label);
 uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_token);
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce);
 uint64_t ask_reject(struct stage *stage, const char *label, const char *access_token);

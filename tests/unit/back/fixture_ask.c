@@ -43,6 +43,18 @@ uint64_t ask(struct stage *stage, enum message_kind kind, const char *label)
     return post(stage, question(kind, label));
 }
 
+uint64_t ask_in_the_air(struct stage *stage, const char *label)
+{
+    seed(stage, (struct seed){ .label = label, .refresh_token = "rt-secret-a" });
+    server_script(
+        stage->server,
+        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
+    start(stage);
+    const uint64_t id = ask(stage, ASK_TOKEN, label);
+    assert_true(server_wait(stage->server, NULL, 1));
+    return id;
+}
+
 uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_token)
 {
     struct message *message = question(ASK_IMPORT, label);

@@ -48,6 +48,15 @@ void seed(struct stage *stage, struct seed seed)
     assert_int_equal(store_commit(store), 0);
 }
 
+void seed_due(struct stage *stage, const char *label, const char *predecessor)
+{
+    char token[64];
+    (void)snprintf(token, sizeof token, "rt-secret-%s", label);
+    seed(stage,
+         (struct seed){
+             .label = label, .refresh_token = token, .predecessor = predecessor, .refresh_at = 1 });
+}
+
 void seed_live_and_ended(struct stage *stage)
 {
     seed(stage, (struct seed){ .label = "dk",

@@ -4,18 +4,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <stdio.h>
-
-#define RT(label) "refresh_token=rt-secret-" label
-
-static void seed_due(struct stage *stage, const char *label, const char *predecessor)
-{
-    char token[64];
-    (void)snprintf(token, sizeof token, "rt-secret-%s", label);
-    seed(stage,
-         (struct seed){
-             .label = label, .refresh_token = token, .predecessor = predecessor, .refresh_at = 1 });
-}
 
 static void a_due_account_is_refreshed_unasked(void **state)
 {
@@ -299,25 +287,12 @@ static void an_odd_refusal_makes_suspect_and_success_clears_it(void **state)
     assert_int_equal(ask_state(stage, "a"), ACCOUNT_ACTIVE);
 }
 
-/* A flight in the air, its reply held back by the server. */
-static uint64_t fly(struct stage *stage, const char *label)
-{
-    seed(stage, (struct seed){ .label = label, .refresh_token = "rt-secret-a" });
-    server_script(
-        stage->server,
-        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
-    start(stage);
-    const uint64_t id = ask(stage, ASK_TOKEN, label);
-    assert_true(server_wait(stage->server, NULL, 1));
-    return id;
-}
-
 static void an_import_overtakes_a_flight(void **state)
 {
     struct stage *stage = *state;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
     server_release(stage->server);
     expect_failure(stage, id, WIRE_BUSY);
@@ -330,7 +305,7 @@ static void an_import_overtakes_a_flight(void **state)
 static void an_account_forgotten_in_flight_does_not_come_back(void **state)
 {
     struct stage *stage = *state;
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     server_release(stage->server);
     expect_failure(stage, id, WIRE_BUSY);
@@ -343,7 +318,7 @@ static void a_new_account_of_the_same_name_is_left_alone(void **state)
     struct stage *stage = *state;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     expect_ok(stage, ask_import(stage, "a", "rt-secret-imported"));
     server_release(stage->server);
@@ -419,7 +394,7 @@ static void a_damaged_row_is_one_accounts_trouble(void **state)
 {
     struct stage *stage = *state;
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-x" });
-    const uint64_t id = fly(stage, "b");
+    const uint64_t id = ask_in_the_air(stage, "b");
     set_speed(50);
     stop(stage);
     set_speed(1);

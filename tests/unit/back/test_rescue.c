@@ -2,19 +2,6 @@
 
 #include "fixture.h"
 
-#include <stdio.h>
-
-#define RT(label) "refresh_token=rt-secret-" label
-
-static void seed_due(struct stage *stage, const char *label, const char *predecessor)
-{
-    char token[64];
-    (void)snprintf(token, sizeof token, "rt-secret-%s", label);
-    seed(stage,
-         (struct seed){
-             .label = label, .refresh_token = token, .predecessor = predecessor, .refresh_at = 1 });
-}
-
 static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
 {
     struct stage *stage = *state;

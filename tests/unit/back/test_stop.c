@@ -5,25 +5,12 @@
 
 #include <limits.h>
 
-/* A flight in the air, its reply held back by the server. */
-static uint64_t fly(struct stage *stage, const char *label)
-{
-    seed(stage, (struct seed){ .label = label, .refresh_token = "rt-secret-a" });
-    server_script(
-        stage->server,
-        (struct canned){ .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true });
-    start(stage);
-    const uint64_t id = ask(stage, ASK_TOKEN, label);
-    assert_true(server_wait(stage->server, NULL, 1));
-    return id;
-}
-
 static void the_end_waits_for_what_is_in_the_air(void **state)
 {
     struct stage *stage = *state;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     begin_stop(stage);
     rest(100);
     server_release(stage->server);
@@ -39,7 +26,7 @@ static void the_end_waits_for_a_slow_reply(void **state)
     struct stage *stage = *state;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     set_speed(20);
     begin_stop(stage);
     rest(1000);
@@ -54,7 +41,7 @@ static void the_end_waits_for_a_slow_reply(void **state)
 static void the_end_does_not_wait_for_a_full_disk(void **state)
 {
     struct stage *stage = *state;
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     refuse_commits(UINT_MAX);
     server_release(stage->server);
     rest(200);
@@ -70,7 +57,7 @@ static void the_end_does_not_wait_for_ever(void **state)
 {
     struct stage *stage = *state;
     set_speed(50);
-    const uint64_t id = fly(stage, "a");
+    const uint64_t id = ask_in_the_air(stage, "a");
     stop(stage);
     expect_failure(stage, id, WIRE_BUSY);
 }
