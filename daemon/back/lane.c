@@ -6,103 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static void resolved(void *userdata, const struct failure *why)
-{
-    struct lane *lane = userdata;
-    lane->resolve = NULL;
-    if (why) {
-        log_warning("%s", why->description);
-        lane->undiscovered_until = clock_now() + why->retry_after_s * 1000;
-        lane_refuse_queue(lane, why);
-    } else {
-        lane->undiscovered_until = 0;
-    }
-    struct resolve_waiter *waiters = steal(lane->resolve_waiters);
-    while (waiters) {
-        struct resolve_waiter *waiter = waiters;
-        waiters = waiter->next;
-        waiter->resolved(waiter->userdata, why);
-        free(waiter);
-    }
-    lane_pump_soon(lane);
-}
-
-/* True where what the same server told before a reload completes the set-up. */
-static bool take_found(struct lane *lane)
-{
-    struct setup *setup = lane->setup;
-    if (!lane->found || provider_take_discovered(setup->provider, lane->found) != 0)
-        return false;
-    setup->resolved = !resolve_is_needed(setup);
-    return setup->resolved;
-}
-
-static void discovered(void *userdata, const struct failure *why)
-{
-    struct lane *lane = userdata;
-    const bool kept = why && take_found(lane);
-    if (kept)
-        log_warning("%s: the endpoints that it had before stay in use", why->description);
-    lane->found = provider_free(lane->found);
-    resolved(lane, kept ? NULL : why);
-}
-
-int lane_start_resolve(struct lane *lane)
-{
-    if (lane->resolve)
-        return 0;
-    return resolve_start(lane->keeper, lane->setup, discovered, lane, &lane->resolve);
-}
-
-void lane_resolve(struct lane *lane, void (*call_back)(void *userdata, const struct failure *why),
-                  void *userdata)
-{
-    if (lane->setup->resolved) {
-        call_back(userdata, NULL);
-        return;
-    }
-    struct resolve_waiter *waiter = calloc(1, sizeof *waiter);
-    if (!waiter || lane_start_resolve(lane) != 0) {
-        free(waiter);
-        const struct failure failure =
-            failure_make(WIRE_BUSY, 1, "discovery of provider %s cannot start: try again",
-                         lane->setup->provider->name);
-        call_back(userdata, &failure);
-        return;
-    }
-    *waiter = (struct resolve_waiter){ lane->resolve_waiters, call_back, userdata };
-    lane->resolve_waiters = waiter;
-}
-
-void lane_unresolve(struct lane *lane, const void *userdata)
-{
-    struct resolve_waiter **link = &lane->resolve_waiters;
-    while (*link && (*link)->userdata != userdata)
-        link = &(*link)->next;
-    struct resolve_waiter *found = *link;
-    if (!found)
-        return;
-    *link = found->next;
-    free(found);
-}
-
-/* Whoever waits for discovery waits for that of the new set-up now. */
-static void resolve_anew(struct lane *lane)
-{
-    if (!lane->resolve)
-        return;
-    lane->resolve = resolve_cancel(lane->resolve);
-    if (lane->setup->resolved) {
-        resolved(lane, NULL);
-        return;
-    }
-    const struct failure failure =
-        failure_make(WIRE_BUSY, 1, "discovery of provider %s cannot start: try again",
-                     lane->setup->provider->name);
-    if (lane_start_resolve(lane) != 0)
-        resolved(lane, &failure);
-}
-
 struct failure lane_pause_failure(const struct lane *lane)
 {
     const int64_t wait_s = (lane->pause.row.probe_at - clock_now()) / 1000;
@@ -192,7 +95,7 @@ static void take_passed(struct lane *lane, struct setup *used)
         setup = setup_ref(used);
     setup_unref(lane->setup);
     lane->setup = setup;
-    resolve_anew(lane);
+    lane_resolve_anew(lane);
 }
 
 enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
@@ -354,27 +257,6 @@ void lane_landed(struct lane *lane, struct flight *flight)
     lane_pump_soon(lane);
 }
 
-void lane_give_up(struct lane *lane)
-{
-    if (!lane->resolve)
-        return;
-    lane->resolve = resolve_cancel(lane->resolve);
-    const struct failure failure = failure_make(WIRE_BUSY, 1, "the broker is stopping: try again");
-    resolved(lane, &failure);
-}
-
-/* A copy of what discovery has told of a server that is still the same; *ret stays NULL where there
- * is nothing. */
-static int copy_found(const struct lane *lane, const struct provider *section,
-                      struct provider **ret)
-{
-    const bool known = lane->setup && lane->setup->resolved;
-    const struct provider *found = known ? lane->setup->provider : lane->found;
-    if (!found || !provider_is_at_same_server(lane->section, section))
-        return 0;
-    return provider_copy(found, ret);
-}
-
 /* Takes provider and secrets, both or none. */
 static int take_setup(struct lane *lane, const struct provider *provider,
                       struct client_secrets secrets)
@@ -385,7 +267,7 @@ static int take_setup(struct lane *lane, const struct provider *provider,
     struct setup *setup = NULL;
     int r = provider_copy(provider, &section);
     if (r == 0)
-        r = copy_found(lane, provider, &found);
+        r = lane_copy_found(lane, provider, &found);
     if (r == 0)
         r = credentials_load(&credentials, lane->keeper, provider->name, secrets);
     if (r != 0)
@@ -421,7 +303,7 @@ int lane_configure(struct lane *lane, const struct provider *provider,
     if (!as_before)
         lane->asked_to_rest_until = 0;
     lane_pace_anew(lane);
-    resolve_anew(lane);
+    lane_resolve_anew(lane);
     if (pause_setup_changed(&lane->pause, lane->keeper, lane->setup))
         lane->window = 1; /* it may be wrong: one account goes first */
     if (credentials_wants_trial(&lane->credentials, NULL))
@@ -459,11 +341,7 @@ struct lane *lane_free(struct lane *lane)
     if (!lane)
         return NULL;
     lane_drop_all(lane);
-    resolve_cancel(lane->resolve);
-    for (struct resolve_waiter *w = lane->resolve_waiters; w; w = lane->resolve_waiters) {
-        lane->resolve_waiters = w->next;
-        free(w);
-    }
+    lane_end_discovery(lane);
     loop_source_free(lane->timer);
     credentials_release(&lane->credentials);
     loop_source_free(lane->door);

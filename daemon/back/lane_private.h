@@ -1,8 +1,8 @@
 #pragma once
 
 /* The inside of a lane, for the files that make it up: lane.c (its life, what it hears),
- * lane_flights.c (its flights and their queue), lane_pump.c (what starts when), lane_visits.c (what
- * goes there besides). */
+ * lane_discovery.c (its endpoints, and who waits for them), lane_flights.c (its flights and their
+ * queue), lane_pump.c (what starts when), lane_visits.c (what goes there besides). */
 
 #include "back/lane.h"
 #include "back/pause.h"
@@ -51,6 +51,21 @@ struct lane {
     struct resolve *resolve; /* discovery under way */
     struct resolve_waiter *resolve_waiters;
 };
+
+/* --- lane_discovery.c --- */
+
+/* Begins discovery unless it is under way. Returns 0 or -errno. */
+int lane_start_resolve(struct lane *lane);
+
+/* Whoever waits for discovery waits for that of the new set-up now. */
+void lane_resolve_anew(struct lane *lane);
+
+/* A copy of what discovery has told of a server that this section still names; *ret stays NULL
+ * where there is nothing. Returns 0 or -ENOMEM. */
+int lane_copy_found(const struct lane *lane, const struct provider *section, struct provider **ret);
+
+/* Ends it without a word to whoever waits. */
+void lane_end_discovery(struct lane *lane);
 
 /* --- lane_flights.c --- */
 
@@ -111,6 +126,3 @@ void lane_admit(struct lane *lane);
  * and what is said to whoever asks. */
 bool lane_is_static(const struct lane *lane);
 struct failure lane_static_failure(const struct account_name *name);
-
-/* Begins discovery unless it is under way. Returns 0 or -errno. */
-int lane_start_resolve(struct lane *lane);
