@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
@@ -58,14 +59,28 @@ static bool spawn(char *const *argv)
     return spawned;
 }
 
-static bool is_root_for_now(void)
+/* Root's or another user's for this command alone; both leave DISPLAY as it was. */
+static bool acts_for_another(void)
 {
-    return geteuid() == 0 && (getenv("SUDO_UID") || getenv("DOAS_USER"));
+    return getenv("SUDO_UID") || getenv("DOAS_USER");
+}
+
+bool browser_is_of_windows(const char *kernel_release)
+{
+    return strcasestr(kernel_release, "microsoft");
+}
+
+static bool is_under_windows(void)
+{
+    struct utsname kernel;
+
+    return uname(&kernel) == 0 && browser_is_of_windows(kernel.release);
 }
 
 static bool find(char path[static PATH_MAX])
 {
-    return has_display() && !is_root_for_now() && program_find("xdg-open", path);
+    return has_display() && !acts_for_another() && !is_under_windows() &&
+           program_find("xdg-open", path);
 }
 
 bool browser_possible(void)

@@ -21,6 +21,8 @@ struct command {
     unsigned operands_max;
     bool takes_rest;             /* needs "--" and something behind it */
     int (*run)(struct cli *cli); /* the exit code */
+    /* After every failure, also where the command line was wrong and nothing was run; or NULL. */
+    void (*failed)(const struct arguments *arguments, int exit_code);
 };
 
 /* Exit codes beyond enum tb_status. */

@@ -66,16 +66,16 @@ static const char *operands_problem(const struct command *command,
 
 static int run_command(const struct command *command, char **argv, int index, struct cli *cli)
 {
-    struct objection objection;
+    struct objection objection = { "" };
+    const bool taken =
+        options_take(argv, &index, command->options, true, &cli->arguments, &objection);
 
-    if (!options_take(argv, &index, command->options, true, &cli->arguments, &objection))
-        return usage(objection.text, command->name);
-    if (cli->arguments.help)
+    if (taken && cli->arguments.help)
         return help_command(command);
-    const char *problem = operands_problem(command, &cli->arguments);
-    if (problem)
-        return usage(problem, command->name);
-    int exit_code = command->run(cli);
+    const char *problem = taken ? operands_problem(command, &cli->arguments) : objection.text;
+    int exit_code = problem ? usage(problem, command->name) : command->run(cli);
+    if (exit_code != TB_OK && command->failed)
+        command->failed(&cli->arguments, exit_code);
     cli->broker = tb_close(cli->broker);
     return exit_code;
 }
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
         OPTIONS_END,
     };
     struct cli cli = { .broker = NULL };
-    struct objection objection;
+    struct objection objection = { "" };
     int index = 1;
 
     hardening_apply();

@@ -29,11 +29,14 @@ void arguments_init(struct arguments *arguments)
     };
 }
 
+/* The first thing that is wrong is told: what comes of it later would only confuse. */
 PRINTF_LIKE(2, 3)
 static bool object(struct objection *objection, const char *format, ...)
 {
     va_list arguments;
 
+    if (*objection->text)
+        return false;
     va_start(arguments, format);
     (void)vsnprintf(objection->text, sizeof objection->text, format, arguments);
     va_end(arguments);
@@ -130,6 +133,16 @@ static bool set_value(const struct option_row *row, struct arguments *arguments,
     return object(objection, "%s takes no value", row->name);
 }
 
+/* A variable that is not set leaves the next option where a value should be. */
+static bool is_option(const struct option_row *rows, const char *word)
+{
+    const size_t length = strcspn(word, "=");
+    const char *nearest = NULL;
+
+    return strcmp(word, "--") == 0 || find_row(rows, word, length, &nearest) ||
+           find_row(options_global, word, length, &nearest);
+}
+
 static bool take_option(char **argv, int *index, const struct option_row *rows,
                         struct arguments *arguments, struct objection *objection)
 {
@@ -149,7 +162,7 @@ static bool take_option(char **argv, int *index, const struct option_row *rows,
         *(const char **)((char *)arguments + row->place) = "";
         return true;
     }
-    if (!argv[*index])
+    if (!argv[*index] || is_option(rows, argv[*index]))
         return object(objection, "%s needs %s", row->name, row->metavar);
     return set_value(row, arguments, argv[(*index)++], objection);
 }
@@ -169,18 +182,16 @@ bool options_take(char **argv, int *index, const struct option_row *rows, bool o
         const char *word = argv[*index];
         if (strcmp(word, "--") == 0) {
             arguments->rest = argv + ++*index;
-            return true;
+            break;
         }
         if (word[0] == '-' && word[1]) {
-            if (!take_option(argv, index, rows, arguments, objection))
-                return false;
+            (void)take_option(argv, index, rows, arguments, objection);
             continue;
         }
         if (!operands)
-            return true;
+            break;
         (*index)++;
-        if (!take_operand(word, arguments, objection))
-            return false;
+        (void)take_operand(word, arguments, objection);
     }
-    return true;
+    return !*objection->text;
 }

@@ -81,14 +81,17 @@ extern const struct option_row options_global[];
 /* Nothing said yet: the numbers are TB_DEFAULT. */
 void arguments_init(struct arguments *arguments);
 
-/* Why a command line cannot be taken: a sentence without its end, and the word it is about. */
+/* Why a command line cannot be taken: a sentence without its end, and the word it is about. "":
+ * nothing is wrong. */
 struct objection {
     char text[256];
 };
 
 /*
  * Takes options from argv[*index] on and moves *index: up to the first operand, or with operands
- * taken too, to the end. rows may be NULL: the global ones alone. Returns false with an objection.
+ * taken too, to the end. rows may be NULL: the global ones alone. What cannot be taken is passed
+ * over, as what comes behind it may say how the failure is to be told. objection is the caller's,
+ * empty; returns false with the first that there is.
  */
 bool options_take(char **argv, int *index, const struct option_row *rows, bool operands,
                   struct arguments *arguments, struct objection *objection);

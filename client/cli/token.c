@@ -99,8 +99,6 @@ static size_t find_format(const struct arguments *arguments)
 
     while (i < FORMAT_COUNT && strcmp(name, formats[i].name) != 0)
         i++;
-    if (i == FORMAT_COUNT)
-        cli_complain("no format '%s': there are plain, json, header, curl and env", name);
     return i;
 }
 
@@ -133,12 +131,18 @@ static int print_json(struct cli *cli, const char *account)
     return r == TB_OK ? cli_print_json(tb_reply_value(reply)) : r;
 }
 
-static int print_token(struct cli *cli, size_t format)
+static int run(struct cli *cli)
 {
     CLEANUP(cleanup_token) struct tb_token *token = NULL;
     CLEANUP(cleanup_error) struct tb_error *error = NULL;
+    const size_t format = find_format(&cli->arguments);
     char account[ACCOUNT_SIZE];
 
+    if (format == FORMAT_COUNT) {
+        cli_complain("no format '%s': there are plain, json, header, curl and env",
+                     cli->arguments.format);
+        return TB_USAGE;
+    }
     if (!cli_account(cli, account))
         return TB_USAGE;
     if (!formats[format].write)
@@ -151,20 +155,16 @@ static int print_token(struct cli *cli, size_t format)
     return write_token(token, formats[format].write);
 }
 
-static int run(struct cli *cli)
+static void failed(const struct arguments *arguments, int exit_code)
 {
     CLEANUP(cleanup_text) struct text out = TEXT_WITH_MAXIMUM(TOKEN_OUTPUT_MAX);
-    size_t format = find_format(&cli->arguments);
+    const size_t format = find_format(arguments);
 
-    if (format == FORMAT_COUNT)
-        return TB_USAGE;
-    int r = print_token(cli, format);
-    if (r != TB_OK && formats[format].write_failure) {
-        formats[format].write_failure(r, &out);
-        /* It was said already where stdout takes nothing; the exit code tells of the failure. */
-        (void)output_bytes(STDOUT_FILENO, text_string(&out), out.length);
-    }
-    return r;
+    if (format == FORMAT_COUNT || !formats[format].write_failure)
+        return;
+    formats[format].write_failure(exit_code, &out);
+    /* It was said already where stdout takes nothing; the exit code tells of the failure. */
+    (void)output_bytes(STDOUT_FILENO, text_string(&out), out.length);
 }
 
 static const struct option_row options[] = {
@@ -186,4 +186,5 @@ const struct command command_token = {
     .operands_min = 1,
     .operands_max = 1,
     .run = run,
+    .failed = failed,
 };

@@ -21,6 +21,7 @@ static bool take(struct arguments *arguments, struct objection *objection, const
     int index = 0;
 
     arguments_init(arguments);
+    *objection->text = '\0';
     /* Like main()'s: nothing is written to. */
     return options_take((char **)argv, &index, rows, true, arguments, objection);
 }
@@ -81,7 +82,7 @@ static void test_rest(void **state)
 static void test_stops_at_operand(void **state)
 {
     struct arguments a;
-    struct objection objection;
+    struct objection objection = { "" };
     const char *argv[] = { "--socket=/s", "token", "--nonsense", NULL };
     int index = 0;
 
@@ -89,6 +90,18 @@ static void test_stops_at_operand(void **state)
     assert_true(options_take((char **)argv, &index, NULL, false, &a, &objection));
     assert_int_equal(index, 1);
     assert_string_equal(a.socket, "/s");
+}
+
+static void test_goes_on_behind_what_is_wrong(void **state)
+{
+    struct arguments a;
+    struct objection objection;
+
+    assert_false(TAKE(&a, &objection, "--limit", "--nosuch", "a", "b", "c", "--format", "json"));
+    assert_string_equal(a.format, "json");
+    assert_int_equal(a.operand_count, 2);
+    assert_true(TAKE(&a, &objection, "--format", "--nosuch"));
+    assert_true(TAKE(&a, &objection, "--format=--json"));
 }
 
 static void test_objections(void **state)
@@ -108,14 +121,25 @@ static void test_objections(void **state)
         { { "--param", "x" }, "--param takes NAME=VALUE, not 'x'" },
         { { "--param", "=x" }, "--param takes NAME=VALUE, not '=x'" },
         { { "a", "b", "c" }, "unexpected argument 'c'" },
+        { { "--format", "--json" }, "--format needs FORMAT" },
+        { { "--limit", "--socket=/s" }, "--limit needs N" },
+        { { "--format", "--", "json" }, "--format needs FORMAT" },
+        { { "--limit", "0", "-x" }, "--limit takes a number, not '0'" },
     };
     struct arguments a;
+    struct objection objection;
 
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        struct objection objection = { "" };
         assert_false(take(&a, &objection, wrong[i].argv));
         assert_string_equal(objection.text, wrong[i].text);
     }
+}
+
+static void test_browsers_of_windows(void **state)
+{
+    assert_true(browser_is_of_windows("5.15.90.1-microsoft-standard-WSL2"));
+    assert_true(browser_is_of_windows("4.4.0-19041-Microsoft"));
+    assert_false(browser_is_of_windows("6.1.0-18-amd64"));
 }
 
 static void test_loopback_ports(void **state)
@@ -145,9 +169,15 @@ static void test_loopback_ports(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_taken),      cmocka_unit_test(test_a_value_that_may_be_left_out),
-        cmocka_unit_test(test_rest),       cmocka_unit_test(test_stops_at_operand),
-        cmocka_unit_test(test_objections), cmocka_unit_test(test_loopback_ports),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_a_value_that_may_be_left_out),
+        cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_stops_at_operand),
+        cmocka_unit_test(test_goes_on_behind_what_is_wrong),
+        cmocka_unit_test(test_goes_on_behind_what_is_wrong),
+        cmocka_unit_test(test_objections),
+        cmocka_unit_test(test_loopback_ports),
+        cmocka_unit_test(test_browsers_of_windows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -157,6 +158,26 @@ class Token(Case):
                     'printf "%s," "$?" "$TOKENBROKER_ACCESS_TOKEN"; set -e; eval "$("$0" "$@")"; '
                     'echo goes on', COMMAND, *arguments, program=f"/bin/{shell}")
                 self.assertEqual((done.stdout, done.returncode), (f"{code},,", code))
+
+    def test_nor_does_a_wrong_command_line(self):
+        """As a shell makes it of a variable that is not set, or not quoted."""
+        asked = ("token", "zenegy/acme", "--format", "env")
+        for arguments in [("token", "--format", "env"),
+                          ("token", "zenegy/acme", "zenegy/b", "--format", "env"),
+                          ("token", "a", "b", "c", "--format=env"),
+                          (*asked, "--", "zenegy/b"),
+                          (*asked, "--wait", "5x"),
+                          ("token", "zenegy/acme", "--wait", "5x", "--format", "env"),
+                          (*asked, "--wiat", "5s"),
+                          ("token", "zenegy/acme", "--wiat", "5s", "--format", "env"),
+                          ("token", "zenegy/acme", "--min-ttl", "--format", "env"),
+                          ("token", "zenegy/acme", "--socket", "--format=env")]:
+            with self.subTest(arguments):
+                done = self.run_command(*arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, NO_VARIABLES + "(exit 2)\n"))
+                self.assertIn("try: tokenbroker token --help", done.stderr)
+        self.assertEqual(self.broker.seen, [])
+        self.assertEqual(self.run_command("token", "--format", "plain").stdout, "")
 
     def test_query_presentation(self):
         self.broker.answers[TOKEN] = token("t k&\"", "query", "access_token")
@@ -530,12 +551,21 @@ class Login(Case):
             self.assertEqual(self.started_with(*arguments, **more), {}, (arguments, more))
         self.assertEqual(self.started_with("--paste", **shown), {"mode": "paste"})
 
-    @unittest.skipIf(os.geteuid() != 0, "needs root")
-    def test_root_for_this_command_alone_opens_no_browser(self):
+    def test_who_is_another_user_for_this_command_alone_opens_no_browser(self):
+        """The display is left to them by sudo, but the person's browser is not theirs."""
         paths, opened = self.browser()
+        os.chmod(self.broker.folder, 0o755)
+        os.chmod(self.broker.socket, 0o777)
+        command = shutil.copy(COMMAND, self.broker.folder)  # the tree may be root's alone
+        users = [[]] + [["setpriv", "--reuid=65534", "--clear-groups"]] * (os.geteuid() == 0)
         for name, value in [("SUDO_UID", "1000"), ("DOAS_USER", "me")]:
-            self.assertEqual(self.started_with(DISPLAY=":0", PATH=paths, **{name: value}), {})
-            self.assertFalse(os.path.exists(opened))
+            for user in users:
+                self.slow(self.ends("done"))
+                self.broker.seen.clear()
+                self.run_command("-c", 'exec "$@"', "sh", *user, command, "login", "zenegy/acme",
+                                 program="/bin/sh", DISPLAY=":0", PATH=paths, **{name: value})
+                self.assertEqual(json.loads(self.broker.seen[0][2]), {}, (name, user))
+                self.assertFalse(os.path.exists(opened))
 
     def test_browser(self):
         self.slow(self.ends("done"))
