@@ -43,19 +43,11 @@ struct setup *setup_unref(struct setup *setup)
 
 void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SIZE])
 {
-    const struct provider *provider = setup->provider;
-    const char *const words[] = { provider->client_id, provider->token_endpoint,
-                                  provider->refresh_endpoint, provider->issuer,
-                                  provider->client_key_id };
-    char secret[FINGERPRINT_SIZE] = "";
+    char words[2][FINGERPRINT_SIZE] = { "", "" };
+    provider_fingerprint(setup->provider, words[0]);
     if (setup->client_secret)
-        secret_fingerprint(setup->client_secret, secret);
-    CLEANUP(cleanup_buffer) struct buffer text = BUFFER_WITH_MAXIMUM(64 * 1024);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        buffer_append_format(&text, "%s\n", words[i] ? words[i] : "");
-    buffer_append_format(&text, "%d %d\n%s", (int)provider->client_auth,
-                         (int)provider->token_request, secret);
-    digest_text(buffer_text(&text), text.length, out);
+        secret_fingerprint(setup->client_secret, words[1]);
+    digest_text(words, sizeof words, out);
 }
 
 static void *make_forget_all(void)

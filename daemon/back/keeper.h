@@ -67,7 +67,8 @@ int setup_new(const struct provider *provider, const struct secret *client_secre
 struct setup *setup_ref(struct setup *setup);
 struct setup *setup_unref(struct setup *setup);
 
-/* What was configured, in one word: a change of it is a reason to probe. */
+/* What shapes a request for a token, as it was configured, in one word, the secret by its SHA-256:
+ * a change of it is a reason to probe. Discovery does not change it. */
 void setup_fingerprint(const struct setup *setup, char out[static FINGERPRINT_SIZE]);
 
 /* Tells the front of a new token: takes token over; NULL: forget what is not newer than

@@ -139,6 +139,7 @@ static void fill_in(struct provider *provider, const struct json *document,
 {
     if (is_true(document, "authorization_response_iss_parameter_supported"))
         provider->iss_promised = true;
+    provider->token_endpoint_found = provider->token_endpoint_found || found[TOKEN] != NULL;
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
         if (found[i] != NULL)
             *endpoint_of(provider, i) = steal(found[i]);

@@ -56,7 +56,8 @@ struct provider {
     char *issuer; /* discovery fills the endpoints that are not given */
     char *authorization_endpoint;
     char *token_endpoint;
-    char *refresh_endpoint; /* where it differs from the token endpoint */
+    bool token_endpoint_found; /* by discovery: it is not configured */
+    char *refresh_endpoint;    /* where it differs from the token endpoint */
     char *revocation_endpoint;
     char *device_authorization_endpoint;
     /* Where authorization requests are pushed (RFC 9126); not NULL: they are. */
@@ -118,6 +119,11 @@ int provider_copy(const struct provider *provider, struct provider **ret);
 /* True when both, as they are configured, are the same client at the same server, reached the same
  * way: what was learnt from it with one holds for the other. */
 bool provider_is_at_same_server(const struct provider *a, const struct provider *b);
+
+/* All that shapes a request for a token, or takes it to the server, as it is configured, in one
+ * word: sections with the same one ask the same server for the same. The secret is not part of it.
+ */
+void provider_fingerprint(const struct provider *provider, char out[static FINGERPRINT_SIZE]);
 
 /* Copies what discovery found for from and to lacks. Returns 0 or -ENOMEM. */
 int provider_take_discovered(struct provider *to, const struct provider *from);

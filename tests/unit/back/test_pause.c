@@ -98,6 +98,26 @@ static void wrong_credentials_are_tried_on_one_account(void **state)
     await_generation(stage, "a19", 2);
 }
 
+/* The words for it are invalid_scope, invalid_target, invalid_request: what was asked for was
+ * wrong.
+ */
+static void parameters_that_are_mended_are_tried_at_once(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(
+        stage->server,
+        (struct canned){ .match = "audience=payroll", .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server,
+                  (struct canned){ .status = 400, .body = "{\"error\":\"invalid_scope\"}" });
+    start(stage);
+    await_paused(stage, true);
+    assert_int_equal(parameters_add(&acme(stage)->refresh_params, "audience", "payroll"), 0);
+    reload(stage);
+    await_paused(stage, false);
+    await_generation(stage, "a02", 2);
+}
+
 /* Some servers spend the refresh token of a request whose client secret is wrong. */
 static void a_wrong_secret_is_probed_with_two_accounts_at_most(void **state)
 {
@@ -387,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(refusals_for_everyone_reach_few_and_no_verdict_falls),
         TEST(wrong_credentials_are_tried_on_one_account),
+        TEST(parameters_that_are_mended_are_tried_at_once),
         TEST(a_wrong_secret_is_probed_with_two_accounts_at_most),
         TEST(a_second_incident_is_met_like_the_first),
         TEST(a_pause_survives_a_restart),

@@ -110,6 +110,19 @@ static void configuration_wins(void **state)
     assert_true(provider->iss_promised);
 }
 
+static void what_is_found_does_not_change_the_fingerprint(void **state)
+{
+    static const char body[] = "{" ISSUER "," AUTHORIZE "," TOKEN "}";
+    char before[FINGERPRINT_SIZE], after[FINGERPRINT_SIZE];
+    CLEANUP(cleanup_provider) struct provider *provider = calloc(1, sizeof(*provider));
+    provider->issuer = strdup("https://h");
+    provider_fingerprint(provider, before);
+    assert_int_equal(discovery_apply(provider, body, sizeof(body) - 1, NULL), 0);
+    provider_fingerprint(provider, after);
+    assert_non_null(provider->token_endpoint);
+    assert_string_equal(after, before);
+}
+
 static void keeps_a_configured_promise(void **state)
 {
     static const char body[] = "{" ISSUER "," AUTHORIZE "," TOKEN
@@ -226,9 +239,13 @@ static void finds_aliases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(makes_addresses),           cmocka_unit_test(reads_documents),
-        cmocka_unit_test(configuration_wins),        cmocka_unit_test(keeps_a_configured_promise),
-        cmocka_unit_test(caps_the_document),         cmocka_unit_test(finds_aliases),
+        cmocka_unit_test(makes_addresses),
+        cmocka_unit_test(reads_documents),
+        cmocka_unit_test(configuration_wins),
+        cmocka_unit_test(what_is_found_does_not_change_the_fingerprint),
+        cmocka_unit_test(keeps_a_configured_promise),
+        cmocka_unit_test(caps_the_document),
+        cmocka_unit_test(finds_aliases),
         cmocka_unit_test(finds_out_whether_to_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,21 @@ static void copies_an_empty_one(void **state)
     assert_int_equal(copy->refresh_params.count, 0);
 }
 
+static void what_is_discovered_does_not_change_the_fingerprint(void **state)
+{
+    char before[FINGERPRINT_SIZE], after[FINGERPRINT_SIZE];
+    CLEANUP(cleanup_provider) struct provider *found = whole_provider();
+    CLEANUP(cleanup_provider) struct provider *provider = NULL;
+    assert_int_equal(provider_copy(&(struct provider){ .name = "x" }, &provider), 0);
+    provider_fingerprint(provider, before);
+    assert_int_equal(provider_take_discovered(provider, found), 0);
+    assert_string_equal(provider->token_endpoint, "token_endpoint");
+    provider_fingerprint(provider, after);
+    assert_string_equal(after, before);
+    provider_fingerprint(found, after);
+    assert_string_not_equal(after, before);
+}
+
 static void frees_nothing(void **state)
 {
     assert_null(provider_free(NULL));
@@ -122,8 +137,11 @@ static void copies_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_deeply),     cmocka_unit_test(copies_an_empty_one),
-        cmocka_unit_test(frees_nothing),     cmocka_unit_test(finds_parameters),
+        cmocka_unit_test(copies_deeply),
+        cmocka_unit_test(copies_an_empty_one),
+        cmocka_unit_test(what_is_discovered_does_not_change_the_fingerprint),
+        cmocka_unit_test(frees_nothing),
+        cmocka_unit_test(finds_parameters),
         cmocka_unit_test(copies_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
