@@ -196,7 +196,10 @@ static enum fence look_for_fence(const struct fetching *fetching)
     if (tb_call(fetching->cli->broker, "GET", WIRE_PATH_HEALTH, NULL, &reply, NULL) != TB_OK)
         return FENCE_UNSEEN;
     const struct tb_value *store = tb_value_member(tb_reply_value(reply), "store");
-    return tb_value_member(store, "moved_at") ? FENCE_THERE : FENCE_NONE;
+    if (tb_value_member(store, "moved_at"))
+        return FENCE_THERE;
+    /* A broker whose store does not answer says so without a word of fences. */
+    return tb_value_true(tb_value_member(store, "ok")) ? FENCE_NONE : FENCE_UNSEEN;
 }
 
 /* One that the broker writes just now outlasts the first DELETE; one whose id nobody knows may come

@@ -10,6 +10,7 @@ import pytest
 
 from harness.devices import with_device
 from harness.logins import start
+from harness.relay import relay
 from test_backup import FEW, elsewhere, key_file, provider, restored  # noqa: F401
 
 KILLS = int(os.environ.get("TOKENBROKER_TEST_MOVE_KILLS", "12"))
@@ -186,23 +187,48 @@ def test_interrupted_by_the_client(daemon, api, provider):
     rotate_all(daemon, provider, FEW)
 
 
+def step(method, target):
+    """Which of the command's steps a request is."""
+    return "piece" if "offset=" in target else f"{method} {target.split('/')[2]}"
+
+
+def interrupted_at(moment, daemon, cli, folder):
+    """All that the command says that gets Ctrl-C at that moment of its work."""
+    running, met = [], threading.Event()
+
+    def seen(stage, method, target):
+        if (stage, step(method, target)) == moment and not met.is_set():
+            met.set()
+            running[0].send_signal(signal.SIGINT)
+            time.sleep(0.2)  # what it waits for does not come meanwhile
+    file, path = folder / "-".join(moment).replace(" ", "-"), folder / "relay"
+    with relay(path, daemon.api, seen):
+        running.append(cli.spawn("--socket", str(path), "move", str(file)))
+        said = running[0].communicate(timeout=60)[1]
+    path.unlink()
+    assert met.is_set() and not file.exists()
+    assert running[0].returncode == -signal.SIGINT
+    return said
+
+
 def test_interrupted_at_any_moment(daemon, cli, provider, folder):
     """A fence that nobody was told of would be found days later, when the tokens are over."""
-    fenced = 0
-    for number in range(12):
-        one = cli.spawn("move", str(folder / f"moved{number}"))
-        time.sleep(0.02 + number % 6 / 40)
-        one.send_signal(signal.SIGINT)
-        said = one.communicate(timeout=60)[1]
-        time.sleep(0.3)
+    fenced = set()
+    for moment in ((stage, step) for step in ("POST backups", "GET backups", "piece")
+                   for stage in ("asked", "answered")):
+        said = interrupted_at(moment, daemon, cli, folder)
         if "moved_at" in daemon.api.health().ok()["store"]:
-            fenced += one.returncode != 0
-            assert one.returncode == 0 or "fenced" in said and "--moved-back" in said
+            fenced.add(moment)
+            assert "the store is fenced for the move: run this again" in said, moment
+            assert "--moved-back" in said
+            daemon.restart()  # a copy whose id nobody knows goes with it
             daemon.api.resume(moved_back=True).ok()
             daemon.api.wait_unpaused("plain")
         else:
-            assert "is fenced" not in said.replace("whether the store is fenced", "")
-    assert fenced > 0
+            assert "fence" not in said, moment
+    # Nobody knew the copy's id, so nobody could withdraw it; and pieces are those of a whole one.
+    assert fenced >= {("asked", "POST backups"), ("answered", "POST backups"), ("asked", "piece"),
+                      ("answered", "piece")}
     rotate_all(daemon, provider, FEW)
 
 

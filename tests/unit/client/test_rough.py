@@ -203,12 +203,15 @@ class Hangs(Case):
 
     def test_an_interrupted_move_asks_whether_there_is_a_fence(self):
         """One that comes while the copy is withdrawn too; and where nobody knows the copy's id."""
-        fenced, unfenced = [{"status": "degraded", "version": "0", "store": {"ok": True, **more}}
-                            for more in ({"moved_at": 1}, {})]
+        fenced, unfenced, silent = [
+            {"status": "degraded", "version": "0", "store": store}
+            for store in ({"ok": True, "moved_at": 1}, {"ok": True},
+                          {"ok": False, "problem": "the store has not answered for 2 s"})]
         gone = (404, {"error": "not_found", "error_description": "no such backup"})
         for hanging, deletes, health, words, no_words in [
                 ("GET /v1/backups/b", 2, fenced, "the store is fenced", "not known"),
                 ("GET /v1/backups/b", 1, unfenced, "interrupted", "fenced"),
+                ("GET /v1/backups/b", 1, silent, "is not known", "run this again with"),
                 ("POST /v1/backups", 0, fenced, "the store is fenced", "not known"),
                 ("POST /v1/backups", 0, unfenced, "is not known", "run this again with"),
                 ("POST /v1/backups", 0, gone, "is not known", "run this again with")]:
