@@ -265,14 +265,12 @@ static int apply_forget(void *userdata, struct store *store)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
         r = revocation_write(job->keeper, store, &row.name, row.identity, &grant);
-    int ended = held_revoke(job->keeper, store, &job->question->account);
-    if (ended == 0)
-        ended = store_end_link(store, &job->question->account, LINK_WITHDRAWN, clock_now());
+    int ended = store_end_link(store, &job->question->account, LINK_WITHDRAWN, clock_now());
     if (ended < 0)
         return ended;
     /* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
     return r == 0 || r == VAULT_BROKEN || r == STORE_FOREIGN
-               ? store_delete(store, &job->question->account)
+               ? held_forget(job->keeper, store, &job->question->account)
                : r;
 }
 

@@ -5,8 +5,8 @@
 
 #include "back/held.h"
 #include "back/revoke.h"
+#include "back/unused.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/text.h"
 
 /* A refresh token says it where the scope does not (Microsoft's never does; OIDC Core 11). */
@@ -225,23 +225,14 @@ static int end_link(struct exchange_write *write, struct store *store)
     return r < 0 ? r : 0;
 }
 
-/* It is not to live on where nobody knows of it, but a revocation may end the account's own. */
-static int drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
-                const struct account_row *row)
+/* It is not to live on where nobody knows of it. */
+static int drop(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const char *identity = write->reply.grant.identity;
-    const bool other = row->identity && identity && strcmp(row->identity, identity) != 0;
-    char name[ACCOUNT_TEXT_SIZE];
-    account_text(&row->name, name);
-    if (row->generation > 0 && row->state != ACCOUNT_CONSENT_REQUIRED && !other) {
-        log_warning("%s: a grant that came too late is not revoked, as it may be the same "
-                    "person's: end it at the provider by hand",
-                    name);
-        return 0;
-    }
     int r = build_grant(write, keeper->key, NULL, &grant);
-    return r == 0 ? revocation_write(keeper, store, &row->name, identity, &grant) : r;
+    return r == 0 ? unused_revoke(keeper, store, &write->question->account,
+                                  write->reply.grant.identity, &grant)
+                  : r;
 }
 
 /* Looked at before the code was sent, too: it may have ended since. */
@@ -274,7 +265,7 @@ static int write_or_drop(struct exchange_write *write, struct keeper *keeper, st
         return r;
     write->late = why_late(write, row, &link);
     if (write->late != EXCHANGE_IN_TIME)
-        return drop(write, keeper, store, row);
+        return drop(write, keeper, store);
     r = write_outcome(write, keeper, store, row, judge_identity(write, row, &link));
     return r == 0 ? end_link(write, store) : r;
 }

@@ -7,107 +7,38 @@
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
+#include "back/unused.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-/* At many providers one revocation ends all that a person has granted, also what is to stay. */
-static bool may_be_of_one_person(const char *identity, const char *other)
+/* What it replaces, or what is to go with it; *ret is empty where nothing is held, or nobody can
+ * unseal it: that can be forgotten, but not revoked. Returns 0 or -errno. */
+static int read_ending(struct keeper *keeper, struct store *store, const struct account_name *name,
+                       struct held_row *row, struct grant *ret)
 {
-    return !identity || !other || strcmp(identity, other) == 0;
-}
-
-static void tell_unrevoked(const struct account_name *name, const char *which)
-{
-    char text[ACCOUNT_TEXT_SIZE];
-    log_warning("%s: the %s grant is not revoked, as it may be the same person's: end it at the "
-                "provider by hand",
-                account_text(name, text), which);
-}
-
-/* True, and said, where another account has a grant of that identity; -errno. */
-static int is_of_another(struct store *store, const struct account_name *name, const char *identity)
-{
-    struct account_name other;
-    char text[ACCOUNT_TEXT_SIZE];
-    char other_text[ACCOUNT_TEXT_SIZE];
-    if (!identity)
-        return false;
-    int r = store_identity_account(store, name, identity, &other);
-    if (r != 0)
-        return r == STORE_NOT_FOUND ? false : r;
-    log_warning("%s: a grant that is done with is not revoked, as it may be of the same person as "
-                "that of %s: end it at the provider by hand",
-                account_text(name, text), account_text(&other, other_text));
-    return true;
-}
-
-/* Tokens that nobody will use any more; where an account holds the refresh token they are its. */
-static int revoke_unused(struct keeper *keeper, struct store *store,
-                         const struct account_name *name, const char *identity,
-                         const struct grant *grant)
-{
-    struct account_name owner;
-    char fingerprint[FINGERPRINT_SIZE];
-    if (grant->refresh_token) {
-        int r = store_token_owner(store, name->provider,
-                                  secret_fingerprint(grant->refresh_token, fingerprint), &owner);
-        if (r != STORE_NOT_FOUND)
-            return r;
-    }
-    int r = is_of_another(store, name, identity);
-    if (r != 0)
-        return r > 0 ? 0 : r;
-    return revocation_write(keeper, store, name, identity, grant);
-}
-
-/* What cannot be read or unsealed cannot be revoked, but it can be forgotten. */
-static int revoke_row(struct keeper *keeper, struct store *store, const struct held_row *row)
-{
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    int r = vault_open_held(keeper->key, row, &grant);
+    int r = store_read_held(store, name, row);
     if (r == 0)
-        r = revoke_unused(keeper, store, &row->name, row->identity, &grant);
-    return r > 0 ? 0 : r;
+        r = vault_open_held(keeper->key, row, ret);
+    return r < 0 ? r : 0;
 }
 
-int held_revoke(struct keeper *keeper, struct store *store, const struct account_name *name)
+/* leave() takes it out of the store, at least. */
+static int end_held(struct keeper *keeper, struct store *store, const struct account_name *name,
+                    int (*leave)(struct store *store, const struct account_name *name))
 {
     CLEANUP(cleanup_held_row) struct held_row row = { 0 };
-    int r = store_read_held(store, name, &row);
-    if (r == STORE_NOT_FOUND)
-        return 0;
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    int r = read_ending(keeper, store, name, &row, &grant);
     if (r == 0)
-        r = revoke_row(keeper, store, &row);
-    if (r < 0)
-        return r;
-    r = store_drop_held(store, name);
-    return r > 0 ? 0 : r;
+        r = leave(store, name);
+    if (r == 0)
+        r = unused_revoke(keeper, store, name, row.identity, &grant);
+    return r;
 }
 
-/* Whether the account itself has a grant of that identity; or -errno. */
-static int is_the_accounts_own(struct store *store, const struct held_row *held)
+int held_forget(struct keeper *keeper, struct store *store, const struct account_name *name)
 {
-    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    int r = store_read(store, &held->name, &row);
-    if (r != 0)
-        return r > 0 ? false : r;
-    return row.generation > 0 && may_be_of_one_person(row.identity, held->identity);
-}
-
-/* The one that a newer takes the place of. */
-static int revoke_older(struct keeper *keeper, struct store *store, const struct account_row *facts)
-{
-    CLEANUP(cleanup_held_row) struct held_row older = { 0 };
-    int r = store_read_held(store, &facts->name, &older);
-    if (r != 0)
-        return r > 0 ? 0 : r;
-    if (!may_be_of_one_person(facts->identity, older.identity)) {
-        r = is_the_accounts_own(store, &older);
-        if (r <= 0)
-            return r == 0 ? revoke_row(keeper, store, &older) : r;
-    }
-    tell_unrevoked(&facts->name, "older held");
-    return 0;
+    return end_held(keeper, store, name, store_delete);
 }
 
 int held_put(struct keeper *keeper, struct store *store, const struct account_row *facts,
@@ -125,13 +56,17 @@ int held_put(struct keeper *keeper, struct store *store, const struct account_ro
         .scope = facts->scope, /* borrowed, as the next */
         .identity = facts->identity,
     };
+    CLEANUP(cleanup_held_row) struct held_row older = { 0 };
+    CLEANUP(cleanup_grant) struct grant older_grant = { 0 };
     int r = vault_close_held(keeper->key, &row, grant);
     if (r == 0)
-        r = revoke_older(keeper, store, facts);
+        r = read_ending(keeper, store, &facts->name, &older, &older_grant);
     if (r == 0)
         r = store_put_held(store, &row);
     if (r == 0)
         r = revocations_forgo(keeper, store, &facts->name, facts->identity);
+    if (r == 0)
+        r = unused_revoke(keeper, store, &facts->name, older.identity, &older_grant);
     free(row.sealed);
     return r;
 }
@@ -203,19 +138,6 @@ static int put_grant(struct keeper *keeper, struct store *store, struct account_
     return r;
 }
 
-/* The one that the held grant has taken the place of. */
-static int revoke_replaced(struct keeper *keeper, struct store *store,
-                           const struct account_row *row, const char *identity,
-                           const struct grant *old)
-{
-    if (!old->refresh_token && !old->access_token)
-        return 0;
-    if (!may_be_of_one_person(row->identity, identity))
-        return revoke_unused(keeper, store, &row->name, identity, old);
-    tell_unrevoked(&row->name, "older");
-    return 0;
-}
-
 /* The held grant becomes the account's, without a predecessor: that was another identity's. */
 static int accept_held(struct job *job, struct store *store, struct account_row *row)
 {
@@ -240,7 +162,7 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
     if (r == 0)
         r = revocations_forgo(keeper, store, &row->name, row->identity);
     if (r == 0 && readable) /* take_over() has put its identity there */
-        r = revoke_replaced(keeper, store, row, held.identity, &old);
+        r = unused_revoke(keeper, store, &row->name, held.identity, &old);
     if (r == 0)
         r = store_end_link(store, &row->name, LINK_USED, clock_now());
     return r > 0 ? 0 : r;
@@ -249,16 +171,8 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
 /* An account that never had a grant was there for what was held alone. */
 static int discard_held(struct job *job, struct store *store, struct account_row *row)
 {
-    int r = 0;
-    if (row->generation == 0 || !may_be_of_one_person(row->identity, row->held_identity)) {
-        r = held_revoke(job->keeper, store, &row->name);
-    } else {
-        tell_unrevoked(&row->name, "discarded");
-        r = store_drop_held(store, &row->name);
-    }
-    if (r == 0 && row->generation == 0)
-        r = store_delete(store, &row->name);
-    return r > 0 ? 0 : r;
+    return end_held(job->keeper, store, &row->name,
+                    row->generation == 0 ? store_delete : store_drop_held);
 }
 
 static int apply_decision(void *userdata, struct store *store)

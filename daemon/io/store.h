@@ -408,8 +408,8 @@ int store_token_owner(struct store *store, const char *provider, const char *fin
  * fingerprint, the first by name if several were; STORE_NOT_FOUND when none was. */
 int store_imported_account(struct store *store, const char *provider, const char *fingerprint,
                            struct account_name *ret);
-/* An account of the same provider but this one that has ever had a grant, and has that identity;
- * STORE_NOT_FOUND when none has. */
+/* An account of the same provider but this one that has that identity and has ever had a grant, or
+ * for which a consent of that identity is held; STORE_NOT_FOUND when there is none. */
 int store_identity_account(struct store *store, const struct account_name *not_this,
                            const char *identity, struct account_name *ret);
 

@@ -100,7 +100,8 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " AND imported <> '' AND has_refresh_token <> 0 ORDER BY label LIMIT 1",
     [STATEMENT_IDENTITY_ACCOUNT] =
         "SELECT provider, label FROM accounts WHERE provider = ?1 AND identity = ?2"
-        " AND generation <> 0 AND label <> ?3 LIMIT 1",
+        " AND generation <> 0 AND label <> ?3 UNION ALL SELECT provider, label FROM held"
+        " WHERE provider = ?1 AND identity = ?2 AND label <> ?3 LIMIT 1",
     [STATEMENT_COUNT_ACCOUNTS] = "SELECT state, accounts FROM account_counts",
 
     [STATEMENT_PUT_OWNER] = "INSERT INTO token_owners (provider, label, fingerprint)"

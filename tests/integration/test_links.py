@@ -12,6 +12,7 @@ import uuid
 
 import pytest
 
+from harness import background
 from harness import browser as browsers
 from harness import later
 from harness.logins import start, wait_ended
@@ -190,6 +191,50 @@ def test_a_decided_renewal_ends_no_grant(served, daemon, api, plain, public, dec
     assert not plain.ledger.lines("grant_revoked", user="alice")
     api.refresh_allowed(ACCOUNT).ok()
     assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+    daemon.wait_log("as it may be the same person's")
+
+
+def release_and_wait(daemon, api, plain):
+    """What is held back lands; then what waits to be revoked, if anything does, has its turn."""
+    plain.clear_faults()
+    plain.ledger.wait_for("exchange")
+    daemon.grant(plain, "plain/nudge")
+    api.forget("plain/nudge").ok()
+    plain.ledger.wait_for("revocation", user="nudge")
+
+
+def test_two_tabs_on_one_link_end_no_grant(served, daemon, api, plain, public):
+    """Both codes were sent; the consent that is held lives, though the other's came too late."""
+    plain.configure(revocation_ends_all=True)
+    url = make(api)["url"]
+    people = [public.person(), public.person()]
+    addresses = [person.decide(url + "/go") for person in people]
+    plain.fault("hold-after", times=2)
+    pages = [background.later(lambda who=who, where=where: who.open(where))
+             for who, where in zip(people, addresses)]
+    plain.ledger.wait_for("exchange", 2)
+    release_and_wait(daemon, api, plain)
+    texts = [page.join().text for page in pages]
+    assert sorted("one check is left" in text for text in texts) == [False, True]
+    api.decide(ACCOUNT, "accept").ok()
+    assert not plain.ledger.lines("revocation", user="alice")
+    assert plain.call(api.token(ACCOUNT).ok())[0] == 200
+
+
+def test_a_withdrawn_link_ends_nobodys_grant(served, daemon, api, plain, public):
+    """The person has connected another account: the late grant of the wrong one is left alone."""
+    plain.configure(revocation_ends_all=True)
+    go(public.person(), make(api, expect={"company_id": ACME})["url"])
+    person = public.person()
+    address = person.decide(make(api, "plain/wrong")["url"] + "/go")
+    plain.fault("hold-after", times=1)
+    page = background.later(lambda: person.open(address))
+    plain.ledger.wait_for("exchange", 2)
+    api.request("DELETE", "/v1/links/plain/wrong").ok()
+    release_and_wait(daemon, api, plain)
+    assert "withdrawn" in page.join().text
+    assert not plain.ledger.lines("revocation", user="alice")
+    assert plain.call(api.refresh_allowed(ACCOUNT).ok() and api.token(ACCOUNT).ok())[0] == 200
     daemon.wait_log("as it may be the same person's")
 
 

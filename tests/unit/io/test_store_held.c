@@ -165,6 +165,13 @@ static void test_whose(void **state)
     assert_string_equal(found.label, "touched");
     assert_int_equal(store_identity_account(f->store, &b.name, "bob", &found), 0);
     assert_string_equal(found.label, "a");
+    /* Nor has one for which a consent is held, but that is a grant too. */
+    assert_int_equal(store_begin(f->store), 0);
+    hold(f->store, "b", "carol");
+    assert_int_equal(store_commit(f->store), 0);
+    assert_int_equal(store_identity_account(f->store, &b.name, "carol", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_identity_account(f->store, &a.name, "carol", &found), 0);
+    assert_string_equal(found.label, "b");
     found = there;
     assert_int_equal(store_imported_account(f->store, "zenegy", "first", &found), 0);
     assert_true(account_name_equal(&found, &a.name));
