@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness.client import Api
-from harness.background import later
+from harness.background import in_background
 from harness.logins import start
 from harness.other_user import as_user
 
@@ -192,7 +192,7 @@ def test_reload_takes_a_right_away_from_who_waits(ruled, other, daemon, plain):
     plain.fault("hang", times=1, seconds=4)
     before = plain.ledger.count("refresh", outcome="accepted")
     daemon.api.reject(ACCOUNT, access_token=token).ok()
-    waiting = {uid: later(lambda uid=uid: other(uid).token(ACCOUNT, wait=60))
+    waiting = {uid: in_background(lambda uid=uid: other(uid).token(ACCOUNT, wait=60))
                for uid in (0, OTHER, THIRD)}
     time.sleep(1)
     del daemon.config.access["rule"]

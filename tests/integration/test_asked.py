@@ -35,6 +35,7 @@ def quiet(plain, seconds=3):
     return refreshes(plain)
 
 
+@pytest.mark.slow
 def test_is_fresh_for_a_day_only(asked, api, plain, cli):
     plain.configure(lifetime=4)
     daemon = asked()
@@ -84,6 +85,7 @@ def test_is_kept_alive(asked, api, plain):
     assert abs(next_refresh(api) - 7 * DAY) < 60
 
 
+@pytest.mark.slow
 def test_a_lost_reply_is_tried_before_the_grace_ends(daemon, plain, api, cli):
     """enableHR's half hour: the waits between two tries do not jump over its end."""
     plain.configure(rotation="grace", grace=3600)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.background import later
+from harness.background import in_background
 from harness.client import Api
 from harness.hook import wait_for_lines
 from harness.other_user import as_user
@@ -106,7 +106,7 @@ def test_no_verb_goes_around_it(ruled, other, api, plain):
 
 def test_a_request_waits_and_is_served_when_approved(ruled, other, api):
     ruled()
-    request = later(lambda: other().token(ACCOUNT, wait=30))
+    request = in_background(lambda: other().token(ACCOUNT, wait=30))
     (row,) = wait_waiting(api)
     time.sleep(0.3)
     assert request.is_alive(), "it waits"
@@ -159,8 +159,8 @@ def test_withdrawn_from_who_waits(ruled, other, api, cli, plain):
     token = other().token(ACCOUNT, wait=0).ok()["access_token"]
     plain.fault("hang", times=1, seconds=3)
     api.reject(ACCOUNT, access_token=token).ok()
-    refused = later(lambda: other().token(ACCOUNT, wait=6))
-    approved = later(lambda: other(THIRD).token(ACCOUNT, wait=60))
+    refused = in_background(lambda: other().token(ACCOUNT, wait=6))
+    approved = in_background(lambda: other(THIRD).token(ACCOUNT, wait=60))
     approve(api, wait_waiting(api)[0]["id"]).ok()
     time.sleep(1)
     assert cli.run("callers", "--forget", "1").returncode == 0

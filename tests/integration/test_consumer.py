@@ -14,7 +14,7 @@ import pytest
 
 from harness import browser as browsers
 from harness import evil, https
-from harness.background import later
+from harness.background import in_background
 from harness.binaries import DAEMON
 from harness.client import Api
 from harness.holder import STRANGER, Holder
@@ -360,7 +360,7 @@ def test_reload_takes_the_right_from_who_waits(served, api, plain, port, consume
     plain.fault("hang", times=1, seconds=4)
     before = plain.ledger.count("refresh", outcome="accepted")
     api.reject(ACCOUNT, access_token=token).ok()
-    first, second = (later(lambda key=key: consumer(X_Api_Key=key).token(ACCOUNT, wait=60))
+    first, second = (in_background(lambda key=key: consumer(X_Api_Key=key).token(ACCOUNT, wait=60))
                      for key in (KEY, SECOND_KEY))
     time.sleep(1)
     if change == "another key":
@@ -407,6 +407,7 @@ def test_several_share_an_address(served, port, consumer):
     assert (second.token(ACCOUNT).status, second.token(OTHER).status) == (403, 200)
 
 
+@pytest.mark.slow
 @needs_root
 def test_port_of_another_user(daemon, api, plain, port, consumer):
     """Tokens go on, health says who has it, and it is taken when it is free."""

@@ -106,6 +106,7 @@ def test_two_users_keep_no_third_out(device, daemon, api, schema):
     assert wait_ended(api, started["login_id"])["status"] == "done"
 
 
+@pytest.mark.slow
 def test_slow_down_adds_five_seconds_and_stays(device, api, provider):
     started = _begin(api)
     provider.fault("slow_down", times=1)
@@ -115,6 +116,7 @@ def test_slow_down_adds_five_seconds_and_stays(device, api, provider):
     assert all(gap >= 6 - EARLY for gap in gaps(poll_times(provider))), gaps(poll_times(provider))
 
 
+@pytest.mark.slow
 def test_the_provider_fails_in_between(device, api, provider):
     """Web pages with 500: the polls become fewer, and go on."""
     started = _begin(api)
@@ -253,6 +255,7 @@ def test_another_identity_is_held(daemon, emulator, api):
     assert [one["account"] for one in api.held().ok()["held"]] == [ACCOUNT]
 
 
+@pytest.mark.slow
 def test_polls_and_refreshes_share_the_rate_limit(daemon, emulator, api):
     """Two requests in a second: neither the polls nor the refreshes wait for ever."""
     provider = emulator("plain", "device")

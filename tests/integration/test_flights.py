@@ -163,6 +163,7 @@ def _make_due(daemon, *accounts):
                           (int((time.time() + seconds) * 1000), provider, label))
 
 
+@pytest.mark.slow
 def test_an_outage_elsewhere_costs_no_grant(daemon, api, plain, emulator):
     """Many accounts with long tokens try in vain for a while: a reply finds its place all the same,
     and tokens that live are served."""

@@ -135,6 +135,7 @@ def test_discard(zenegy, api):
     assert api.decide(ACCOUNT, "discard").error == "not_found"
 
 
+@pytest.mark.slow
 def test_a_newer_takes_the_place(zenegy, api, person):
     _, second = refresh_tokens(zenegy)
     before = api.held().ok()["held"][0]["held_identity"]

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness.background import in_background
 from harness.devices import with_device
 from harness.logins import start
 from harness.relay import relay
@@ -145,10 +146,9 @@ def test_a_copy_is_not_moved(daemon, cli, provider, elsewhere, folder):
 def test_what_flies_is_in_it(daemon, api, cli, provider, elsewhere, folder):
     """A refresh under way ends first: its new token is in the copy."""
     provider.fault("delay", seconds=2, times=1)
-    asker = threading.Thread(target=api.refresh_allowed, args=(FEW[0],))
-    time.sleep(1)
-    asker.start()
-    time.sleep(0.5)
+    time.sleep(1)  # so often it may be asked for
+    asker = in_background(lambda: api.refresh_allowed(FEW[0]))
+    provider.ledger.wait_for("fault")
     move(cli, folder / "moved")
     asker.join()
     assert len(provider.ledger.refreshes(user=FEW[0].partition("/")[2])) == 2
@@ -169,20 +169,21 @@ def test_device_logins_end(daemon, api, cli, emulator, folder):
     move(cli, folder / "moved")
     assert api.follow(login, wait=10).ok()["status"] == "failed"
     before = len(requests(provider))
-    time.sleep(6)
+    time.sleep(2.5)  # it asked each second
     assert len(requests(provider)) == before
 
 
 def test_interrupted_by_the_client(daemon, api, provider):
     """Nobody looks any more before the fence is there: nothing has happened."""
     provider.fault("delay", seconds=3, times=1)
-    time.sleep(1)
-    threading.Thread(target=api.refresh_allowed, args=(FEW[0],)).start()
-    time.sleep(0.5)
+    time.sleep(1)  # so often it may be asked for
+    asker = in_background(lambda: api.refresh_allowed(FEW[0]))
+    provider.ledger.wait_for("fault")
     moved = api.backup(move=True).ok()["backup_id"]
     assert api.import_grant("plain/x", refresh_token="x").error == "busy"
     api.end_backup(moved).ok()
-    time.sleep(4)
+    asker.join().ok()
+    time.sleep(0.5)
     assert "moved_at" not in api.health().ok()["store"]
     rotate_all(daemon, provider, FEW)
 
@@ -232,6 +233,7 @@ def test_interrupted_at_any_moment(daemon, cli, provider, folder):
     rotate_all(daemon, provider, FEW)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(daemon, cli, provider, elsewhere, folder):
     """kill -9 while it moves: either it is not fenced and goes on, and no file is there; or it is,
     and moving again gives all."""

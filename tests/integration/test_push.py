@@ -122,6 +122,7 @@ def _open_and_leave(started):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_who_has_left_keeps_nobody_out(daemon, broker, api, pushing, emulator):
     """A provider that hangs, and somebody who opens their logins again and again: the logins of
     another provider begin all the same, and their own too once it answers."""

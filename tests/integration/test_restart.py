@@ -131,6 +131,7 @@ def cpu_seconds(process):
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.slow
 def test_a_section_that_becomes_static_keeps_the_refresh_tokens(broker, api, plain):
     """Nothing can be sent then: that is said, and costs nothing; it works when it is put back."""
     plain.configure(lifetime=4, rotation="strict")

@@ -172,6 +172,7 @@ def test_canary_only_on_retry_while_refused(broker, api, plain):
     assert len(plain.ledger.token_requests()) == before + 1
 
 
+@pytest.mark.slow
 def test_a_login_says_nothing_of_refresh_tokens(broker, api, plain, person):
     """Codes work while each refresh is refused: the pause stays, and nobody is condemned by it."""
     for user in "abc":

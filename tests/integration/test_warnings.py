@@ -30,6 +30,7 @@ def told(daemon, folder):
     return kept
 
 
+@pytest.mark.slow
 def test_each_level_once(daemon, plain, api, person, told):
     daemon.with_provider("plain", plain, refresh_token_lifetime="365d").start()
     log_in(api, person, ACCOUNT)
@@ -106,6 +107,7 @@ def slow_down(folder):
         f'#!/bin/sh\nread -r event\necho "$event" >> {folder}/told\nsleep 0.06\n')
 
 
+@pytest.mark.slow
 def test_many_at_once_and_a_slow_hook(daemon, plain, api, told, folder):
     slow_down(folder)
     many_that_need_somebody(daemon, api, plain)
@@ -119,6 +121,7 @@ def test_many_at_once_and_a_slow_hook(daemon, plain, api, told, folder):
     assert sum(heard(told).values()) == MANY, "told once more after a restart"
 
 
+@pytest.mark.slow
 def test_a_crash_and_a_stop_while_many_are_told(daemon, plain, api, told, folder):
     slow_down(folder)
     many_that_need_somebody(daemon, api, plain)

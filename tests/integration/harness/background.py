@@ -3,15 +3,15 @@
 import threading
 
 
-def later(call):
+def in_background(call):
     """Calls in a thread; the result comes with join()."""
-    class Later(threading.Thread):
+    class Call(threading.Thread):
         def run(self):
             self.result = call()
 
         def join(self, timeout=60):
             super().join(timeout)
             return self.result
-    thread = Later()
+    thread = Call()
     thread.start()
     return thread
