@@ -69,6 +69,8 @@ static int put_renamed(struct job *job, struct store *store, struct account_row 
     if (r == 0)
         r = store_move_link(store, &job->question->account, &row->name, clock_now());
     if (r == 0)
+        r = store_move_imports(store, &job->question->account, &row->name);
+    if (r == 0)
         r = revocations_forgo(job->keeper, store, &row->name, row->identity);
     if (r == 0)
         r = vault_close(job->keeper->key, row, grant);

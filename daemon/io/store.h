@@ -79,7 +79,8 @@ struct account_row {
 
     char *scope;
     char *identity;
-    char imported[FINGERPRINT_SIZE]; /* of the refresh token that was imported last; "": none was */
+    char imported[FINGERPRINT_SIZE]; /* of the refresh token whose import made a grant last;
+                                        "": none did */
 
     /* Of a consent for another identity that is held; only read, see struct held_row. */
     int64_t held_at;     /* 0: none is */
@@ -234,6 +235,7 @@ enum {
     AUDIT_ROWS_MAX = 100 * 1000,
     KEPT_ROWS_MAX = 10 * 1000,
     LINKS_OVER_MAX = 20 * 1000, /* the oldest go */
+    IMPORTS_MAX = 16,           /* of one account */
     LINKS_FORGOTTEN_AT_ONCE = 100,
 };
 
@@ -404,7 +406,19 @@ int store_put_token_owner(struct store *store, const struct account_name *name,
 int store_token_owner(struct store *store, const char *provider, const char *fingerprint,
                       struct account_name *ret);
 
-/* The account of the provider that has a refresh token, and was last imported with the one of this
+/* Notes that the account was imported with the refresh token of this fingerprint at that time; of
+ * more than IMPORTS_MAX the oldest go. */
+int store_put_import(struct store *store, const struct account_name *name, const char *fingerprint,
+                     int64_t now);
+/* As if the account had never been imported with the refresh token that it still has. */
+int store_drop_current_import(struct store *store, const struct account_name *name);
+/* Before the row of the old name is deleted, with which they would go. */
+int store_move_imports(struct store *store, const struct account_name *from,
+                       const struct account_name *to);
+/* Returns 0 where it was imported with that, STORE_NOT_FOUND where not. */
+int store_find_import(struct store *store, const struct account_name *name,
+                      const char *fingerprint);
+/* The account of the provider that has a refresh token, and was imported with the one of this
  * fingerprint, the first by name if several were; STORE_NOT_FOUND when none was. */
 int store_imported_account(struct store *store, const char *provider, const char *fingerprint,
                            struct account_name *ret);

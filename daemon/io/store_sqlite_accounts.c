@@ -1,4 +1,4 @@
-/* Accounts, their schedule, and whose a refresh token is. */
+/* Accounts, their schedule, and whose a refresh token is, or was. */
 
 #include <errno.h>
 
@@ -287,6 +287,69 @@ int store_token_owner(struct store *store, const char *provider, const char *fin
                       struct account_name *ret)
 {
     return find_of_token(store, STATEMENT_GET_OWNER, provider, fingerprint, ret);
+}
+
+static int trim_imports(struct store *store, const struct account_name *name)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_TRIM_IMPORTS, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_bind_limit(store, statement, 3, IMPORTS_MAX);
+    return r < 0 ? r : store_write(store, statement);
+}
+
+int store_put_import(struct store *store, const struct account_name *name, const char *fingerprint,
+                     int64_t now)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_PUT_IMPORT, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, fingerprint);
+    if (r == 0)
+        r = store_bind_number(store, statement, 4, now);
+    if (r == 0)
+        r = store_write(store, statement);
+    return r < 0 ? r : trim_imports(store, name);
+}
+
+int store_drop_current_import(struct store *store, const struct account_name *name)
+{
+    return store_write_by_name(store, STATEMENT_DROP_CURRENT_IMPORT, name);
+}
+
+int store_move_imports(struct store *store, const struct account_name *from,
+                       const struct account_name *to)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_MOVE_IMPORTS, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, from);
+    if (r == 0)
+        r = store_bind_account(store, statement, 3, to);
+    return r < 0 ? r : store_write(store, statement);
+}
+
+int store_find_import(struct store *store, const struct account_name *name, const char *fingerprint)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_FIND_IMPORT, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, fingerprint);
+    if (r == 0)
+        r = store_step(store, statement);
+    if (r < 0)
+        return r;
+    return r == 1 ? 0 : STORE_NOT_FOUND;
 }
 
 int store_imported_account(struct store *store, const char *provider, const char *fingerprint,

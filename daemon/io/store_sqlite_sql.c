@@ -95,9 +95,6 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_CANARY] = "SELECT provider, label FROM accounts"
                          " WHERE provider = ?1 AND has_refresh_token <> 0 AND state <> 2"
                          " AND label NOT IN (?2, ?3) ORDER BY refreshed_at DESC LIMIT 1",
-    [STATEMENT_IMPORTED_ACCOUNT] =
-        "SELECT provider, label FROM accounts WHERE provider = ?1 AND imported = ?2"
-        " AND imported <> '' AND has_refresh_token <> 0 ORDER BY label LIMIT 1",
     [STATEMENT_IDENTITY_ACCOUNT] =
         "SELECT provider, label FROM accounts WHERE provider = ?1 AND identity = ?2"
         " AND generation <> 0 AND label <> ?3 UNION ALL SELECT provider, label FROM held"
@@ -110,6 +107,24 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_DROP_OWNER] = "DELETE FROM token_owners WHERE provider = ?1 AND label = ?2",
     [STATEMENT_GET_OWNER] = "SELECT provider, label FROM token_owners"
                             " WHERE provider = ?1 AND fingerprint = ?2 ORDER BY label LIMIT 1",
+
+    [STATEMENT_PUT_IMPORT] = "INSERT OR REPLACE INTO imports"
+                             " (provider, label, fingerprint, imported_at) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_TRIM_IMPORTS] =
+        "DELETE FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint NOT IN"
+        " (SELECT fingerprint FROM imports WHERE provider = ?1 AND label = ?2"
+        " ORDER BY imported_at DESC LIMIT ?3)",
+    [STATEMENT_MOVE_IMPORTS] = "UPDATE imports SET provider = ?3, label = ?4"
+                               " WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_DROP_CURRENT_IMPORT] =
+        "DELETE FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint IN"
+        " (SELECT fingerprint FROM token_owners WHERE provider = ?1 AND label = ?2)",
+    [STATEMENT_FIND_IMPORT] =
+        "SELECT 1 FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint = ?3",
+    [STATEMENT_IMPORTED_ACCOUNT] =
+        "SELECT provider, label FROM imports JOIN accounts USING (provider, label)"
+        " WHERE provider = ?1 AND fingerprint = ?2 AND has_refresh_token <> 0"
+        " ORDER BY label LIMIT 1",
 
     [STATEMENT_GET_PAUSE] = "SELECT provider, paused_since, probe_at, probes, reason, credentials"
                             " FROM pauses WHERE provider = ?1",

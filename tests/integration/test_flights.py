@@ -88,6 +88,18 @@ def test_the_spent_token_imported_later_changes_nothing(broker, api, plain):
     assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
 
 
+def test_nor_after_a_person_brought_another_one(broker, api, plain):
+    """The script's is as spent as before, and the person's good."""
+    scripts = broker.grant(plain, "plain/acme")
+    assert plain.call(api.patient_token("plain/acme"))[0] == 200
+    api.import_grant("plain/acme", refresh_token=plain.seed("acme")["acme"]).ok()
+    assert plain.call(api.patient_token("plain/acme"))[0] == 200
+    api.import_grant("plain/acme", refresh_token=scripts).ok()
+    api.refresh_allowed("plain/acme").ok()
+    assert plain.call(api.patient_token("plain/acme"))[0] == 200
+    assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
+
+
 def test_what_comes_after_a_logout_is_revoked(broker, api, plain):
     broker.grant(plain, "plain/acme")
     plain.fault("hold-after", times=1)

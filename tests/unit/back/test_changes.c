@@ -51,8 +51,38 @@ static void what_came_of_an_import_outlives_the_next(void **state)
     assert_int_equal(server_count(stage->server, "rt-secret-a"), 1);
     expect_ok(stage, ask_import(stage, "a", "rt-secret-other"));
     CLEANUP(cleanup_message)
-    struct message *back = answer(stage, ask_import(stage, "a", "rt-secret-a"));
-    assert_int_equal(back->rows[0].generation, 4);
+    struct message *spent = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_int_equal(spent->rows[0].generation, 3);
+}
+
+/* Nothing came of it: the other one may have been a slip. */
+static void what_was_not_spent_may_come_back(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-slip"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    assert_int_equal(server_count(stage->server, "rt-secret-a"), 1);
+}
+
+/* A script that brings it at each start would put it over what a person mended that with. */
+static void what_was_refused_does_not_come_back(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .match = RT("a"), .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(200);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_CONSENT_REQUIRED);
+    await_state(stage, "a", ACCOUNT_CONSENT_REQUIRED);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-mended"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    await_state(stage, "a", ACCOUNT_ACTIVE);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_int_equal(row.generation, 2);
 }
 
 /* The account wants consent only because the provider went wrong for a while. */
@@ -150,24 +180,29 @@ static void the_current_token_again_is_another_try_where_consent_is_wanted(void 
                                .predecessor = "rt-secret-before",
                                .state = ACCOUNT_CONSENT_REQUIRED,
                                .refusals = REFUSAL_PREDECESSOR });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
-    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
-    assert_int_equal(server_count(stage->server, NULL), 0);
+    CLEANUP(cleanup_message)
+    struct message *came = answer(stage, ask_import(stage, "a", "rt-secret-a"));
+    assert_int_equal(came->rows[0].state, ACCOUNT_ACTIVE);
+    assert_int_equal(came->rows[0].refusals, REFUSAL_NONE);
+    assert_true(server_wait(stage->server, RT("a"), 1)); /* though nobody asks for a token */
+    await_generation(stage, "a", 2);
     stop(stage);
     stored(stage, "a", &row, &grant);
-    assert_int_equal(row.state, ACCOUNT_ACTIVE);
-    assert_int_equal(row.refusals, REFUSAL_NONE);
-    assert_true(holds(grant.refresh_token, "rt-secret-a"));
-    assert_true(holds(grant.predecessor, "rt-secret-before"));
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+    assert_true(holds(grant.predecessor, "rt-secret-a"));
 }
 
 /* Nothing came of it that could be kept. */
 static void an_import_mends_what_cannot_be_unsealed(void **state)
 {
     struct stage *stage = *state;
-    char sql[128], fingerprint[FINGERPRINT_SIZE];
+    char sql[160], fingerprint[FINGERPRINT_SIZE];
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-later" });
-    (void)snprintf(sql, sizeof sql, "UPDATE accounts SET sealed = x'00', imported = '%s'",
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE accounts SET sealed = x'00';"
+                   "INSERT INTO imports VALUES ('acme', 'a', '%s', 1)",
                    digest_text("rt-secret-a", strlen("rt-secret-a"), fingerprint));
     run_sql(stage, sql);
     start(stage);
@@ -417,6 +452,8 @@ int main(void)
         TEST_STARTED(an_import_spends_nothing),
         TEST(an_import_makes_an_account_whole_again),
         TEST_STARTED(what_came_of_an_import_outlives_the_next),
+        TEST_STARTED(what_was_not_spent_may_come_back),
+        TEST_STARTED(what_was_refused_does_not_come_back),
         TEST_STARTED(not_even_where_consent_is_wanted_a_spent_token_comes_back),
         TEST_STARTED(nor_over_that_of_a_consent_since),
         TEST(nor_the_predecessor),

@@ -16,7 +16,6 @@ static struct account_row account(const struct account_name *name)
                                  .last_error = words,
                                  .scope = words,
                                  .identity = words,
-                                 .imported = "import",
                                  .sealed = sealed,
                                  .sealed_length = sizeof sealed };
 }
@@ -239,6 +238,26 @@ static int token_owner(struct store *store)
     return r;
 }
 
+static int put_import(struct store *store)
+{
+    return store_put_import(store, &alice, "another", 7);
+}
+
+static int move_imports(struct store *store)
+{
+    return store_move_imports(store, &alice, &bob);
+}
+
+static int drop_current_import(struct store *store)
+{
+    return store_drop_current_import(store, &alice);
+}
+
+static int find_import(struct store *store)
+{
+    return store_find_import(store, &alice, "import");
+}
+
 static int imported_account(struct store *store)
 {
     struct account_name name = bob;
@@ -352,6 +371,9 @@ const struct store_work store_works[] = {
     { "put_sealed", put_sealed, true },
     { "put_owner", put_owner, true },
     { "drop_owner", drop_owner, true },
+    { "put_import", put_import, true },
+    { "move_imports", move_imports, true },
+    { "drop_current_import", drop_current_import, true },
     { "add_audit", add_audit, true },
     { "put_fact", put_fact, true },
     { "put_pause", put_pause, true },
@@ -362,6 +384,7 @@ const struct store_work store_works[] = {
     { "get_fact", get_fact, false },
     { "get_pause", get_pause, false },
     { "token_owner", token_owner, false },
+    { "find_import", find_import, false },
     { "imported_account", imported_account, false },
     { "identity_account", identity_account, false },
     { "canary", canary, false },
@@ -398,6 +421,8 @@ void fill_store(struct store *store)
     assert_int_equal(store_put_link(store, &link), 0);
     assert_int_equal(store_keep(store, &kept), 0);
     assert_int_equal(store_put_token_owner(store, &alice, "print"), 0);
+    assert_int_equal(store_put_import(store, &alice, "import", 5), 0);
+    assert_int_equal(store_put_import(store, &alice, "print", 6), 0);
     assert_int_equal(store_add_audit(store, &audit), 0);
     assert_int_equal(store_put_fact(store, "name", "value"), 0);
     assert_int_equal(store_put_pause(store, &pause), 0);

@@ -293,6 +293,7 @@ static void put_many(struct fixture *f)
         row.refresh_at = 1 + i;
         assert_int_equal(store_put(f->store, &row), 0);
         assert_int_equal(store_put_token_owner(f->store, &row.name, fingerprint), 0);
+        assert_int_equal(store_put_import(f->store, &row.name, "fingerprint", i), 0);
     }
     assert_int_equal(store_commit(f->store), 0);
 }
@@ -322,6 +323,8 @@ static void test_plans(void **state)
         STATEMENT_EACH_KEPT,     STATEMENT_FIND_KEPT,        STATEMENT_TRIM_KEPT,
         STATEMENT_COUNT_AUDIT,   STATEMENT_EACH_AUDIT,       STATEMENT_DROP_REVOCATIONS,
         STATEMENT_LIST_HELD,     STATEMENT_IMPORTED_ACCOUNT, STATEMENT_IDENTITY_ACCOUNT,
+        STATEMENT_PUT_IMPORT,    STATEMENT_MOVE_IMPORTS,     STATEMENT_DROP_CURRENT_IMPORT,
+        STATEMENT_FIND_IMPORT,
     };
     struct fixture *f = *state;
 
@@ -357,6 +360,7 @@ static void test_many_accounts(void **state)
     for (int i = STATEMENT_LIST_ACCOUNTS; i <= STATEMENT_COUNT_ACCOUNTS; i++)
         assert_in_range(steps_of(f->store, (enum store_statement)i), 1, STEPS_FOR_A_FEW_ROWS);
     assert_in_range(steps_of(f->store, STATEMENT_GET_OWNER), 1, STEPS_FOR_A_FEW_ROWS);
+    assert_in_range(steps_of(f->store, STATEMENT_IMPORTED_ACCOUNT), 1, STEPS_FOR_A_FEW_ROWS);
 }
 
 static bool list_within(void *userdata, const struct account_row *row)

@@ -141,6 +141,47 @@ static void test_list(void **state)
     assert_string_equal(some, "d");
 }
 
+static void note_import(struct store *store, const struct account_name *name,
+                        const char *fingerprint, int64_t now)
+{
+    assert_int_equal(store_begin(store), 0);
+    assert_int_equal(store_put_import(store, name, fingerprint, now), 0);
+    assert_int_equal(store_commit(store), 0);
+}
+
+/* The latest are kept; they move with the account, and go with it. */
+static void test_imports(void **state)
+{
+    struct fixture *f = *state;
+    const struct account_row row = { .name = name_of("zenegy", "a") };
+    const struct account_name there = name_of("other", "b");
+    char text[16];
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    note_import(f->store, &there, "0", 0);
+    for (int i = 0; i <= IMPORTS_MAX; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        note_import(f->store, &row.name, text, i);
+        note_import(f->store, &row.name, "1", i + 1); /* again and again */
+    }
+    assert_int_equal(store_find_import(f->store, &there, "0"), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, "0"), STORE_NOT_FOUND);
+    assert_int_equal(store_find_import(f->store, &row.name, "1"), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, "2"), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, text), 0);
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, "2"), 0);
+    assert_int_equal(store_drop_current_import(f->store, &row.name), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, "2"), STORE_NOT_FOUND);
+    assert_int_equal(store_find_import(f->store, &row.name, "1"), 0);
+    assert_int_equal(store_delete(f->store, &row.name), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, "1"), STORE_NOT_FOUND);
+    assert_int_equal(store_move_imports(f->store, &there, &row.name), 0);
+    assert_int_equal(store_find_import(f->store, &there, "0"), STORE_NOT_FOUND);
+    assert_int_equal(store_find_import(f->store, &row.name, "0"), 0);
+    assert_int_equal(store_commit(f->store), 0);
+}
+
 static void test_whose(void **state)
 {
     struct fixture *f = *state;
@@ -148,14 +189,14 @@ static void test_whose(void **state)
     struct account_row a = { .name = name_of("zenegy", "a"),
                              .generation = 1,
                              .has_refresh_token = true,
-                             .identity = identity,
-                             .imported = "first" };
+                             .identity = identity };
     struct account_row b = { .name = name_of("zenegy", "b"), .identity = identity };
     const struct account_name there = name_of("other", "a");
     struct account_name found = name_of("un", "touched");
 
     assert_int_equal(commit_account(f->store, &a), 0);
     assert_int_equal(commit_account(f->store, &b), 0);
+    note_import(f->store, &a.name, "first", 1);
     assert_int_equal(store_imported_account(f->store, "zenegy", "", &found), STORE_NOT_FOUND);
     assert_int_equal(store_imported_account(f->store, "other", "first", &found), STORE_NOT_FOUND);
     assert_int_equal(store_identity_account(f->store, &there, "bob", &found), STORE_NOT_FOUND);
@@ -199,7 +240,8 @@ static void test_from_the_version_before(void **state)
                      "ALTER TABLE accounts DROP COLUMN asked_at;"
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
                      "ALTER TABLE accounts DROP COLUMN warned_days;"
-                     "DROP INDEX accounts_imported; DROP INDEX accounts_identity;"
+                     "DROP TABLE imports; DROP TRIGGER accounts_deleted_imports;"
+                     "DROP INDEX accounts_identity;"
                      "ALTER TABLE accounts DROP COLUMN imported;"
                      "DROP INDEX kept_whose; ALTER TABLE kept DROP COLUMN identity;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
@@ -235,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropped, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_it_goes_with_the_account, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_list, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_imports, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_whose, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_from_the_version_before, make_folder, drop_store),
     };
