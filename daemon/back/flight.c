@@ -323,7 +323,7 @@ static void send_now(struct flight *flight, int r)
 static size_t length_to_expect(const struct grant *grant)
 {
     const struct secret *before[] = { grant->access_token, grant->refresh_token };
-    size_t length = FLIGHT_TOKEN_USUAL;
+    size_t length = grant->access_token ? FLIGHT_TOKEN_USUAL : KEEPER_FIRST_TOKEN_ROOM;
     for (size_t i = 0; i < sizeof before / sizeof *before; i++)
         if (before[i] && secret_length(before[i]) > length)
             length = secret_length(before[i]);

@@ -18,7 +18,8 @@ struct flight;
 enum {
     FLIGHT_SET_ASIDE_MS = 60 * 60 * 1000, /* an account whose row is damaged */
     FLIGHT_READ_AGAIN_MS = 5 * 1000,      /* one that could not be read just now */
-    FLIGHT_TOKEN_USUAL = 3 * 1024,        /* room is taken for such tokens at the least */
+    FLIGHT_TOKEN_USUAL = 3 * 1024,        /* room is taken for such tokens at the least, where one
+                                             was there before */
 };
 
 enum flight_stage {

@@ -12,6 +12,10 @@
 #include "io/store.h"
 #include "messages.h"
 
+/* Room is taken for tokens so long before the first of an account are asked for: nobody knows how
+ * long they will be. */
+enum { KEEPER_FIRST_TOKEN_ROOM = 12 * 1024 };
+
 struct lanes;
 struct exchanges;
 struct device_starts;

@@ -33,7 +33,7 @@ int settle_take_room(struct settle *settle)
 {
     if (settle->room)
         return 0;
-    return secret_room_new(SETTLE_TOKEN_USUAL, SECRET_FREE_BESIDE_FIRST, &settle->room);
+    return secret_room_new(KEEPER_FIRST_TOKEN_ROOM, SECRET_FREE_BESIDE_FIRST, &settle->room);
 }
 
 void settle_give_room_back(struct settle *settle)

@@ -4,8 +4,6 @@
 
 #include "back/exchange_write.h"
 
-enum { SETTLE_TOKEN_USUAL = 12 * 1024 }; /* nobody knows how long a first token will be */
-
 struct settle {
     struct keeper *keeper;
     struct message *question;

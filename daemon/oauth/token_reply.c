@@ -93,7 +93,8 @@ static void judge_without_object(const struct hearing *hearing, struct token_rep
     const char *name = success || is_redirect(answer->status) ? problem.name : NULL;
     if (verdict == VERDICT_ACCOUNT_SUSPECT && answer->truncated)
         name = problem.name;
-    if (success || answer->truncated)
+    /* A proxy's page says nothing about an account; an empty refusal is the server's own. */
+    if (success || answer->truncated || answer->length > 0)
         verdict = VERDICT_NO_ANSWER;
     reply->unreadable = success && answer->length > 0;
     decide_by_status(reply, verdict, name, answer->status, problem.words);

@@ -26,9 +26,10 @@ enum {
 enum verdict {
     VERDICT_GRANTED,
     VERDICT_NOT_SENT,         /* DNS, connect, TLS: nothing reached the provider */
-    VERDICT_NO_ANSWER,        /* sent, but no usable answer: 5xx, 408, 429, HTML, broken JSON */
+    VERDICT_NO_ANSWER,        /* sent, but no usable answer: 5xx, 408, 429, or any page or
+                                 broken JSON, whatever its status */
     VERDICT_ACCOUNT_REFUSED,  /* invalid_grant: this account */
-    VERDICT_ACCOUNT_SUSPECT,  /* an odd 4xx: this account, perhaps */
+    VERDICT_ACCOUNT_SUSPECT,  /* an odd or empty 4xx: this account, perhaps */
     VERDICT_PROVIDER_REFUSED, /* invalid_client, …: our set-up at this provider */
 };
 

@@ -12,8 +12,8 @@ CANARIES = 3  # different accounts refused in a row pause a provider
 
 
 @pytest.mark.parametrize("mode", [
-    "http500", "http503", "too-many", "not-json", "html200", "redirect", "huge", "drop", "truncate",
-    "server_error"])
+    "http500", "http503", "too-many", "not-json", "html200", "html403", "broken400", "redirect",
+    "huge", "drop", "truncate", "server_error"])
 def test_no_usable_answer_is_tried_again(broker, api, plain, mode):
     """The same refresh token, soon; the account stays active."""
     plain.configure(rotation="grace", grace=60)

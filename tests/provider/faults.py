@@ -26,6 +26,8 @@ CANNED = {
     "invalid_grant": (400, "application/json", _oauth_error("invalid_grant"), {}),
     "invalid_request": (400, "application/json", _oauth_error("invalid_request"), {}),
     "invalid_grant403": (403, "application/json", _oauth_error("invalid_grant"), {}),
+    "html403": (403, "text/html", _HTML, {}),
+    "broken400": (400, "application/json", '{"error": "invalid_grant"', {}),
     "http403": (403, "application/json", _oauth_error("forbidden"), {}),
     "invalid_client": (401, "application/json", _oauth_error("invalid_client"), {}),
     "invalid_scope": (400, "application/json", _oauth_error("invalid_scope"), {}),

@@ -95,7 +95,7 @@ static void await_release(struct server *server)
 
 static void answer(const struct connection *c, const struct canned *canned, unsigned number)
 {
-    char body[4096] = "", head[1024];
+    char body[SERVER_REPLY_MAX] = "", head[1024];
     const char *from = canned->body ? canned->body : "";
     size_t length = 0;
     for (; *from && length < sizeof body - 16; from++) {

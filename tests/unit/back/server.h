@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SERVER_REQUEST_MAX = 16 * 1024, SERVER_RECORDS_MAX = 512, SERVER_SCRIPT_MAX = 64 };
+enum {
+    SERVER_REQUEST_MAX = 16 * 1024,
+    SERVER_REPLY_MAX = 32 * 1024,
+    SERVER_RECORDS_MAX = 512,
+    SERVER_SCRIPT_MAX = 64,
+};
 
 struct server;
 

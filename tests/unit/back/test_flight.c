@@ -4,6 +4,9 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#include "back/judgement.h"
 
 static void a_due_account_is_refreshed_unasked(void **state)
 {
@@ -83,6 +86,33 @@ static void a_reply_has_its_place_in_full_memory(void **state)
     stop(stage);
     stored(stage, "a", &row, &grant);
     assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
+/* Nothing that came before says how long it will be. */
+static void a_first_token_has_its_place_too(void **state)
+{
+    enum { LONG = 10 * 1024 };
+    static char body[2 * LONG + 128];
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    (void)snprintf(body, sizeof body,
+                   "{\"access_token\":\"at-secret-%0*d\",\"refresh_token\":\"rt-secret-%0*d\"}",
+                   LONG, 1, LONG, 2);
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = body, .held = true });
+    start(stage);
+    (void)ask(stage, ASK_REFRESH, "a");
+    assert_true(server_wait(stage->server, NULL, 1));
+    fill_secrets(0);
+    server_release(stage->server);
+    rest(300);
+    empty_secrets();
+    await_generation(stage, "a", 2);
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_int_equal(secret_length(grant.refresh_token), strlen("rt-secret-") + LONG);
+    assert_int_equal(server_count(stage->server, NULL), 1);
 }
 
 static void without_room_for_a_reply_nothing_is_sent(void **state)
@@ -258,6 +288,30 @@ static void without_an_answer_it_backs_off_and_says_so(void **state)
     assert_int_equal(server_count(stage->server, NULL), 4);
 }
 
+/* A firewall's page is nobody's refusal, and the token may be spent for all that is known. */
+static void a_page_in_place_of_an_answer_says_nothing_of_anybody(void **state)
+{
+    struct stage *stage = *state;
+    for (const char *label = "abc"; *label; label++)
+        seed(stage, (struct seed){ .label = (char[]){ *label, '\0' },
+                                   .refresh_token = (char[]){ 'r', 't', '-', *label, '\0' } });
+    server_script(stage->server,
+                  (struct canned){ .status = 403, .body = "<html>not from here</html>" });
+    set_speed(20);
+    start(stage);
+    for (const char *label = "abc"; *label; label++) {
+        const char name[] = { *label, '\0' };
+        expect_failure(stage, ask(stage, ASK_TOKEN, name), WIRE_PROVIDER_UNAVAILABLE);
+        CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, name);
+        assert_int_equal(row.state, ACCOUNT_ACTIVE);
+        assert_int_equal(row.suspect_since, 0);
+        assert_true(row.lost_at > 0);
+        assert_string_equal(row.last_error, "http_403");
+    }
+    assert_int_equal(server_count(stage->server, "refresh_token=rt-c"), 1 + SHORT_RETRIES);
+    assert_false(ask_paused(stage));
+}
+
 static void a_whole_reply_on_a_broken_connection_counts(void **state)
 {
     struct stage *stage = *state;
@@ -420,6 +474,7 @@ int main(void)
         TEST(a_reply_without_a_refresh_token_keeps_the_old),
         TEST(nobody_hears_of_a_token_that_is_not_on_disk),
         TEST(a_reply_has_its_place_in_full_memory),
+        TEST(a_first_token_has_its_place_too),
         TEST(without_room_for_a_reply_nothing_is_sent),
         TEST(a_disk_that_stays_full_gives_no_token),
         TEST(what_is_sent_before_it_is_due_is_due_after_the_end),
@@ -429,6 +484,7 @@ int main(void)
         TEST(the_steps_go_on_after_a_crash),
         TEST(a_lost_reply_is_asked_for_again_with_the_same_token),
         TEST(without_an_answer_it_backs_off_and_says_so),
+        TEST(a_page_in_place_of_an_answer_says_nothing_of_anybody),
         TEST(a_whole_reply_on_a_broken_connection_counts),
         TEST(an_odd_refusal_makes_suspect_and_success_clears_it),
         TEST(an_import_overtakes_a_flight),
