@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cli/lines.h"
@@ -21,13 +22,15 @@ enum {
     LINE_REPORT_MAX = 64 * 1024,
     LINE_WHY_SIZE = 128,
     SPOOL_PIECE_SIZE = 16 * 1024,
-    SPOOL_MAX = 512 * 1024 * 1024,
+    MB = 1024 * 1024,
+    SPOOL_MAX = 512 * MB,
 };
 
 struct import_run {
     struct cli *cli;
     struct named named; /* by every line that could be imported */
     int64_t line;
+    int64_t lines; /* that were noted; what is added to the file meanwhile is not looked at */
     int64_t imported;
     int64_t refused;
     int stop; /* not TB_OK: nothing further can be imported */
@@ -214,10 +217,15 @@ static void note_line(struct import_run *run, const struct text *text)
     CLEANUP(cleanup_document) struct document document = { 0 };
     struct import_line line = { .account = "" };
 
-    if (!text || decode_line(text, &document, &line) ||
-        named_add(&run->named, line.account, run->line))
+    const bool usable = text && !decode_line(text, &document, &line);
+    const int r = usable ? named_add(&run->named, line.account, run->line) : 0;
+    run->lines = run->line;
+    if (r == 0)
         return;
-    cli_complain("out of memory");
+    if (r == -E2BIG)
+        cli_complain("it has more than %d lines with a token: import it in parts", NAMED_MAX);
+    else
+        cli_complain("out of memory");
     run->stop = TB_FAILED;
 }
 
@@ -226,14 +234,12 @@ static void note_line(struct import_run *run, const struct text *text)
 /* text NULL: the line is too long. */
 typedef void (*line_function)(struct import_run *run, const struct text *text);
 
-static void each_line(struct import_run *run, int fd, line_function take)
+static void each_line(struct import_run *run, int fd, int64_t lines_max, line_function take)
 {
     CLEANUP(cleanup_lines) struct lines lines = LINES_OF(fd);
 
-    run->line = 0;
-    while (run->stop == TB_OK) {
+    for (run->line = 1; run->stop == TB_OK && run->line <= lines_max; run->line++) {
         int r = lines_next(&lines);
-        run->line++;
         if (r == 0)
             break;
         if (r == 1 || r == -EMSGSIZE) {
@@ -247,11 +253,13 @@ static void each_line(struct import_run *run, int fd, line_function take)
 
 static int take_all(struct import_run *run, int fd)
 {
-    each_line(run, fd, note_line);
+    const off_t begin = lseek(fd, 0, SEEK_CUR);
+
+    each_line(run, fd, INT64_MAX, note_line);
     named_sort(&run->named);
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        run->stop = TB_FAILED; /* no file in memory refuses it */
-    each_line(run, fd, take_line);
+    if (begin < 0 || lseek(fd, begin, SEEK_SET) < 0)
+        run->stop = TB_FAILED; /* no file refuses it */
+    each_line(run, fd, run->lines, take_line);
     cli_say("imported %" PRId64 ", refused %" PRId64, run->imported, run->refused);
     if (run->stop != TB_OK)
         return run->stop;
@@ -282,18 +290,26 @@ static int copy_whole(int from, int to)
     return r == 0 && lseek(to, 0, SEEK_SET) < 0 ? -errno : r;
 }
 
-/* The same bytes as a file that can be read twice, which a pipe cannot; -1, and said. */
-static int spool(int fd)
+static bool is_file(int fd)
 {
-    int whole = memfd_create("lines", MFD_CLOEXEC);
-    int r = whole < 0 ? -errno : copy_whole(fd, whole);
+    struct stat status;
 
-    if (r == 0)
-        return whole;
-    cli_complain("the file cannot be read: %s", strerrordesc_np(-r));
-    if (whole >= 0)
-        (void)close(whole);
-    return -1;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* What can be read once alone, as a pipe, becomes a file in memory; false, and said. */
+static bool make_rereadable(int *fd)
+{
+    if (is_file(*fd))
+        return true;
+    CLEANUP(cleanup_fd) int once = *fd;
+    *fd = memfd_create("lines", MFD_CLOEXEC);
+    const int r = *fd < 0 ? -errno : copy_whole(once, *fd);
+    if (r == -EFBIG)
+        cli_complain("more than %d MB came: write them into a file, and name it", SPOOL_MAX / MB);
+    else if (r != 0)
+        cli_complain("the file cannot be read: %s", strerrordesc_np(-r));
+    return r == 0;
 }
 
 static int open_file(const char *path)
@@ -309,21 +325,15 @@ static int open_file(const char *path)
 int import_lines(struct cli *cli)
 {
     struct import_run run = { .cli = cli, .stop = TB_OK };
-    int fd = open_file(cli->arguments.jsonl);
+    CLEANUP(cleanup_fd) int fd = open_file(cli->arguments.jsonl);
 
     if (fd < 0)
         return TB_FAILED;
-    if (!cli_broker(cli)) {
-        (void)close(fd);
+    if (!cli_broker(cli))
         return TB_NO_BROKER;
-    }
     cli_say("whoever else still holds these refresh tokens must stop using them: from now on the "
             "broker does, and the use of one may end the others");
-    const int whole = spool(fd);
-    int r = whole >= 0 ? take_all(&run, whole) : TB_FAILED;
+    int r = make_rereadable(&fd) ? take_all(&run, fd) : TB_FAILED;
     named_release(&run.named);
-    (void)close(fd);
-    if (whole >= 0)
-        (void)close(whole);
     return r;
 }

@@ -17,7 +17,7 @@
 
 enum {
     CSV_COLUMNS = 3,
-    CSV_ROWS_MAX = 20 * 1000,
+    CSV_ROWS_MAX = 20 * 1000, /* below NAMED_MAX */
     CSV_EXPECT_MAX = 512,
     CSV_BODY_MAX = 64 * 1024,
     CSV_PATH_SIZE = 256,
@@ -148,7 +148,7 @@ static bool find_repeated(struct csv *csv)
     bool whole = true;
 
     for (size_t i = 0; i < csv->count; i++)
-        whole = whole && named_add(&named, csv->rows[i].account, csv->rows[i].line);
+        whole = whole && named_add(&named, csv->rows[i].account, csv->rows[i].line) == 0;
     named_sort(&named);
     for (size_t i = 0; i < csv->count; i++) {
         csv->line = csv->rows[i].line;

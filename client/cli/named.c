@@ -1,5 +1,6 @@
 #include "client/cli/named.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,16 @@ static bool grow(struct named *named)
     return true;
 }
 
-bool named_add(struct named *named, const char *account, int64_t line)
+int named_add(struct named *named, const char *account, int64_t line)
 {
+    if (named->count == NAMED_MAX)
+        return -E2BIG;
     if (named->count == named->capacity && !grow(named))
-        return false;
+        return -ENOMEM;
     struct named_line *added = &named->lines[named->count++];
     (void)snprintf(added->account, sizeof added->account, "%s", account);
     added->line = line;
-    return true;
+    return 0;
 }
 
 static int by_account_and_line(const void *a, const void *b)

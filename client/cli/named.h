@@ -8,6 +8,8 @@
 
 /* Which line of a file names which account, to find those that several lines name. */
 
+enum { NAMED_MAX = 1000 * 1000 }; /* some 100 MB */
+
 struct named_line {
     char account[ACCOUNT_SIZE];
     int64_t line;
@@ -20,8 +22,8 @@ struct named {
     size_t capacity;
 };
 
-/* Adds a line; false: out of memory. */
-bool named_add(struct named *named, const char *account, int64_t line);
+/* Adds a line. 0, -E2BIG: there are NAMED_MAX already, or -ENOMEM. */
+int named_add(struct named *named, const char *account, int64_t line);
 
 /* Once after the last was added, before the first question. */
 void named_sort(struct named *named);

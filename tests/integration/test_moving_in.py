@@ -3,10 +3,12 @@
 import json
 import os
 import time
+from subprocess import PIPE, Popen
 
 import pytest
 
 from harness.ledger import fingerprint
+from harness.relay import relay
 
 ACCOUNT = "plain/acme"
 
@@ -87,6 +89,44 @@ def test_an_account_in_two_lines_is_left_alone(broker, plain, api, cli):
     assert cli.run("import", "--jsonl", "-", input=lines_of({ACCOUNT: twice[1]})).returncode == 0
     assert api.token(ACCOUNT).status == 200
     assert not plain.ledger.lines("refresh", outcome="refused")
+
+
+def test_a_file_that_somebody_else_reads_and_writes(broker, plain, api, cli, folder):
+    """What was read of it already is not read again; what is added behind it is not looked at."""
+    accounts = seeded(plain, 3)
+    path, rest = folder / "grants.jsonl", lines_of(accounts)
+    path.write_text("its first line\n" + rest, encoding="utf-8")
+    with open(path, "rb", buffering=0) as file:
+        file.seek(len("its first line\n"))
+        done = cli.run("import", "--jsonl", "-", stdin=file)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stdout
+
+    def add(*_):
+        if path.read_text(encoding="utf-8").count("\n") == 4:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(rest)
+    with relay(folder / "relay", api, add):
+        path.write_text(rest + "\n", encoding="utf-8")
+        done = cli.run("--socket", str(folder / "relay"), "import", "--jsonl", str(path))
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stdout
+
+
+@pytest.mark.slow
+def test_more_than_is_read(broker, plain, api, cli, folder):
+    """A file may be of any size, as only a pipe is kept in memory; the lines with tokens are bounded."""
+    [(account, token)] = seeded(plain, 1).items()
+    path = folder / "grants.jsonl"
+    path.write_text(lines_of({account: token}), encoding="utf-8")
+    os.truncate(path, 513 * 1024 * 1024)
+    done = cli.run("import", "--jsonl", str(path))
+    assert done.stdout.splitlines() == [f"{account}: imported", "line 2: refused: the line is too long"]
+    done = cli.run("import", "--jsonl", "-", stdin=Popen(["cat", path], stdout=PIPE).stdout)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "more than 512 MB" in done.stderr
+    path.write_text(lines_of({account: token}) * (1_000_000 + 1), encoding="utf-8")
+    done = cli.run("import", "--jsonl", str(path), timeout=300)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "more than 1000000 lines with a token: import it in parts" in done.stderr
 
 
 def test_json_reports(broker, plain, cli):

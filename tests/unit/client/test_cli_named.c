@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "client/cli/named.h"
@@ -11,10 +11,10 @@ static void test_elsewhere(void **state)
 
     named_sort(&named);
     assert_int_equal(named_elsewhere(&named, "a/b", 1), 0);
-    assert_true(named_add(&named, "a/c", 1));
-    assert_true(named_add(&named, "a/b", 2));
-    assert_true(named_add(&named, "a/c", 9));
-    assert_true(named_add(&named, "a/c", 4));
+    assert_int_equal(named_add(&named, "a/c", 1), 0);
+    assert_int_equal(named_add(&named, "a/b", 2), 0);
+    assert_int_equal(named_add(&named, "a/c", 9), 0);
+    assert_int_equal(named_add(&named, "a/c", 4), 0);
     named_sort(&named);
     assert_int_equal(named_elsewhere(&named, "a/b", 2), 0);
     assert_int_equal(named_elsewhere(&named, "a/b", 3), 2);
@@ -32,7 +32,7 @@ static void test_many(void **state)
 
     for (int line = 1; line <= 1000; line++) {
         (void)snprintf(account, sizeof account, "a/%d", line % 999);
-        assert_true(named_add(&named, account, line));
+        assert_int_equal(named_add(&named, account, line), 0);
     }
     named_sort(&named);
     for (int line = 1; line <= 1000; line++) {
@@ -43,11 +43,22 @@ static void test_many(void **state)
     }
 }
 
+static void test_more_than_there_may_be(void **state)
+{
+    CLEANUP(cleanup_named) struct named named = { .lines = NULL };
+
+    for (int line = 1; line <= NAMED_MAX; line++)
+        assert_int_equal(named_add(&named, "a/b", line), 0);
+    assert_int_equal(named_add(&named, "a/b", NAMED_MAX + 1), -E2BIG);
+    assert_int_equal(named.count, NAMED_MAX);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_more_than_there_may_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
