@@ -14,8 +14,7 @@ enum {
     HELD_BODY_SIZE = 128,
     HELD_IDENTITY_SIZE = 256,
     HELD_MAX = 16 * 1024 * 1024,
-    ID_SIZE = 24,
-    QUESTION_SIZE = 256
+    ID_SIZE = 24
 };
 
 /* --- held --- */
@@ -93,11 +92,13 @@ struct sight {
     int64_t id; /* 0: nothing is held */
     int64_t since;
     char identity[HELD_IDENTITY_SIZE];
+    bool same; /* it may be the same person's as the account's grant */
 };
 
 static bool find_row(const struct tb_value *held, void *userdata)
 {
     struct sight *sight = userdata;
+    const char *of_account = tb_value_text(tb_value_member(held, "identity"), "");
 
     if (strcmp(tb_value_text(tb_value_member(held, "account"), ""), sight->account) != 0)
         return true;
@@ -105,30 +106,65 @@ static bool find_row(const struct tb_value *held, void *userdata)
     sight->since = tb_value_integer(tb_value_member(held, "created_at"), 0);
     (void)snprintf(sight->identity, sizeof sight->identity, "%s",
                    tb_value_text(tb_value_member(held, "held_identity"), ""));
+    sight->same = !*of_account || !*sight->identity || strcmp(of_account, sight->identity) == 0;
     return false;
+}
+
+enum { GRANT_NONE, GRANT_MAYBE_SAME, GRANT_OF_ANOTHER };
+
+/* What a decision does, by the grant that the account has. */
+static const struct {
+    const char *accept;
+    const char *discard;
+} questions[] = {
+    [GRANT_NONE] = { "Make it the account's grant? [y/N] ",
+                     "Revoke and forget it, and the account, which has no other grant? [y/N] " },
+    [GRANT_MAYBE_SAME] = { "Make it the account's grant? The one before is not revoked, as it may "
+                           "be the same person's. [y/N] ",
+                           "Forget it? The account's grant stays, and it is not revoked, as it may "
+                           "be the same person's. [y/N] " },
+    [GRANT_OF_ANOTHER] = { "Make it the account's grant, and revoke the one before? [y/N] ",
+                           "Revoke and forget it? The account's grant stays. [y/N] " },
+};
+
+static int find_question(struct cli *cli, const struct sight *sight, bool accept,
+                         const char **ret_question)
+{
+    CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
+    char path[HELD_PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, WIRE_PATH_ACCOUNTS "/%s", sight->account);
+    int r = cli_call(cli, "GET", path, NULL, sight->account, &reply);
+    if (r != TB_OK)
+        return r;
+    const struct tb_value *generation = tb_value_member(tb_reply_value(reply), "generation");
+    const int grant = tb_value_integer(generation, 0) == 0 ? GRANT_NONE
+                      : sight->same                        ? GRANT_MAYBE_SAME
+                                                           : GRANT_OF_ANOTHER;
+    *ret_question = accept ? questions[grant].accept : questions[grant].discard;
+    return TB_OK;
 }
 
 /* Shows a person what is held, and asks. */
 static int ask_about_it(struct cli *cli, const char *account, bool accept, int64_t *ret_id)
 {
     struct sight sight = { .account = account };
-    char words[WORDS_SIZE], text[QUESTION_SIZE];
+    const char *question = NULL;
+    char words[WORDS_SIZE];
     int r = pages_each(cli, WIRE_PATH_HELD, "held", find_row, &sight);
 
+    if (r == TB_OK && sight.id == 0) {
+        cli_complain("no consent is held for %s", account);
+        r = TB_FAILED;
+    }
+    if (r == TB_OK)
+        r = find_question(cli, &sight, accept, &question);
     if (r != TB_OK)
         return r;
-    if (sight.id == 0) {
-        cli_complain("no consent is held for %s", account);
-        return TB_FAILED;
-    }
     cli_say("held for %s, %s: the consent of %s", account,
             words_moment(sight.since, words_now(), words),
             *sight.identity ? sight.identity : "an unknown identity");
-    (void)snprintf(text, sizeof text,
-                   accept ? "Make it the grant of %s, and revoke the one before? [y/N] "
-                          : "Revoke and forget it? The grant of %s stays. [y/N] ",
-                   account);
-    if (!prompt_yes(text)) {
+    if (!prompt_yes(question)) {
         cli_complain("%s: nothing was done", account);
         return TB_FAILED;
     }

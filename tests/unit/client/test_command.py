@@ -76,6 +76,7 @@ class Decide(Case):
     def setUp(self):
         super().setUp()
         self.broker.answers["POST /v1/held/zenegy/acme"] = account()
+        self.broker.answers["GET /v1/accounts/zenegy/acme"] = account()
         self.broker.answers["GET /v1/held"] = {"held": [
             {"account": "zenegy/aaaa", "id": 6, "held_identity": "0815", "created_at": now()},
             {"account": "zenegy/acme", "id": 7, "identity": "4711", "held_identity": "47\x1b[2J12",
@@ -93,6 +94,27 @@ class Decide(Case):
             self.assertNotIn("\x1b[2J", screen)
         self.assertEqual(self.decided(), [{"decision": "accept", "id": 7},
                                           {"decision": "discard", "id": 7}])
+
+    def test_the_question_is_what_will_be_done(self):
+        """What may be the same person's is not revoked; and a first consent has none before it."""
+        held = self.broker.answers["GET /v1/held"]["held"][1]
+        for generation, mine, theirs, accept, discard in [
+                (1, "4711", "4712", "grant, and revoke the one before?",
+                 "Revoke and forget it? The account's grant stays."),
+                (1, "", "4712", "grant? The one before is not revoked",
+                 "Forget it? The account's grant stays, and it is not revoked"),
+                (1, "4711", "", "grant? The one before is not revoked",
+                 "Forget it? The account's grant stays, and it is not revoked"),
+                (0, "", "4712", "Make it the account's grant? [y/N]",
+                 "Revoke and forget it, and the account, which has no other grant?"),
+                (0, "", "", "Make it the account's grant? [y/N]",
+                 "Revoke and forget it, and the account, which has no other grant?")]:
+            self.broker.answers["GET /v1/accounts/zenegy/acme"] = account(generation=generation)
+            held.update(identity=mine, held_identity=theirs)
+            for command, question in [("accept", accept), ("discard", discard)]:
+                _, screen = self.on_terminal(command, "zenegy/acme", typed=["n\n"],
+                                             until=self.QUESTION)
+                self.assertIn(question, screen)
 
     def test_no(self):
         code, screen = self.on_terminal("accept", "zenegy/acme", typed=["\n"],
