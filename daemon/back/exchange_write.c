@@ -135,8 +135,10 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
     const char *asked = write->question->exchange->scope;
     row->asked_at = c.now; /* whoever consents wants to use it */
     row->has_refresh_token = grant->refresh_token != NULL;
-    if (!row->has_refresh_token || refresh_token_of(&write->reply))
-        row->refresh_token_expires_at = 0; /* one that is kept dies when it would have */
+    if (!row->has_refresh_token || refresh_token_of(&write->reply)) {
+        row->granted_at = c.now; /* one that is kept dies when it would have */
+        row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
+    }
     int r = text_replace(&row->scope, asked ? asked : write->setup->provider->scope);
     if (r == 0)
         r = judge_granted(row, &write->reply.grant, write->sent_at, &c);

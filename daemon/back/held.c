@@ -49,6 +49,7 @@ int held_put(struct keeper *keeper, struct store *store, const struct account_ro
         .created_at = clock_now(),
         .refreshed_at = facts->refreshed_at,
         .lifetime_ms = facts->lifetime_ms,
+        .lifetime_assumed = facts->lifetime_assumed,
         .expires_at = facts->expires_at,
         .refresh_at = facts->refresh_at,
         .refresh_token_expires_at = facts->refresh_token_expires_at,
@@ -112,8 +113,10 @@ static void take_over(struct account_row *row, struct held_row *held, const stru
 {
     row->generation++;
     row->has_refresh_token = grant->refresh_token != NULL;
+    row->granted_at = held->created_at;
     row->refreshed_at = held->refreshed_at;
     row->lifetime_ms = held->lifetime_ms;
+    row->lifetime_assumed = held->lifetime_assumed;
     row->expires_at = held->expires_at;
     row->refresh_at = grant->refresh_token ? held->refresh_at : 0;
     row->refresh_token_expires_at = held->refresh_token_expires_at;

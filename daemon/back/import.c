@@ -34,8 +34,10 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->state = ACCOUNT_ACTIVE;
     row->has_refresh_token = import->refresh_token != NULL;
     row->rejected = false;
+    row->granted_at = now;
     row->refreshed_at = import->access_token ? now : 0;
     row->lifetime_ms = 0;
+    row->lifetime_assumed = false;
     row->expires_at = 0;
     row->refresh_at = first_refresh(provider, import);
     row->refresh_token_expires_at = row->refresh_token_life_ms = 0;

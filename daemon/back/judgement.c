@@ -42,28 +42,15 @@ static void forget_troubles(struct account_row *row)
     row->lost_at = 0;
 }
 
-static int64_t refresh_token_end(const struct account_row *row, const struct token_grant *grant,
-                                 const struct circumstances *c)
-{
-    if (grant->refresh_token_lifetime_ms > 0)
-        return c->now + grant->refresh_token_lifetime_ms;
-    if (grant->refresh_token && c->provider->refresh_token_lifetime_ms > 0 &&
-        row->refresh_token_expires_at == 0)
-        return c->now + c->provider->refresh_token_lifetime_ms;
-    return row->refresh_token_expires_at;
-}
-
 /* An end that comes nearer with each reply is the same end; one that moves out begins a new life.
  */
-static void set_refresh_token_end(struct account_row *row, int64_t end, int64_t now)
+static void set_refresh_token_end(struct account_row *row, int64_t life_ms, int64_t now)
 {
     enum { ROUNDING_MS = 60 * 1000 };
-    const bool begins = row->refresh_token_expires_at == 0 || row->refresh_token_life_ms == 0 ||
-                        end > row->refresh_token_expires_at + ROUNDING_MS;
-    if (end == 0)
-        row->refresh_token_life_ms = 0;
-    else if (begins && end != row->refresh_token_expires_at)
-        row->refresh_token_life_ms = end - now;
+    const int64_t end = now + life_ms;
+    if (row->refresh_token_expires_at == 0 || row->refresh_token_life_ms == 0 ||
+        end > row->refresh_token_expires_at + ROUNDING_MS)
+        row->refresh_token_life_ms = life_ms;
     row->refresh_token_expires_at = end;
 }
 
@@ -156,8 +143,10 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
     row->generation++;
     row->refreshed_at = sent_at;
     row->lifetime_ms = grant->lifetime_ms;
+    row->lifetime_assumed = grant->lifetime_assumed;
     row->expires_at = sent_at + grant->lifetime_ms;
-    set_refresh_token_end(row, refresh_token_end(row, grant, c), c->now);
+    if (grant->refresh_token_lifetime_ms > 0)
+        set_refresh_token_end(row, grant->refresh_token_lifetime_ms, c->now);
     if (grant->refresh_token)
         row->has_refresh_token = true;
     forget_troubles(row);

@@ -5,32 +5,7 @@
 #include "back/lanes.h"
 #include "back/links.h"
 #include "back/warn.h"
-#include "base/clock.h"
-#include "oauth/forecast.h"
-
-static struct forecast_facts facts_of(const struct account_row *row)
-{
-    return (struct forecast_facts){
-        .consent_required = row->state == ACCOUNT_CONSENT_REQUIRED,
-        .has_refresh_token = row->has_refresh_token,
-        .created_at = row->created_at,
-        .refreshed_at = row->refreshed_at,
-        .expires_at = row->expires_at,
-        .refresh_token_expires_at = row->refresh_token_expires_at,
-        .refresh_token_life_ms = row->refresh_token_life_ms,
-    };
-}
-
-static struct forecast_facts facts_of_held(const struct account_row *row)
-{
-    return (struct forecast_facts){
-        .has_refresh_token = true,
-        .created_at = row->held_at,
-        .refreshed_at = row->held_refreshed_at,
-        .refresh_token_expires_at = row->held_refresh_token_expires_at,
-        .refresh_token_life_ms = row->held_refresh_token_life_ms,
-    };
-}
+#include "row_forecast.h"
 
 unsigned warn_told(const struct account_row *row, enum warn_subject subject)
 {
@@ -44,15 +19,16 @@ unsigned warn_level(const struct keeper *keeper, const struct account_row *row,
 {
     struct lane *lane = lanes_find(keeper->lanes, row->name.provider);
     const struct provider *provider = lane ? lane_setup(lane)->provider : NULL;
-    const struct forecast_facts facts = subject == WARN_HELD ? facts_of_held(row) : facts_of(row);
+    const bool held = subject == WARN_HELD;
+    const bool consent_required = !held && row->state == ACCOUNT_CONSENT_REQUIRED;
     const unsigned told = warn_told(row, subject);
-    if (facts.consent_required && !provider)
+    if (consent_required && !provider)
         return told;
-    if (facts.consent_required)
+    if (consent_required)
         return row->last_error ? WARNED_NEEDS_CONSENT : 0;
-    const unsigned days = forecast_of(&facts, provider, clock_now()).days;
+    const unsigned days = (held ? forecast_of_held : forecast_of_account)(row, provider).days;
     /* That it is held comes first. */
-    return subject == WARN_HELD && (told == 0 || days == 0) ? WARNED_HELD : days;
+    return held && (told == 0 || days == 0) ? WARNED_HELD : days;
 }
 
 bool warn_is_news(unsigned level, unsigned told)

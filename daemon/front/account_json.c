@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "oauth/lifetime.h"
+#include "row_forecast.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -46,24 +47,11 @@ static void put_last_error(struct json_writer *writer, const struct account_row 
     json_writer_end(&error);
 }
 
-struct forecast account_forecast(const struct account_row *row, const struct provider *provider)
-{
-    const struct forecast_facts facts = {
-        .consent_required = row->state == ACCOUNT_CONSENT_REQUIRED,
-        .has_refresh_token = row->has_refresh_token,
-        .created_at = row->created_at,
-        .refreshed_at = row->refreshed_at,
-        .expires_at = row->expires_at,
-        .refresh_token_expires_at = row->refresh_token_expires_at,
-        .refresh_token_life_ms = row->refresh_token_life_ms,
-    };
-    return forecast_of(&facts, provider, clock_now());
-}
-
 static void put_forecast(struct json_writer *writer, const struct account_row *row,
                          const struct provider *provider)
 {
-    const struct forecast forecast = account_forecast(row, provider);
+    const struct forecast forecast = forecast_of_account(row, provider);
+    put_time(writer, "refresh_token_expires_at", forecast.refresh_token_end);
     struct json_writer object = json_put_nested(writer, "forecast", '{');
     put_time(&object, "dies_at", forecast.dies_at);
     json_put_string(&object, "reason", forecast_reason_name(forecast.reason));
@@ -98,7 +86,6 @@ void account_json_append(struct buffer *out, const struct account_row *row,
     put_time(&writer, "asked_at", row->asked_at);
     if (lifetime_rests(provider, row->asked_at, clock_now()))
         json_put_boolean(&writer, "rests", true);
-    put_time(&writer, "refresh_token_expires_at", row->refresh_token_expires_at);
     put_forecast(&writer, row, provider);
     put_last_error(&writer, row);
     json_put_string(&writer, "link", link);

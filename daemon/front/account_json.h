@@ -4,14 +4,10 @@
 
 #include "base/buffer.h"
 #include "io/store.h"
-#include "oauth/forecast.h"
 #include "oauth/provider.h"
 
 /* "active", "suspect" or "consent_required". */
 const char *account_state_name(enum account_state state);
-
-/* When the account's grant dies; provider may be NULL. */
-struct forecast account_forecast(const struct account_row *row, const struct provider *provider);
 
 /* Appends the account's JSON object; provider is the account's, NULL when it is not configured;
  * link is the address by which a person may consent, NULL: none, or not for who asks. */

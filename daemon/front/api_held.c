@@ -6,22 +6,15 @@
 #include "front/api_body.h"
 #include "front/api_listing.h"
 #include "front/audit.h"
-#include "oauth/forecast.h"
+#include "row_forecast.h"
 
 enum { MS_PER_S = 1000 };
 
 static void append_held(const struct api_request *request, struct buffer *out,
                         const struct account_row *row)
 {
-    const struct forecast_facts facts = {
-        .has_refresh_token = true,
-        .created_at = row->held_at,
-        .refreshed_at = row->held_refreshed_at,
-        .refresh_token_expires_at = row->held_refresh_token_expires_at,
-        .refresh_token_life_ms = row->held_refresh_token_life_ms,
-    };
-    const struct forecast forecast = forecast_of(
-        &facts, settings_provider(request->context->settings, row->name.provider), clock_now());
+    const struct forecast forecast =
+        forecast_of_held(row, settings_provider(request->context->settings, row->name.provider));
     struct json_writer writer = json_writer_begin(out, '{');
     char account[ACCOUNT_TEXT_SIZE];
 

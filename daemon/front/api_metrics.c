@@ -8,6 +8,7 @@
 #include "front/audit.h"
 #include "front/events.h"
 #include "front/metrics_text.h"
+#include "row_forecast.h"
 
 enum {
     MS_PER_S = 1000,
@@ -79,7 +80,7 @@ static bool will_die(const struct account_row *row, const struct forecast *forec
 static void gather(struct gathered *gathered, const struct account_row *row,
                    const struct provider *provider)
 {
-    const struct forecast forecast = account_forecast(row, provider);
+    const struct forecast forecast = forecast_of_account(row, provider);
     const int64_t left_ms = forecast.dies_at - clock_now();
 
     gathered->states[row->state]++;

@@ -58,11 +58,13 @@ struct account_row {
     bool rejected; /* an API refused the access token of this generation: never serve it */
 
     int64_t created_at;
+    int64_t granted_at;   /* when a person consented, or the grant was imported; 0: not known */
     int64_t refreshed_at; /* when the current access token was obtained */
     int64_t lifetime_ms;
+    bool lifetime_assumed;            /* no reply said it: it is the configuration's */
     int64_t expires_at;               /* 0: no end */
     int64_t refresh_at;               /* next refresh or retry; 0: none planned */
-    int64_t refresh_token_expires_at; /* 0: not known */
+    int64_t refresh_token_expires_at; /* as a reply said; 0: none did */
     int64_t refresh_token_life_ms;    /* when that end was last set further out; 0: not known */
     int64_t asked_at;                 /* when a token was last asked for, to the minute; 0: never */
     int64_t lost_at; /* when the current refresh token was first sent without a usable answer */
@@ -121,6 +123,7 @@ struct held_row {
     int64_t created_at;
     int64_t refreshed_at;
     int64_t lifetime_ms;
+    bool lifetime_assumed;
     int64_t expires_at;
     int64_t refresh_at;
     int64_t refresh_token_expires_at;

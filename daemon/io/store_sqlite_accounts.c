@@ -51,6 +51,8 @@ static const struct field account_fields[] = {
     FIELD(account_row, NUMBER, lost_at),
     FIELD(account_row, UNSIGNED, warned_days),
     FIELD_ARRAY(account_row, imported),
+    FIELD(account_row, NUMBER, granted_at),
+    FIELD(account_row, BOOLEAN, lifetime_assumed),
     FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
 };
 

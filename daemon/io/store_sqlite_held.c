@@ -18,6 +18,7 @@ static const struct field held_fields[] = {
     FIELD(held_row, TEXT, scope),
     FIELD(held_row, TEXT, identity),
     FIELD(held_row, UNSIGNED, warned_days),
+    FIELD(held_row, BOOLEAN, lifetime_assumed),
     FIELD_SIZED(held_row, BYTES, sealed, offsetof(struct held_row, sealed_length)),
 };
 

@@ -7,10 +7,11 @@
     "provider, label, generation, state, has_refresh_token, rejected, created_at, refreshed_at,"   \
     " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
     " suspect_since, failures, last_error, last_error_description, last_error_at, scope,"          \
-    " identity, refresh_token_life_ms, asked_at, lost_at, warned_days, imported"
+    " identity, refresh_token_life_ms, asked_at, lost_at, warned_days, imported,"                  \
+    " granted_at, lifetime_assumed"
 #define ACCOUNT_FACTS_VALUES                                                                       \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
-    " ?21, ?22, ?23, ?24, ?25, ?26"
+    " ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28"
 #define ACCOUNT_FACTS_REPLACE                                                                      \
     "generation = excluded.generation, state = excluded.state,"                                    \
     " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
@@ -26,7 +27,8 @@
     " identity = excluded.identity,"                                                               \
     " refresh_token_life_ms = excluded.refresh_token_life_ms,"                                     \
     " asked_at = excluded.asked_at, lost_at = excluded.lost_at,"                                   \
-    " warned_days = excluded.warned_days, imported = excluded.imported"
+    " warned_days = excluded.warned_days, imported = excluded.imported,"                           \
+    " granted_at = excluded.granted_at, lifetime_assumed = excluded.lifetime_assumed"
 
 /* What is held for the account, read with its row. */
 #define HELD_OF_ACCOUNT(column)                                                                    \
@@ -43,7 +45,8 @@
 
 #define HELD_COLUMNS                                                                               \
     "provider, label, created_at, refreshed_at, lifetime_ms, expires_at, refresh_at,"              \
-    " refresh_token_expires_at, refresh_token_life_ms, scope, identity, warned_days, sealed"
+    " refresh_token_expires_at, refresh_token_life_ms, scope, identity, warned_days,"              \
+    " lifetime_assumed, sealed"
 #define LINK_COLUMNS                                                                               \
     "provider, label, digest, created_at, expires_at, ending, ended_at, forget_at, uid, clicks,"   \
     " hour_began_at, hour_clicks, expect, scope, params, sealed"
@@ -70,7 +73,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                                " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_PUT_ACCOUNT] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
-        " VALUES (" ACCOUNT_FACTS_VALUES ", ?27) ON CONFLICT (provider, label) DO UPDATE SET"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?29) ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
     [STATEMENT_PUT_ACCOUNT_FACTS] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ")"
@@ -136,7 +139,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " credentials = excluded.credentials",
 
     [STATEMENT_PUT_HELD] = "INSERT OR REPLACE INTO held (" HELD_COLUMNS ")"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STATEMENT_READ_HELD] = "SELECT " HELD_COLUMNS " FROM held"
                             " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_DROP_HELD] = "DELETE FROM held WHERE provider = ?1 AND label = ?2",

@@ -28,15 +28,16 @@ enum forecast_warning { FORECAST_CALM, FORECAST_SOON, FORECAST_URGENT };
 struct forecast_facts {
     bool consent_required;
     bool has_refresh_token;
-    int64_t created_at;
-    int64_t refreshed_at; /* when the refresh token was last used */
-    int64_t expires_at;   /* of the access token */
-    int64_t refresh_token_expires_at;
-    int64_t refresh_token_life_ms; /* what was left when that end was set */
+    int64_t granted_at;               /* when a person consented, or the grant was imported */
+    int64_t refreshed_at;             /* when the refresh token was last used */
+    int64_t expires_at;               /* of the access token */
+    int64_t refresh_token_expires_at; /* as the provider said */
+    int64_t refresh_token_life_ms;    /* what was left when that end was set */
 };
 
 struct forecast {
-    int64_t dies_at; /* 0: not known */
+    int64_t dies_at;           /* 0: not known */
+    int64_t refresh_token_end; /* used or not, as the provider or its section says; 0: not known */
     enum forecast_reason reason;
     enum forecast_warning warning;
     unsigned days; /* the level that was reached last: 30, 14, 7, 3 or 1 days before; 0: none */

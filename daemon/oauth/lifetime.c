@@ -35,6 +35,11 @@ static int64_t sum_of(int64_t a, int64_t b)
     return a > INT64_MAX - b ? INT64_MAX : a + b;
 }
 
+int64_t lifetime_assumed_ms(const struct provider *provider)
+{
+    return provider->default_lifetime_ms > 0 ? provider->default_lifetime_ms : LIFETIME_FALLBACK_MS;
+}
+
 int64_t lifetime_refresh_at(int64_t obtained_ms, int64_t lifetime_ms, unsigned random)
 {
     int64_t lifetime = at_least(lifetime_ms, 0);

@@ -1,12 +1,17 @@
 #pragma once
 
-/* When to refresh, how long a token may be asked to live, when to try again. Pure; all times are
- * broker time in milliseconds; random is in [0, 1000) and spreads the work. */
+/* How long tokens live, when to refresh, how long a token may be asked to live, when to try again.
+ * Pure; all times are broker time in milliseconds; random is in [0, 1000) and spreads the work. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "oauth/provider.h"
+
+enum { LIFETIME_FALLBACK_MS = 5 * 60 * 1000 };
+
+/* Of an access token whose reply does not say it. */
+int64_t lifetime_assumed_ms(const struct provider *provider);
 
 /* An access token of lifetime_ms obtained at obtained_ms is refreshed at min(80%, lifetime − 60 s),
  * never before half of it, minus up to 10% of the lifetime as jitter (still never before half). */

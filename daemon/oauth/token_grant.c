@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "oauth/identity.h"
+#include "oauth/lifetime.h"
 #include "oauth/scope.h"
 
 enum {
@@ -104,7 +105,8 @@ static void read_lifetimes(const struct provider *provider, const struct json *r
     bool given = json_kind(member) != JSON_ABSENT && json_kind(member) != JSON_NULL;
     bool has_default = provider->default_lifetime_ms > 0;
     if (!read_duration(provider, member, &grant->lifetime_ms)) {
-        grant->lifetime_ms = has_default ? provider->default_lifetime_ms : LIFETIME_FALLBACK_MS;
+        grant->lifetime_ms = lifetime_assumed_ms(provider);
+        grant->lifetime_assumed = true;
         grant->expires_in_odd = given || !has_default;
     }
     member = json_member(reply, "refresh_token_expires_in");

@@ -14,7 +14,6 @@
 
 enum {
     TOKEN_REPLY_MAX = 64 * 1024,
-    LIFETIME_FALLBACK_MS = 5 * 60 * 1000,
     ERROR_TEXT_MAX = 256, /* of the provider's error and error_description that we keep */
     SCOPE_MAX = 4 * 1024,
     EXTRA_MAX = 16 * 1024,
@@ -42,6 +41,7 @@ struct token_grant {
     bool expires_in_odd; /* a warning is due: expires_in was absent without default_lifetime, or odd
                           */
     int64_t lifetime_ms; /* always > 0 */
+    bool lifetime_assumed; /* it is lifetime_assumed_ms(): no expires_in that can be read came */
     int64_t refresh_token_lifetime_ms; /* from refresh_token_expires_in; 0: not said */
     char *token_type;                  /* "Bearer" in any case becomes "Bearer"; others as sent */
     char *scope;                       /* NULL: not said, so the asked one (RFC 6749 5.1) */

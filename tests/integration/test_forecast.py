@@ -41,6 +41,39 @@ def test_absolute(daemon, plain, api, person):
     assert abs(told["dies_at"] - time.time() - 365 * DAY) < 60
 
 
+def change(daemon, **keys):
+    daemon.config.providers["plain"].update(keys)
+    daemon.reload()
+
+
+def test_a_changed_lifetime_counts_from_the_consent(daemon, plain, api, person):
+    """Whenever the key came, and whatever was refreshed since."""
+    started(daemon, plain)
+    log_in(api, person, "plain/acme")
+    consented = time.time()
+    time.sleep(2.1)
+    api.refresh_allowed("plain/acme").ok()
+    for days in (365, 90):
+        change(daemon, refresh_token_lifetime=f"{days}d")
+        account = api.account("plain/acme").ok()
+        assert account["forecast"]["dies_at"] == account["refresh_token_expires_at"]
+        assert -2 < account["refresh_token_expires_at"] - consented - days * DAY < 2
+    del daemon.config.providers["plain"]["refresh_token_lifetime"]
+    daemon.reload()
+    assert forecast(api, "plain/acme") == {"warning": "none"}
+
+
+def test_an_import_counts_as_the_consent(daemon, plain, api):
+    """When it was consented to is not known: it dies no later than so."""
+    started(daemon, plain, refresh_token_lifetime="365d")
+    daemon.grant(plain, "plain/acme")
+    told = forecast(api, "plain/acme")
+    assert told["reason"] == "absolute" and abs(told["dies_at"] - time.time() - 365 * DAY) < 5
+    time.sleep(1.1)
+    api.token("plain/acme").ok()
+    assert forecast(api, "plain/acme") == told
+
+
 def test_idle_moves_with_each_refresh(daemon, plain, api):
     started(daemon, plain, refresh_token_idle_lifetime="14d")
     daemon.grant(plain, "plain/acme")

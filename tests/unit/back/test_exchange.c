@@ -330,7 +330,9 @@ static void the_end_of_a_kept_refresh_token_is_kept(void **state)
         expect_ok(stage, ask_exchange(stage, "c", "code-secret-1", NULL));
         rows[i] = ask_row(stage, "c");
     }
-    assert_true(rows[0].refresh_token_expires_at > 0);
+    assert_true(rows[0].granted_at > 0 && rows[0].refresh_token_expires_at > 0);
+    assert_int_equal(rows[1].granted_at, rows[0].granted_at);
+    assert_true(rows[2].granted_at > rows[0].granted_at);
     assert_int_equal(rows[1].refresh_token_expires_at, rows[0].refresh_token_expires_at);
     assert_int_equal(rows[1].refresh_token_life_ms, rows[0].refresh_token_life_ms);
     assert_int_equal(rows[2].refresh_token_expires_at, 0);

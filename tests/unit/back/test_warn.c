@@ -246,7 +246,7 @@ static void what_is_held_is_told_before_it_dies(void **state)
     (void)snprintf(
         sql, sizeof sql,
         "INSERT INTO held SELECT provider, label, %lld, %lld, 0, 0, 0, %lld, 31536000000,"
-        " NULL, 'two', sealed, 0 FROM accounts",
+        " NULL, 'two', sealed, 0, 0 FROM accounts",
         (long long)broker_now(), (long long)broker_now(),
         (long long)(broker_now() + 6 * 24 * HOUR));
     run_sql(stage, sql);

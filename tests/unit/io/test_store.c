@@ -26,6 +26,8 @@ static struct account_row full_row(void)
         .asked_at = 107,
         .lost_at = 108,
         .warned_days = 7,
+        .granted_at = 109,
+        .lifetime_assumed = true,
         .imported = "fingerprint",
         .refusals = REFUSAL_PREDECESSOR,
         .refused_at = 107,
@@ -58,6 +60,8 @@ static void assert_same_facts(const struct account_row *a, const struct account_
     assert_int_equal(a->asked_at, b->asked_at);
     assert_int_equal(a->lost_at, b->lost_at);
     assert_int_equal(a->warned_days, b->warned_days);
+    assert_int_equal(a->granted_at, b->granted_at);
+    assert_int_equal(a->lifetime_assumed, b->lifetime_assumed);
     assert_string_equal(a->imported, b->imported);
     assert_int_equal(a->refusals, b->refusals);
     assert_int_equal(a->refused_at, b->refused_at);

@@ -25,6 +25,7 @@ static void hold(struct store *store, const char *label, const char *identity)
                             .scope = (char[]){ "read" },
                             .identity = (char *)identity,
                             .warned_days = 8,
+                            .lifetime_assumed = true,
                             .sealed = (char[]){ "h\0h" },
                             .sealed_length = 3 };
 
@@ -71,6 +72,7 @@ static void test_the_newer_replaces(void **state)
     assert_int_equal(back.refresh_token_expires_at, 6);
     assert_int_equal(back.refresh_token_life_ms, 7);
     assert_int_equal(back.warned_days, 8);
+    assert_true(back.lifetime_assumed);
     assert_string_equal(back.scope, "read");
     assert_string_equal(back.identity, "three");
     assert_int_equal(back.sealed_length, 3);
@@ -243,6 +245,8 @@ static void test_from_the_version_before(void **state)
                      "DROP TABLE imports; DROP TRIGGER accounts_deleted_imports;"
                      "DROP INDEX accounts_identity;"
                      "ALTER TABLE accounts DROP COLUMN imported;"
+                     "ALTER TABLE accounts DROP COLUMN granted_at;"
+                     "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
                      "DROP INDEX kept_whose; ALTER TABLE kept DROP COLUMN identity;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
                      " (2, 'zenegy/a', 0, '', 'refresh', 1, 1, 50, 100);"
@@ -270,6 +274,40 @@ static void test_from_the_version_before(void **state)
     assert_int_equal(store_read_held(f->store, &name, &back), STORE_NOT_FOUND);
 }
 
+static int64_t granted_at(struct store *store, const char *label)
+{
+    const struct account_name name = name_of("zenegy", label);
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    assert_int_equal(store_read(store, &name, &row), 0);
+    return row.granted_at;
+}
+
+/* When a grant came is told by the end that was noted with it, or else by the account. */
+static void test_from_before_it_was_noted_when_a_grant_came(void **state)
+{
+    struct fixture *f = *state;
+    struct account_row row = { .name = name_of("zenegy", "ends"), .created_at = 100 };
+    row.refresh_token_expires_at = 1500;
+    row.refresh_token_life_ms = 1000;
+    assert_int_equal(commit_account(f->store, &row), 0);
+    row = (struct account_row){ .name = name_of("zenegy", "lives"), .created_at = 100 };
+    assert_int_equal(commit_account(f->store, &row), 0);
+    f->store = store_close(f->store);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "ALTER TABLE accounts DROP COLUMN granted_at;"
+                                  "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
+                                  "ALTER TABLE held DROP COLUMN lifetime_assumed;"
+                                  "PRAGMA user_version = 12",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    open_again(f);
+    assert_int_equal(granted_at(f->store, "ends"), 500);
+    assert_int_equal(granted_at(f->store, "lives"), 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +318,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_imports, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_whose, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_from_the_version_before, make_folder, drop_store),
+        cmocka_unit_test_setup_teardown(test_from_before_it_was_noted_when_a_grant_came, make_store,
+                                        drop_store),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static const struct {
 } rows[] = {
     /* no end is known */
     { .facts = { .has_refresh_token = true, .refreshed_at = 999 * DAY } },
-    { .facts = { .created_at = 1 }, .grant = GRANT_STATIC },
+    { .facts = { .granted_at = 1 }, .grant = GRANT_STATIC },
     { .facts = { .expires_at = 1000 * DAY + HOUR }, .grant = GRANT_CLIENT_CREDENTIALS },
     /* a year that counts from the consent */
     { .facts = { .has_refresh_token = true,
@@ -48,20 +48,40 @@ static const struct {
       .dies_at = 990 * DAY,
       .reason = FORECAST_ABSOLUTE,
       .warning = FORECAST_URGENT },
-    /* its life was not noted: the provider's promise, else since the account came */
+    /* a year that the section says counts from the consent; the provider's own word comes first */
+    { .facts = { .has_refresh_token = true, .granted_at = 990 * DAY, .refreshed_at = 999 * DAY },
+      .lifetime_ms = 365 * DAY,
+      .dies_at = 1355 * DAY,
+      .reason = FORECAST_ABSOLUTE },
+    { .facts = { .has_refresh_token = true, .granted_at = 650 * DAY, .refreshed_at = 999 * DAY },
+      .lifetime_ms = 365 * DAY,
+      .dies_at = 1015 * DAY,
+      .reason = FORECAST_ABSOLUTE,
+      .warning = FORECAST_SOON },
+    { .facts = { .has_refresh_token = true,
+                 .granted_at = 650 * DAY,
+                 .refresh_token_expires_at = 1200 * DAY,
+                 .refresh_token_life_ms = 365 * DAY },
+      .lifetime_ms = 365 * DAY,
+      .dies_at = 1200 * DAY,
+      .reason = FORECAST_ABSOLUTE },
+    { .facts = { .has_refresh_token = true,
+                 .refreshed_at = 999 * DAY }, /* since when is not known */
+      .lifetime_ms = 365 * DAY },
+    /* its life was not noted: the provider's promise, else since the grant came */
     { .facts = { .has_refresh_token = true, .refresh_token_expires_at = 1020 * DAY },
       .lifetime_ms = 30 * DAY,
       .dies_at = 1020 * DAY,
       .reason = FORECAST_ABSOLUTE },
     { .facts = { .has_refresh_token = true,
-                 .created_at = 700 * DAY,
+                 .granted_at = 700 * DAY,
                  .refresh_token_expires_at = 1020 * DAY },
       .dies_at = 1020 * DAY,
       .reason = FORECAST_ABSOLUTE,
       .warning = FORECAST_SOON },
     /* one that slides with each refresh is not always about to die */
     { .facts = { .has_refresh_token = true,
-                 .created_at = 1,
+                 .granted_at = 1,
                  .refresh_token_expires_at = 1000 * DAY + HOUR / 2,
                  .refresh_token_life_ms = HOUR },
       .dies_at = 1000 * DAY + HOUR / 2,
@@ -81,7 +101,7 @@ static const struct {
       .dies_at = 1020 * DAY,
       .reason = FORECAST_IDLE,
       .warning = FORECAST_SOON },
-    { .facts = { .has_refresh_token = true, .created_at = 995 * DAY }, /* imported, not used */
+    { .facts = { .has_refresh_token = true, .granted_at = 995 * DAY }, /* imported, not used */
       .idle_ms = 14 * DAY,
       .dies_at = 1009 * DAY,
       .reason = FORECAST_IDLE },
@@ -143,7 +163,7 @@ static void tells_when_and_why(void **state)
 static void does_without_a_provider(void **state)
 {
     const struct forecast_facts facts = { .has_refresh_token = true,
-                                          .created_at = 1,
+                                          .granted_at = 1,
                                           .refreshed_at = 900 * DAY };
     assert_int_equal(forecast_of(&facts, NULL, now).reason, FORECAST_LIVES);
     const struct forecast_facts ends = { .expires_at = 1001 * DAY };
@@ -165,11 +185,28 @@ static void has_levels(void **state)
     };
     for (size_t i = 0; i < LENGTH_OF(levels); i++) {
         const struct forecast_facts facts = { .has_refresh_token = true,
-                                              .created_at = 1,
+                                              .granted_at = 1,
                                               .refresh_token_expires_at = now + levels[i].left,
                                               .refresh_token_life_ms = levels[i].life };
         assert_int_equal(forecast_of(&facts, NULL, now).days, levels[i].days);
     }
+}
+
+/* It is shown whatever the grant dies of first. */
+static void tells_the_refresh_tokens_end(void **state)
+{
+    const struct provider provider = { .refresh_token_lifetime_ms = 365 * DAY,
+                                       .refresh_token_idle_lifetime_ms = 14 * DAY };
+    struct forecast_facts facts = { .has_refresh_token = true,
+                                    .granted_at = 900 * DAY,
+                                    .refreshed_at = 999 * DAY };
+    assert_int_equal(forecast_of(&facts, &provider, now).refresh_token_end, 1265 * DAY);
+    assert_int_equal(forecast_of(&facts, &provider, now).reason, FORECAST_IDLE);
+    assert_int_equal(forecast_of(&facts, NULL, now).refresh_token_end, 0);
+    facts.refresh_token_expires_at = 1100 * DAY;
+    assert_int_equal(forecast_of(&facts, &provider, now).refresh_token_end, 1100 * DAY);
+    facts.has_refresh_token = false;
+    assert_int_equal(forecast_of(&facts, &provider, now).refresh_token_end, 0);
 }
 
 static void has_names(void **state)
@@ -187,9 +224,8 @@ static void has_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_when_and_why),
-        cmocka_unit_test(does_without_a_provider),
-        cmocka_unit_test(has_levels),
+        cmocka_unit_test(tells_when_and_why), cmocka_unit_test(does_without_a_provider),
+        cmocka_unit_test(has_levels),         cmocka_unit_test(tells_the_refresh_tokens_end),
         cmocka_unit_test(has_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

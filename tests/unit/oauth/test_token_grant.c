@@ -1,5 +1,7 @@
 #include "oauth/token_grant.h"
 
+#include "oauth/lifetime.h"
+
 #include "support.h"
 
 static char space[] = " ", comma[] = ",";
@@ -137,6 +139,8 @@ static void reads_lifetimes(void **state)
             print_error("row: %s\n", row->reply);
         assert_int_equal(grant.lifetime_ms, row->lifetime_ms);
         assert_int_equal(grant.expires_in_odd, row->should_fail);
+        assert_int_equal(grant.lifetime_assumed,
+                         row->lifetime_ms == lifetime_assumed_ms(&provider));
         token_grant_release(&grant);
     }
 }
