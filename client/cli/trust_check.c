@@ -10,7 +10,7 @@
 
 enum { CHECKED_MAX = 4096 };
 
-/* Whoever installed this command installed that one: no variable and no answer names it. */
+/* The first choice, before $PATH: whoever installed this command installed that one. */
 static bool find_beside(char path[static PATH_MAX])
 {
     char own[PATH_MAX];
