@@ -40,12 +40,13 @@ enum message_kind {
     ASK_PUSH,     /* account, parameters → request_uri and its lifetime */
     ASK_EXCHANGE, /* account, exchange → consent */
     ASK_DEVICE,   /* account, device_request → device */
-    ASK_POLL, /* account, device, exchange (its scope) → consent, when the device login has ended */
-    ASK_HELD,     /* after, limit → rows of those for which a consent is held */
+    ASK_POLL, /* account, device, exchange (its scope and account_created_at) → consent, when the
+                 device login has ended */
+    ASK_HELD, /* after, limit → rows of those for which a consent is held */
     ASK_DECIDE,   /* account, held_at, accept → rows (one): that consent becomes the grant, or is
                      revoked */
     ASK_RENAME,   /* account, new_name → rows (one) */
-    ASK_PROVIDER, /* account.provider: endpoints, discovered where needed → provider */
+    ASK_PROVIDER, /* account: endpoints, discovered where needed → provider, account_created_at */
     ASK_LINK,  /* account, link_order → rows (one, its link with it): made, the older replaced */
     ASK_LINKS, /* after, limit → rows with their links, of which the names alone are filled */
     ASK_LINK_OF,    /* account → rows (one, the same) */
@@ -71,9 +72,9 @@ enum message_kind {
 
     /* back to front */
     ANSWER,
-    NOTICE, /* account, token and its generation; without a token: forget those up to generation (0,
-               UINT64_MAX: whatever it is); account.provider "": forget all. With the name of an
-               event it is that too. */
+    NOTICE, /* account, token and its generation; without a token: forget those up to generation (0:
+               whatever it is; UINT64_MAX: there is no such account any more); account.provider "":
+               forget all. With the name of an event it is that too. */
 
     CALLERS,        /* callers: all who are approved, in the place of those told before */
     CALLER_REFUSED, /* caller_id: on_caller says no to those of it who wait now */
@@ -134,6 +135,7 @@ struct exchange_request {
     char *redirect_uri;
     char *scope;                 /* asked for; NULL: none */
     char link[LINK_DIGEST_SIZE]; /* it was begun by; "": by none */
+    int64_t account_created_at;  /* as ASK_PROVIDER told it when the login began */
 };
 
 struct link_order {
@@ -284,6 +286,7 @@ struct message {
     struct account_row *rows;
     size_t row_count;
     struct provider *provider;
+    int64_t account_created_at; /* 0: nobody has given it a grant */
     struct consent *consent;
     struct secret *request_uri; /* RFC 9126 2.2 */
     int64_t request_uri_lifetime_ms;

@@ -18,13 +18,11 @@ struct device_poll {
     struct device_pace pace;
     int64_t expires_at;
     bool storing;
-    bool cancelled; /* before the provider's endpoints were known, or a poll was answered */
 };
 
 struct device_polls {
     struct keeper *keeper;
     struct device_poll *first;
-    size_t count;
 };
 
 int device_polls_new(struct keeper *keeper, struct device_polls **ret)
@@ -50,7 +48,7 @@ static void end(void *userdata)
     while (*link != poll)
         link = &(*link)->next;
     *link = poll->next;
-    polls->count--;
+    lane_unresolve(lane_of(poll), poll);
     http_cancel(poll->transfer);
     lane_leave(&poll->visit);
     loop_source_free(poll->timer);
@@ -70,21 +68,13 @@ struct device_polls *device_polls_free(struct device_polls *polls)
     return NULL;
 }
 
-bool device_polls_busy(const struct device_polls *polls)
+/* Those that were cancelled on the wire are the lanes' to bound, and end soon. */
+static size_t count_awaited(const struct device_polls *polls)
 {
+    size_t count = 0;
     for (const struct device_poll *poll = polls->first; poll; poll = poll->next)
-        if (poll->transfer || poll->storing)
-            return true;
-    return false;
-}
-
-bool device_polls_have(const struct device_polls *polls, const struct account_name *name)
-{
-    for (const struct device_poll *poll = polls->first; poll; poll = poll->next)
-        if ((poll->transfer || poll->storing) &&
-            account_name_equal(&poll->settle.question->account, name))
-            return true;
-    return false;
+        count += !poll->settle.write.cancelled;
+    return count;
 }
 
 bool device_polls_on_wire(const struct device_polls *polls)
@@ -100,7 +90,7 @@ bool device_polls_refuse(struct device_polls *polls, const struct failure *failu
     struct device_poll *next = NULL;
     for (struct device_poll *poll = polls->first; poll; poll = next) {
         next = poll->next;
-        if (!poll->transfer && !poll->storing && poll->settle.write.setup)
+        if (!poll->transfer && !poll->storing)
             settle_refuse(&poll->settle, failure); /* which ends it */
     }
     return !polls->first;
@@ -156,12 +146,10 @@ static void replied(void *userdata, const struct http_reply *http)
     /* What came before a connection broke may be a whole grant; less than that says nothing. */
     if (http->outcome != HTTP_ANSWERED && !settle_has_to_store(&poll->settle))
         outcome = DEVICE_POLL_UNANSWERED;
-    if (poll->cancelled && !settle_has_to_store(&poll->settle)) {
-        settle_say(&poll->settle, CONSENT_CANCELLED);
-        return;
-    }
-    poll->settle.write.cancelled = poll->cancelled;
-    take_outcome(poll, outcome, http->retry_after_s * MS_PER_S);
+    if (poll->settle.write.cancelled && outcome != DEVICE_POLL_OVER)
+        end(poll);
+    else
+        take_outcome(poll, outcome, http->retry_after_s * MS_PER_S);
 }
 
 static int send_poll(struct device_poll *poll)
@@ -176,7 +164,7 @@ static int send_poll(struct device_poll *poll)
     if (r != 0)
         return r;
     poll->settle.write.sent_at = clock_now();
-    exchange_write_begin(&poll->settle.write, poll->settle.keeper->store);
+    settle_asks_anew(&poll->settle);
     return client_send(poll->settle.keeper, setup, &request, replied, poll, &poll->transfer);
 }
 
@@ -226,10 +214,6 @@ static void resolved(void *userdata, const struct failure *why)
     struct device_poll *poll = userdata;
     const char *name = poll->settle.question->account.provider;
     struct lane *lane = lanes_find(poll->settle.keeper->lanes, name);
-    if (poll->cancelled) {
-        settle_say(&poll->settle, CONSENT_CANCELLED);
-        return;
-    }
     if (why || !lane) {
         const struct failure gone =
             failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured any more", name);
@@ -258,7 +242,6 @@ static struct device_poll *new_poll(struct keeper *keeper, struct message *quest
     poll->expires_at = clock_now() + device->lifetime_ms;
     poll->next = keeper->device_polls->first;
     keeper->device_polls->first = poll;
-    keeper->device_polls->count++;
     return poll;
 }
 
@@ -266,7 +249,7 @@ void device_poll_begin(struct keeper *keeper, struct message *question)
 {
     struct lane *lane = lanes_find(keeper->lanes, question->account.provider);
     struct device_poll *poll = NULL;
-    if (lane && keeper->device_polls->count < LOGINS_IN_BACK_MAX && !keeper->stopping)
+    if (lane && count_awaited(keeper->device_polls) < LOGINS_IN_BACK_MAX && !keeper->stopping)
         poll = new_poll(keeper, question);
     if (poll) {
         lane_resolve(lane, resolved, poll);
@@ -286,11 +269,10 @@ void device_poll_cancel(struct keeper *keeper, struct message *letter)
     struct device_poll *poll = keeper->device_polls->first;
     while (poll && poll->settle.question->id != owned->id)
         poll = poll->next;
-    if (!poll || poll->storing)
+    if (!poll || poll->storing || poll->settle.write.cancelled)
         return;
+    settle_cancel(&poll->settle);
     /* The reply that is awaited may be a grant, which would live on unknown. */
-    if (poll->settle.write.setup && !poll->transfer)
-        settle_say(&poll->settle, CONSENT_CANCELLED);
-    else
-        poll->cancelled = true;
+    if (!poll->transfer)
+        end(poll);
 }

@@ -18,18 +18,13 @@ struct device_polls *device_polls_free(struct device_polls *polls);
 /* Takes an ASK_POLL over and answers it, at its end. */
 void device_poll_begin(struct keeper *keeper, struct message *question);
 
-/* A TELL_CANCEL: the poll with this question's id ends, unless its grant is being stored; where its
- * reply is awaited, with that, and what came is revoked. Frees the letter. */
+/* A TELL_CANCEL: the login with this question's id ends at once, unless its grant is being stored;
+ * a grant that its last poll brings all the same is revoked. Frees the letter. */
 void device_poll_cancel(struct keeper *keeper, struct message *letter);
-
-/* True while a poll is on the wire or its grant is not durable yet. */
-bool device_polls_busy(const struct device_polls *polls);
-
-/* The same of this account's polls. */
-bool device_polls_have(const struct device_polls *polls, const struct account_name *name);
 
 /* True while a poll was sent whose reply has not come. */
 bool device_polls_on_wire(const struct device_polls *polls);
 
-/* Those that are between two polls end with this failure; false: others are left. */
+/* Those that are not on the wire and have no grant end with this failure; false: others are
+ * left. */
 bool device_polls_refuse(struct device_polls *polls, const struct failure *failure);

@@ -78,25 +78,6 @@ bool exchanges_busy(const struct exchanges *exchanges)
     return exchanges->first != NULL;
 }
 
-void exchanges_replace(struct exchanges *exchanges, const struct settle *newer)
-{
-    bool older = false; /* the newest stands first; a device's login is not among them */
-    for (struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next) {
-        struct settle *settle = &exchange->settle;
-        if (older && account_name_equal(&settle->question->account, &newer->question->account))
-            settle->write.replaced = true;
-        older = older || settle == newer;
-    }
-}
-
-bool exchanges_have(const struct exchanges *exchanges, const struct account_name *name)
-{
-    for (const struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next)
-        if (account_name_equal(&exchange->settle.question->account, name))
-            return true;
-    return false;
-}
-
 bool exchanges_on_wire(const struct exchanges *exchanges)
 {
     for (const struct exchange *exchange = exchanges->first; exchange; exchange = exchange->next)

@@ -5,8 +5,6 @@
 
 #include "back/keeper.h"
 
-struct settle;
-
 enum {
     EXCHANGES_MAX = 256,
     EXCHANGE_TRIES = 3,
@@ -24,13 +22,6 @@ void exchange_begin(struct keeper *keeper, struct message *question);
 
 /* True while any code waits to be sent, is on its way, or its grant is not durable yet. */
 bool exchanges_busy(const struct exchanges *exchanges);
-
-/* The grant of this one is written: older codes of the account must not take its place, whose
- * grants the provider may have ended for it. */
-void exchanges_replace(struct exchanges *exchanges, const struct settle *newer);
-
-/* True while a code for this account is to be sent, or its grant is not durable yet. */
-bool exchanges_have(const struct exchanges *exchanges, const struct account_name *name);
 
 /* True while any code was sent whose reply has not come. */
 bool exchanges_on_wire(const struct exchanges *exchanges);

@@ -250,7 +250,8 @@ static enum exchange_late why_late(const struct exchange_write *write,
 {
     if (link_is_over(write, link))
         return EXCHANGE_LINK_OVER;
-    if (write->created_at != 0 && write->created_at != row->created_at)
+    const int64_t begun_for = write->question->exchange->account_created_at;
+    if (begun_for != 0 && begun_for != row->created_at)
         return EXCHANGE_GONE;
     if (write->cancelled)
         return EXCHANGE_CANCELLED;
@@ -322,13 +323,6 @@ int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, st
 {
     int r = keep_odd(write, keeper->key, store);
     return r != 0 || !exchange_write_grants(write) ? r : write_consent(write, keeper, store);
-}
-
-void exchange_write_begin(struct exchange_write *write, struct store *store)
-{
-    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    write->created_at =
-        store_read(store, &write->question->account, &row) == 0 ? row.created_at : 0;
 }
 
 void exchange_write_release(struct exchange_write *write)

@@ -24,9 +24,8 @@ struct exchange_write {
     bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
     struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
-    bool replaced; /* by a newer login, which is for others to say */
-    bool cancelled;
-    int64_t created_at; /* the account's at the begin; 0: it had no row, or none that can be read */
+    bool replaced;  /* by a newer login, which is for others to say */
+    bool cancelled; /* and answered so: nobody hears of what comes */
 
     /* what apply found and wrote */
     enum exchange_late late; /* then nothing else was written but the end of what came */
@@ -35,9 +34,6 @@ struct exchange_write {
     struct consent *consent;
     struct account_name owner; /* with EXCHANGE_OWNED */
 };
-
-/* Notes which account it is for: what is sent now is for no later one of that name. */
-void exchange_write_begin(struct exchange_write *write, struct store *store);
 
 /* True for a reply with something to store as the account's grant: an access token, or a refresh
  * token that was rescued from a reply that is no grant. Not for one that is foreign. */

@@ -38,7 +38,12 @@ static struct failure refusal(const struct job *job, int result, const char *nam
         return failure_make(WIRE_BAD_REQUEST, 0, "there is an account %s/%s already",
                             other->provider, other->label);
     case JOB_IN_FLIGHT:
-        return failure_make(WIRE_BUSY, 1, "%s is being refreshed or logged in: try again", name);
+        return failure_make(WIRE_BUSY, 1, "%s is being refreshed: try again", name);
+    case JOB_LOGGING_IN:
+        return failure_make(WIRE_BUSY, 1,
+                            "a login of %s, or one for its new name, is under way: let it end, or "
+                            "cancel it",
+                            name);
     case JOB_NOTHING_HELD:
         return failure_make(WIRE_NOT_FOUND, 0, "no consent is held for %s", name);
     case JOB_HELD_ANOTHER:

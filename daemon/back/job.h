@@ -10,6 +10,7 @@ enum job_result {
     JOB_IMPORTED_ELSEWHERE, /* it was imported as `other`, and others came of it */
     JOB_EXISTS,             /* there is an account `other` already */
     JOB_IN_FLIGHT,          /* what is on the wire would be lost */
+    JOB_LOGGING_IN,         /* so would be what a login brings */
     JOB_NOTHING_HELD,       /* no consent is held for the account */
     JOB_HELD_ANOTHER,       /* another is held than that which was seen */
     JOB_OTHER_GRANT,        /* the other provider's accounts are made of something else */

@@ -18,6 +18,7 @@ enum { KEEPER_FIRST_TOKEN_ROOM = 12 * 1024 };
 
 struct lanes;
 struct exchanges;
+struct settle;
 struct device_starts;
 struct device_polls;
 struct pushes;
@@ -41,6 +42,7 @@ struct keeper {
     struct mailbox *main;         /* NULL: nobody hears of events */
     struct lanes *lanes;
     struct exchanges *exchanges;
+    struct settle *settles; /* all logins that are under way, the newest first */
     struct device_starts *device_starts;
     struct device_polls *device_polls;
     struct pushes *pushes;

@@ -296,6 +296,15 @@ struct provider_question {
     struct account_name account;
 };
 
+/* A login begins: its grant is for the account that is there now, and no later one of that name. */
+static void answer_provider(const struct provider_question *waiting, struct message *answer)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    if (store_read(waiting->keeper->store, &waiting->account, &row) == 0 && row.generation > 0)
+        answer->account_created_at = row.created_at;
+    keeper_answer(waiting->keeper, waiting->id, answer);
+}
+
 static void provider_resolved(void *userdata, const struct failure *why)
 {
     struct provider_question *waiting = userdata;
@@ -310,7 +319,7 @@ static void provider_resolved(void *userdata, const struct failure *why)
     else if (!answer || provider_copy(lane_setup(lane)->provider, &answer->provider) != 0)
         question_refuse_memory(keeper, waiting->id);
     else
-        keeper_answer(keeper, waiting->id, steal(answer));
+        answer_provider(waiting, steal(answer));
     free(waiting);
 }
 

@@ -2,13 +2,12 @@
 
 #include <string.h>
 
-#include "back/device_poll.h"
-#include "back/exchange.h"
 #include "back/held.h"
 #include "back/job.h"
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
+#include "back/settle.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,11 +29,6 @@ static bool fits(const struct account_row *row, const struct lane *from, const s
            (row->has_refresh_token || !is_clients_own(from));
 }
 
-static bool is_logging_in(const struct keeper *keeper, const struct account_name *name)
-{
-    return exchanges_have(keeper->exchanges, name) || device_polls_have(keeper->device_polls, name);
-}
-
 /* What is in the air would come back to a name that is gone, and be lost; or to one that is
  * another's. */
 static int check_names(struct job *job, struct store *store, const struct account_row *row)
@@ -52,9 +46,9 @@ static int check_names(struct job *job, struct store *store, const struct accoun
         return r;
     if (!fits(row, lanes_find(lanes, row->name.provider), lane))
         return JOB_OTHER_GRANT;
-    const bool in_air = lanes_fly(lanes, &row->name) || is_logging_in(job->keeper, &row->name) ||
-                        is_logging_in(job->keeper, &job->other);
-    return in_air ? JOB_IN_FLIGHT : 0;
+    if (settles_have(job->keeper, &row->name) || settles_have(job->keeper, &job->other))
+        return JOB_LOGGING_IN;
+    return lanes_fly(lanes, &row->name) ? JOB_IN_FLIGHT : 0;
 }
 
 static int put_renamed(struct job *job, struct store *store, struct account_row *row,

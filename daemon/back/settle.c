@@ -4,12 +4,42 @@
 #include <string.h>
 
 #include "back/client_call.h"
-#include "back/exchange.h"
 #include "back/lanes.h"
 #include "back/links.h"
 #include "back/revoke.h"
 #include "back/warn.h"
 #include "base/log.h"
+
+static void put_first(struct settle *settle)
+{
+    settle->next = settle->keeper->settles;
+    settle->keeper->settles = settle;
+}
+
+static void take_out(struct settle *settle)
+{
+    struct settle **link = &settle->keeper->settles;
+    while (*link != settle)
+        link = &(*link)->next;
+    *link = settle->next;
+}
+
+bool settles_have(const struct keeper *keeper, const struct account_name *name)
+{
+    for (const struct settle *settle = keeper->settles; settle; settle = settle->next)
+        if (account_name_equal(&settle->question->account, name))
+            return true;
+    return false;
+}
+
+/* The grant of this one is written: those that were asked for before it must not take its place,
+ * which the provider may have ended for it. */
+static void replace_older(const struct settle *newer)
+{
+    for (struct settle *settle = newer->next; settle; settle = settle->next)
+        if (account_name_equal(&settle->question->account, &newer->question->account))
+            settle->write.replaced = true;
+}
 
 void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
                  void (*ended)(void *userdata), void *userdata)
@@ -19,11 +49,19 @@ void settle_init(struct settle *settle, struct keeper *keeper, struct message *q
                                .write = { .question = question },
                                .ended = ended,
                                .userdata = userdata };
-    exchange_write_begin(&settle->write, keeper->store);
+    put_first(settle);
+}
+
+void settle_asks_anew(struct settle *settle)
+{
+    take_out(settle);
+    put_first(settle);
+    settle->write.replaced = false;
 }
 
 void settle_release(struct settle *settle)
 {
+    take_out(settle);
     exchange_write_release(&settle->write);
     settle_give_room_back(settle);
     settle->question = message_free(settle->question);
@@ -44,33 +82,44 @@ void settle_give_room_back(struct settle *settle)
 void settle_refuse(struct settle *settle, const struct failure *failure)
 {
     char name[ACCOUNT_TEXT_SIZE];
-    log_warning("%s: the login failed: %s", account_text(&settle->question->account, name),
-                failure->description);
-    keeper_refuse(settle->keeper, settle->question->id, failure);
+    if (!settle->write.cancelled) {
+        log_warning("%s: the login failed: %s", account_text(&settle->question->account, name),
+                    failure->description);
+        keeper_refuse(settle->keeper, settle->question->id, failure);
+    }
     settle->ended(settle->userdata);
 }
 
+/* consent is NULL where memory was short for it. */
 static void answer_consent(struct settle *settle, struct consent *consent)
 {
-    struct message *answer = message_new(ANSWER);
-    if (!answer || !consent) {
+    struct message *answer = consent ? message_new(ANSWER) : NULL;
+    if (answer)
+        answer->consent = consent;
+    else
         consent_free(consent);
-        message_free(answer);
-        const struct failure failure = failure_make(WIRE_INTERNAL, 0, "memory is short");
-        settle_refuse(settle, &failure);
-        return;
-    }
-    answer->consent = consent;
     keeper_answer(settle->keeper, settle->question->id, answer);
-    settle->ended(settle->userdata);
 }
 
-void settle_say(struct settle *settle, enum consent_outcome outcome)
+static void answer_outcome(struct settle *settle, enum consent_outcome outcome)
 {
     struct consent *consent = calloc(1, sizeof *consent);
     if (consent)
         consent->outcome = outcome;
     answer_consent(settle, consent);
+}
+
+void settle_cancel(struct settle *settle)
+{
+    answer_outcome(settle, CONSENT_CANCELLED);
+    settle->write.cancelled = true;
+}
+
+void settle_say(struct settle *settle, enum consent_outcome outcome)
+{
+    if (!settle->write.cancelled)
+        answer_outcome(settle, outcome);
+    settle->ended(settle->userdata);
 }
 
 /* What is held is nobody's grant yet. */
@@ -105,6 +154,7 @@ static void tell_front(struct settle *settle)
         keeper_notify(settle->keeper, name, write->row.generation, steal(write->issued));
     warn_look(settle->keeper, name);
     answer_consent(settle, steal(write->consent));
+    settle->ended(settle->userdata);
 }
 
 static struct failure why_refused(const struct settle *settle)
@@ -186,14 +236,12 @@ static void refuse_late(struct settle *settle)
         [EXCHANGE_REPLACED] = { .error = WIRE_BAD_REQUEST,
                                 .description = "a newer login of the account was finished "
                                                "meanwhile: that one counts" },
+        [EXCHANGE_CANCELLED] = { .description = "it was cancelled, which has been said" },
         [EXCHANGE_GONE] = { .error = WIRE_UNKNOWN_ACCOUNT,
                             .description = "the account was logged out or renamed meanwhile: log "
                                            "in again" },
     };
-    if (settle->write.late == EXCHANGE_CANCELLED)
-        settle_say(settle, CONSENT_CANCELLED);
-    else
-        settle_refuse(settle, &failures[settle->write.late]);
+    settle_refuse(settle, &failures[settle->write.late]);
 }
 
 static void durable(void *userdata, int result)
@@ -228,7 +276,7 @@ static int apply(void *userdata, struct store *store)
     int r = exchange_write_apply(&settle->write, settle->keeper, store);
     secret_room_leave();
     if (r == 0 && exchange_write_connected(&settle->write))
-        exchanges_replace(settle->keeper->exchanges, settle);
+        replace_older(settle);
     return r;
 }
 

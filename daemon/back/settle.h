@@ -5,6 +5,7 @@
 #include "back/exchange_write.h"
 
 struct settle {
+    struct settle *next; /* of keeper->settles: was begun, or last asked, before it */
     struct keeper *keeper;
     struct message *question;
     struct exchange_write write;
@@ -13,12 +14,19 @@ struct settle {
     void *userdata;
 };
 
-/* Takes question over. */
+/* Takes question over; it stands first among the keeper's. */
 void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
                  void (*ended)(void *userdata), void *userdata);
 
 /* Frees what it holds. */
 void settle_release(struct settle *settle);
+
+/* The consent that is asked for now is newer than those that others have brought: it stands first
+ * again. */
+void settle_asks_anew(struct settle *settle);
+
+/* True while a login of this account is under way. */
+bool settles_have(const struct keeper *keeper, const struct account_name *name);
 
 /* Takes room for what will come: a code is spent once. Returns 0 or -ENOMEM, and then nothing may
  * be sent yet. */
@@ -35,7 +43,11 @@ bool settle_has_to_store(const struct settle *settle);
 /* Commits what the reply grants, then answers; what does not grant is only kept. */
 void settle_store(struct settle *settle);
 
-/* Answers without a grant: a failure, the reply's own refusal, or an outcome. */
+/* Answers at once, as cancelled; what the reply that is awaited brings is only revoked. */
+void settle_cancel(struct settle *settle);
+
+/* Answers, unless that has been done, without a grant: a failure, the reply's own refusal, or an
+ * outcome. */
 void settle_refuse(struct settle *settle, const struct failure *failure);
 void settle_refuse_by_reply(struct settle *settle);
 void settle_say(struct settle *settle, enum consent_outcome outcome);

@@ -39,6 +39,7 @@ struct login_order login_order_of(const struct api_request *request,
         .uid = asker_uid(&request->asker),
         .unit = request->asker.peer.unit, /* consumers log nobody in */
         .account = &request->account,
+        .account_created_at = starting->account_created_at,
         .mode = starting->mode,
         .own_browser = starting->own_browser,
         .scope = starting->scope,
@@ -298,6 +299,7 @@ static void on_provider(const struct api_request *request, struct message *answe
     if (!check_grant(request, answer->provider) ||
         !settle_mode(request, starting, answer->provider))
         return;
+    starting->account_created_at = answer->account_created_at;
     if (starting->mode == LOGIN_DEVICE) {
         api_login_device(request, steal(starting));
         return;

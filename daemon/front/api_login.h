@@ -13,7 +13,8 @@ struct starting {
     bool mode_given;
     enum login_mode mode;
     bool own_browser;
-    char *scope; /* NULL: the provider's */
+    int64_t account_created_at; /* as ASK_PROVIDER told it */
+    char *scope;                /* NULL: the provider's */
     struct parameters params;
     struct login_seat *seat;
 };

@@ -111,10 +111,9 @@ static int read_params(const char *text, struct parameters *ret)
     return r == 0 ? order_read_params(params, ret, &complaint) : r;
 }
 
-/* Returns 0, LOGINS_FULL, LOGIN_REFUSED or -errno; takes the provider over. */
-static int begin(struct visit *visit, struct provider *provider, struct login **ret)
+/* Returns 0, LOGINS_FULL, LOGIN_REFUSED or -errno; takes the answer's provider over. */
+static int begin(struct visit *visit, struct message *answer, struct login **ret)
 {
-    CLEANUP(cleanup_provider) struct provider *owned = provider;
     CLEANUP(cleanup_parameters) struct parameters params = { 0 };
     struct logins *logins = visit->context->logins;
     const struct link_row *link = visit->link;
@@ -122,6 +121,7 @@ static int begin(struct visit *visit, struct provider *provider, struct login **
     const struct login_order order = {
         .uid = link->uid,
         .account = &link->name,
+        .account_created_at = answer->account_created_at,
         .mode = LOGIN_BROWSER,
         .scope = link->scope,
         .params = &params,
@@ -130,7 +130,7 @@ static int begin(struct visit *visit, struct provider *provider, struct login **
     int r = read_params(link->params, &params);
     if (r == 0)
         r = logins_make_room_for_link(logins, link->digest);
-    return r == 0 ? login_begin(logins, &order, steal(owned), ret, &complaint) : r;
+    return r == 0 ? login_begin(logins, &order, steal(answer->provider), ret, &complaint) : r;
 }
 
 /* A code that comes back must come to us: also by a link, none begins before what the proxy hands
@@ -152,7 +152,7 @@ static void provider_came(void *userdata, struct message *answer)
         end_with_notice(visit, PAGE_LINK_NOT_NOW);
         return;
     }
-    if (begin(visit, steal(answer->provider), &login) != 0) {
+    if (begin(visit, answer, &login) != 0) {
         end_with_notice(visit, PAGE_BUSY);
         return;
     }

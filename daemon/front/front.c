@@ -84,6 +84,7 @@ static void handle_letter(struct front *front, struct message *letter)
         events_take(front->context.events, letter);
         tokens_notice(front->context.tokens, letter);
         newcomers_notice(front->context.newcomers, letter);
+        logins_notice(front->context.logins, letter);
         break;
     case CALLERS:
         newcomers_take(front->context.newcomers, letter);

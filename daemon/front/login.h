@@ -87,6 +87,7 @@ struct login {
     uid_t uid;                  /* its starter */
     char unit[AUDIT_UNIT_SIZE]; /* the starter's; "": not known */
     struct account_name account;
+    int64_t account_created_at; /* when it began; 0: nobody had given it a grant */
     enum login_mode mode;
     bool own_browser;            /* its start address opens for the starter's uid alone */
     char link[LINK_DIGEST_SIZE]; /* the link that it was begun by; "": none */
@@ -204,12 +205,16 @@ int logins_make_room_for_link(struct logins *logins, const char *digest);
 /* The account's link is over: attempts by it, but for this login, end. */
 void logins_end_attempts(struct login *login);
 
+/* What the back tells of an account: where it is gone, its pending logins end. */
+void logins_notice(struct logins *logins, const struct message *notice);
+
 /* --- login_flow.c --- */
 
 struct login_order {
     uid_t uid;
     const char *unit; /* NULL: not known */
     const struct account_name *account;
+    int64_t account_created_at; /* as ASK_PROVIDER told it */
     enum login_mode mode;
     bool own_browser;                /* the starter opens it itself; see login_is_for() */
     const char *scope;               /* NULL: the provider's */

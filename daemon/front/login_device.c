@@ -22,6 +22,7 @@ static int fill(const struct login *login, const struct device_authorization *de
         return -ENOMEM;
     question->device->interval_ms = device->interval_ms;
     question->device->lifetime_ms = device->lifetime_ms;
+    question->exchange->account_created_at = login->account_created_at;
     if (login->scope && !(question->exchange->scope = strdup(login->scope)))
         return -ENOMEM;
     return secret_copy(device->device_code, &question->device->device_code);

@@ -109,6 +109,7 @@ static struct login *new_login(struct logins *logins, const struct login_order *
     login->uid = order->uid;
     snprintf(login->unit, sizeof login->unit, "%s", order->unit ? order->unit : "");
     login->account = *order->account;
+    login->account_created_at = order->account_created_at;
     if (order->link)
         memcpy(login->link, order->link, sizeof login->link);
     login->mode = order->mode;

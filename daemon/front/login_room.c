@@ -76,6 +76,23 @@ void logins_end_attempts(struct login *login)
     }
 }
 
+/* They would bring an account back that a person has ended, or make one of its old name. */
+void logins_notice(struct logins *logins, const struct message *notice)
+{
+    if (notice->generation != UINT64_MAX)
+        return;
+    for (struct login *login = logins->newest; login; login = login->next) {
+        if (login->status != LOGIN_PENDING ||
+            !account_name_equal(&login->account, &notice->account))
+            continue;
+        if (login->mode == LOGIN_DEVICE)
+            (void)login_cancel_device(login); /* else the back refuses what it brings */
+        else
+            login_set_status(login, LOGIN_CANCELLED, "account_gone",
+                             "the account was logged out or renamed: log in again");
+    }
+}
+
 int logins_take_seat(struct logins *logins, uid_t uid, struct login_seat **ret)
 {
     int r = make_room(logins, uid);

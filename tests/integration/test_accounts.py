@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.ledger import fingerprint
-from harness.logins import log_in
+from harness.logins import log_in, start, wait_ended
 
 ACCOUNT = "plain/acme"
 
@@ -194,6 +194,19 @@ def test_the_same_person_under_another_name_lives_on(daemon, api, plain, person)
     log_out_in_an_outage(api, plain)
     log_in(api, person, "plain/elsewhere")
     assert_lives_on(daemon, api, plain, "plain/elsewhere")
+
+
+def test_a_logout_counts_for_a_login_that_was_begun(broker, api, plain, person):
+    """Its person is at the provider's page, and comes back with a code."""
+    log_in(api, person, ACCOUNT)
+    started = start(api, ACCOUNT)
+    redirect = person.decide(started["start_url"])
+    api.forget(ACCOUNT).ok()
+    person.open(redirect)
+    assert wait_ended(api, started["login_id"])["status"] in ("cancelled", "failed")
+    for given in plain.ledger.lines("exchange", outcome="accepted"):
+        plain.ledger.wait_for("revocation", token=given["refresh"])
+    assert api.account(ACCOUNT).status == 404
 
 
 def test_forget_of_nothing(shared):

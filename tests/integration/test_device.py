@@ -163,6 +163,52 @@ def test_cancelled(device, api, provider):
     assert api.token(ACCOUNT).status == 404
 
 
+@pytest.mark.parametrize("decided", [False, True], ids=["undecided", "granted"])
+def test_cancelled_while_a_poll_hangs(device, api, provider, decided):
+    """It is said at once; a grant that comes all the same is revoked."""
+    started = _begin(api)
+    if decided:
+        enter_code(started)
+    provider.fault("hold")
+    provider.ledger.wait_for("fault")
+    begun = time.monotonic()
+    assert api.cancel(started["login_id"]).ok()["status"] == "cancelled"
+    assert api.follow(started["login_id"]).ok()["status"] == "cancelled"
+    assert time.monotonic() - begun < 2
+    provider.clear_faults()
+    provider.ledger.wait_for("device_poll")
+    if decided:
+        given = provider.ledger.wait_for("device", outcome="accepted")[0]
+        provider.ledger.wait_for("revocation", token=given["refresh"])
+    assert api.token(ACCOUNT).status == 404
+    assert len(poll_times(provider)) == 1
+
+
+def test_a_logout_counts_for_a_login_that_waits(device, api, provider):
+    """Between two polls as well: the account does not come back."""
+    device.grant(provider, ACCOUNT)
+    started = _begin(api)
+    _wait_poll(provider)
+    api.forget(ACCOUNT).ok()
+    enter_code(started)
+    assert wait_ended(api, started["login_id"])["status"] in ("cancelled", "failed")
+    for given in provider.ledger.lines("device", outcome="accepted"):
+        provider.ledger.wait_for("revocation", token=given["refresh"])
+    assert api.account(ACCOUNT).status == 404
+
+
+def test_a_rename_waits_for_a_login(device, api, provider):
+    """Which would make the old name anew, and ask nobody whose it is."""
+    device.grant(provider, ACCOUNT)
+    started = _begin(api)
+    _wait_poll(provider)
+    reply = api.rename(ACCOUNT, "plain/better")
+    assert (reply.status, reply.error) == (503, "busy")
+    assert "a login of plain/acme" in reply.json["error_description"]
+    api.cancel(started["login_id"]).ok()
+    api.rename(ACCOUNT, "plain/better").ok()
+
+
 def test_it_dies_with_the_broker_and_says_so(device, api, provider):
     started = _begin(api)
     device.restart()

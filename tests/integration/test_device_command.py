@@ -160,8 +160,12 @@ def test_paste_ends_with_the_login_too(device):
     assert "broker" in terminal.screen
 
 
-def test_interrupt_cancels(device, provider):
+@pytest.mark.parametrize("hangs", [False, True], ids=["a quick provider", "one that hangs"])
+def test_interrupt_cancels(device, provider, hangs):
     terminal, _ = _login(device)
+    if hangs:
+        provider.fault("hold")
+        provider.ledger.wait_for("fault")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.wait() != 0
     assert "the login is cancelled" in terminal.screen

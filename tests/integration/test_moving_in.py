@@ -8,6 +8,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from harness.ledger import fingerprint
+from harness.logins import log_in, start, wait_ended
 from harness.relay import relay
 
 ACCOUNT = "plain/acme"
@@ -247,6 +248,22 @@ def test_rename_waits_for_what_is_in_the_air(broker, plain, api):
     api.token(ACCOUNT).ok()
     api.rename(ACCOUNT, "plain/better").ok()
     api.refresh_allowed("plain/better").ok()
+
+
+def test_a_login_of_before_a_rename_makes_no_account(daemon, plain, api, person):
+    """Under the old name nobody would ask whose it is; nor is the grant of the new name ended."""
+    plain.configure(fields=["company_id"], revocation_ends_all=True)
+    daemon.with_provider("plain", plain, identity="company_id").start()
+    log_in(api, person, ACCOUNT, company="one")
+    for company in ("one", "two"):
+        started = start(api, ACCOUNT)
+        redirect = person.decide(started["start_url"], company=company)
+        api.rename(ACCOUNT, "plain/better").ok()
+        person.open(redirect)
+        assert wait_ended(api, started["login_id"])["status"] in ("cancelled", "failed")
+        assert api.account(ACCOUNT).status == 404
+        api.rename("plain/better", ACCOUNT).ok()
+        api.refresh_allowed(ACCOUNT).ok()
 
 
 def test_rename_command(broker, plain, api, cli):

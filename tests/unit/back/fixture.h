@@ -107,6 +107,11 @@ uint64_t ask(struct stage *stage, enum message_kind kind, const char *label);
 uint64_t ask_in_the_air(struct stage *stage, const char *label);
 uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_token);
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce);
+/* The same, not sent, for the account that is there now. */
+struct message *exchange_question(struct stage *stage, const char *label, const char *code,
+                                  const char *nonce);
+/* A device login's end, whose codes were shown. */
+uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms, int64_t lifetime_ms);
 uint64_t ask_reject(struct stage *stage, const char *label, const char *access_token);
 
 /* The answer to it, within 20 s. The caller's. */

@@ -63,14 +63,35 @@ uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_
     return post(stage, message);
 }
 
-uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce)
+struct message *exchange_question(struct stage *stage, const char *label, const char *code,
+                                  const char *nonce)
 {
+    CLEANUP(cleanup_message) struct message *begun = answer(stage, ask(stage, ASK_PROVIDER, label));
     struct message *message = question(ASK_EXCHANGE, label);
     message->exchange = calloc(1, sizeof *message->exchange);
     message->exchange->code = make_secret(code);
     message->exchange->nonce = make_secret(nonce);
     message->exchange->redirect_uri = strdup("http://127.0.0.1:1/callback");
     message->exchange->scope = strdup("read write");
+    message->exchange->account_created_at = begun->account_created_at;
+    return message;
+}
+
+uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce)
+{
+    return post(stage, exchange_question(stage, label, code, nonce));
+}
+
+uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms, int64_t lifetime_ms)
+{
+    struct message *message = question(ASK_POLL, label);
+    message->exchange = calloc(1, sizeof *message->exchange);
+    message->device = calloc(1, sizeof *message->device);
+    assert_true(message->exchange && message->device);
+    message->exchange->scope = strdup("read");
+    assert_int_equal(secret_new("dc-secret-1", 11, &message->device->device_code), 0);
+    message->device->interval_ms = interval_ms;
+    message->device->lifetime_ms = lifetime_ms;
     return post(stage, message);
 }
 

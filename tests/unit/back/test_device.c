@@ -40,20 +40,6 @@ static uint64_t ask_device(struct stage *stage, const char *label)
     return post(stage, message);
 }
 
-static uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms,
-                         int64_t lifetime_ms)
-{
-    struct message *message = question(ASK_POLL, label);
-    message->exchange = calloc(1, sizeof *message->exchange);
-    message->device = calloc(1, sizeof *message->device);
-    assert_true(message->exchange && message->device);
-    message->exchange->scope = strdup("read");
-    assert_int_equal(secret_new("dc-secret-1", 11, &message->device->device_code), 0);
-    message->device->interval_ms = interval_ms;
-    message->device->lifetime_ms = lifetime_ms;
-    return post(stage, message);
-}
-
 static void cancel(struct stage *stage, uint64_t id)
 {
     struct message *letter = message_new(TELL_CANCEL);
@@ -239,7 +225,7 @@ static void a_grant_that_comes_late_is_kept(void **state)
     expect_outcome(stage, id, CONSENT_GRANTED);
 }
 
-/* What was asked before is waited for: a grant that it brings is revoked. */
+/* It is answered at once; a grant that the last question brings is revoked. */
 static void a_cancelled_one_asks_no_more(void **state)
 {
     struct stage *stage = *state;
@@ -256,13 +242,29 @@ static void a_cancelled_one_asks_no_more(void **state)
     cancel(stage, id + 1000);
     assert_true(server_wait(stage->server, NULL, 2));
     cancel(stage, id);
-    rest(200);
-    server_release(stage->server);
     expect_outcome(stage, id, CONSENT_CANCELLED);
     cancel(stage, id);
+    rest(50);
+    assert_false(answered(stage, id));
+    server_release(stage->server);
     expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
     assert_true(server_wait(stage->server, "token=rt-secret-2", 1));
     assert_int_equal(server_count(stage->server, "device_code"), 2);
+}
+
+/* It keeps no place until the provider's metadata are there. */
+static void one_that_waits_for_discovery_is_cancelled(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->issuer, stage->url);
+    set_text(&acme(stage)->token_endpoint, NULL);
+    server_script(stage->server, (struct canned){ .status = 200, .body = "{}", .held = true });
+    start(stage);
+    const uint64_t id = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, "GET ", 1));
+    cancel(stage, id);
+    expect_outcome(stage, id, CONSENT_CANCELLED);
+    stop(stage);
 }
 
 static void the_end_answers_those_that_wait(void **state)
@@ -429,6 +431,7 @@ int main(void)
         TEST_DEVICE(it_ends_by_itself),
         TEST_DEVICE(a_grant_that_comes_late_is_kept),
         TEST_DEVICE(a_cancelled_one_asks_no_more),
+        TEST_UNSTARTED(one_that_waits_for_discovery_is_cancelled),
         TEST_DEVICE(the_end_answers_those_that_wait),
         TEST_UNSTARTED(nothing_is_asked_while_the_disk_is_full),
         TEST_DEVICE(they_are_bounded),

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct canned held = {
     .match = "rt-secret-a", .times = 1, .status = 200, .body = GRANT_ROTATED, .held = true
@@ -232,6 +233,22 @@ static void a_logout_meanwhile_is_not_undone(void **state)
     assert_true(server_wait(stage->server, "token=rt-secret-x", 1));
 }
 
+/* The person was at the provider's page meanwhile: the code comes after the logout. */
+static void a_logout_before_the_code_is_not_undone(void **state)
+{
+    struct stage *stage = *state;
+    give_revocation(stage);
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    struct message *late = exchange_question(stage, "a", "code-secret-1", NULL);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_failure(stage, post(stage, late), WIRE_UNKNOWN_ACCOUNT);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+}
+
 /* Where a new consent ends the one before, that is dead. */
 static void an_older_code_does_not_replace_a_newer_grant(void **state)
 {
@@ -254,6 +271,71 @@ static void an_older_code_does_not_replace_a_newer_grant(void **state)
     expect_stored(stage, "rt-secret-new", NULL, "at-secret-new");
 }
 
+static void script_grants(struct stage *stage, const char *held_back)
+{
+    const struct canned grants[] = {
+        { .match = "code-secret-1",
+          .status = 200,
+          .body = "{\"access_token\":\"at-secret-browser\",\"refresh_token\":\"rt-secret-b\"}" },
+        { .match = "device_code=",
+          .status = 200,
+          .body = "{\"access_token\":\"at-secret-device\",\"refresh_token\":\"rt-secret-d\"}" },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct canned canned = grants[i];
+        canned.held = strcmp(canned.match, held_back) == 0;
+        server_script(stage->server, canned);
+    }
+}
+
+/* Where a new consent ends the one before, that is dead: in a browser or not. */
+static void an_older_poll_does_not_replace_the_grant_of_a_newer_code(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(20);
+    start(stage);
+    script_grants(stage, "device_code=");
+    const uint64_t older = ask_poll(stage, "a", SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, "device_code=", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    server_release(stage->server);
+    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-browser");
+}
+
+static void nor_an_older_code_that_of_a_newer_poll(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(20);
+    start(stage);
+    script_grants(stage, "code-secret-1");
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    expect_ok(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE));
+    server_release(stage->server);
+    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-device");
+}
+
+/* The person has decided after the last poll, and so after the other login. */
+static void what_a_later_poll_brings_counts(void **state)
+{
+    struct stage *stage = *state;
+    set_speed(20);
+    start(stage);
+    server_script(stage->server,
+                  (struct canned){ .match = "device_code=",
+                                   .times = 1,
+                                   .status = 400,
+                                   .body = "{\"error\":\"authorization_pending\"}" });
+    script_grants(stage, "");
+    const uint64_t id = ask_poll(stage, "a", 10 * SECOND, 10 * MINUTE);
+    assert_true(server_wait(stage->server, "device_code=", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_ok(stage, id);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-device");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,7 +350,11 @@ int main(void)
         TEST(what_comes_for_a_forgotten_account_is_revoked),
         TEST(without_an_endpoint_it_is_let_go),
         TEST(a_logout_meanwhile_is_not_undone),
+        TEST(a_logout_before_the_code_is_not_undone),
         TEST(an_older_code_does_not_replace_a_newer_grant),
+        TEST(an_older_poll_does_not_replace_the_grant_of_a_newer_code),
+        TEST(nor_an_older_code_that_of_a_newer_poll),
+        TEST(what_a_later_poll_brings_counts),
     };
     return RUN(tests);
 }
