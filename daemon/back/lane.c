@@ -31,7 +31,7 @@ struct failure lane_static_failure(const struct account_name *name)
 
 void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id, bool with_rows)
 {
-    if (pause_holds(&lane->pause))
+    if (lane_paused(lane))
         lane_pump(lane); /* a canary that is due goes first: it may be this account */
     struct flight *flight = lane_find_flight(lane, name);
     if (flight) {
@@ -39,7 +39,7 @@ void lane_demand(struct lane *lane, const struct account_name *name, uint64_t id
         return;
     }
     struct failure failure = failure_make(WIRE_BUSY, 1, "too many refreshes wait: ask again");
-    if (pause_holds(&lane->pause) && !lane_is_static(lane))
+    if (lane_paused(lane))
         failure = lane_pause_failure(lane);
     else if (lane->flight_count < LANE_QUEUE_MAX && lane_add_flight(lane, name, &flight) == 0) {
         flight_join(flight, id, with_rows);
@@ -65,13 +65,19 @@ void lane_retry(struct lane *lane)
     lane_pump_soon(lane);
 }
 
+/* Also where its section is missing, or has another grant, just now. */
 void lane_resume(struct lane *lane)
 {
     struct account_name canary;
-    const struct provider *provider = lane->setup->provider;
-    if (!lane->removed && provider->grant != GRANT_CLIENT_CREDENTIALS && !lane_is_static(lane) &&
-        store_canary(lane->keeper->store, provider->name, "", "", &canary) == 0)
-        pause_until_one_succeeds(&lane->pause, lane->keeper, WIRE_REASON_COPIED);
+    if (store_canary(lane->keeper->store, lane->setup->provider->name, "", "", &canary) !=
+        STORE_NOT_FOUND)
+        pause_copied(&lane->pause, lane->keeper);
+    lane_pump_soon(lane);
+}
+
+void lane_take_over(struct lane *lane, const char *from)
+{
+    pause_carried(&lane->pause, lane->keeper, from);
     lane_pump_soon(lane);
 }
 
@@ -108,14 +114,15 @@ enum trial_result lane_judge_trial(struct lane *lane, struct setup *used,
     return result;
 }
 
+/* Where nothing is refreshed, nothing waits for a probe. */
 bool lane_paused(const struct lane *lane)
 {
-    return pause_holds(&lane->pause);
+    return pause_holds(&lane->pause) && !lane_is_static(lane);
 }
 
 void lane_health(const struct lane *lane, struct provider_health *ret)
 {
-    *ret = (struct provider_health){ .paused = pause_holds(&lane->pause),
+    *ret = (struct provider_health){ .paused = lane_paused(lane),
                                      .probe_at = lane->pause.row.probe_at,
                                      .next_secret = credentials_next_secret(&lane->credentials),
                                      .in_air = lane->in_air };

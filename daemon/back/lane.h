@@ -72,6 +72,9 @@ bool lane_flies(struct lane *lane, const struct account_name *name);
 /* The store is no longer held for a copy: one account probes, then the rest follow. */
 void lane_resume(struct lane *lane);
 
+/* An account of the provider from is one of this lane's now. */
+void lane_take_over(struct lane *lane, const char *from);
+
 /* Forgets what was held against the provider and sends at once: someone asked for it. */
 void lane_retry(struct lane *lane);
 

@@ -161,12 +161,50 @@ void pause_account_refused(struct pause *pause, const struct account_name *name)
     pause->moves_on = true;
 }
 
-void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason)
+void pause_copied(struct pause *pause, struct keeper *keeper)
 {
-    if (pause_holds(pause))
-        pause_probe_now(pause, keeper);
-    else
-        begin(pause, keeper, reason, 0);
+    begin(pause, keeper, WIRE_REASON_COPIED, 0);
+}
+
+/* No set-up is known to it: whichever comes is probed. */
+static struct pause_row copied_row(void)
+{
+    const int64_t now = clock_now();
+    return (struct pause_row){ .paused_since = now, .probe_at = now, .reason = WIRE_REASON_COPIED };
+}
+
+int pause_all_copied(struct store *store)
+{
+    const struct pause_row row = copied_row();
+    return store_pause_refreshable(store, &row);
+}
+
+static bool is_copied(const struct pause_row *row)
+{
+    return row->paused_since != 0 && strcmp(row->reason, WIRE_REASON_COPIED) == 0;
+}
+
+/* What cannot be read may be. */
+static bool is_stored_as_copied(struct store *store, const char *provider)
+{
+    struct pause_row row = { 0 };
+    int r = store_get_pause(store, provider, &row);
+    return r < 0 || (r == 0 && is_copied(&row));
+}
+
+int pause_carry(struct store *store, const char *from, const char *to)
+{
+    if (!is_stored_as_copied(store, from) || is_stored_as_copied(store, to))
+        return 0;
+    struct pause_row row = copied_row();
+    (void)snprintf(row.provider, sizeof row.provider, "%s", to);
+    return store_put_pause(store, &row);
+}
+
+void pause_carried(struct pause *pause, struct keeper *keeper, const char *from)
+{
+    if (is_stored_as_copied(keeper->store, from) && !is_copied(&pause->row))
+        pause_copied(pause, keeper);
 }
 
 void pause_probe_unanswered(struct pause *pause)

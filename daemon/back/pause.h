@@ -46,8 +46,18 @@ void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
  * may be lost, somebody else probes now; that happens once a day, or after a change, at most. */
 void pause_account_refused(struct pause *pause, const struct account_name *name);
 
-/* As if it had been refused, but one account probes now. */
-void pause_until_one_succeeds(struct pause *pause, struct keeper *keeper, const char *reason);
+/* The store is a copy, whose refresh tokens may be spent: one account probes now, whatever it was
+ * paused for, and what a person's consent shows is no reason to go on. */
+void pause_copied(struct pause *pause, struct keeper *keeper);
+
+/* In a transaction: the same for every provider that has somebody to refresh, configured or not. */
+int pause_all_copied(struct store *store);
+
+/* In a transaction: an account of from becomes one of to, where it is held back no less. */
+int pause_carry(struct store *store, const char *from, const char *to);
+
+/* After that: takes up what was written, for the lane that there is. */
+void pause_carried(struct pause *pause, struct keeper *keeper, const char *from);
 
 /* The canary did not pass. */
 void pause_probe_failed(struct pause *pause, struct keeper *keeper);

@@ -5,6 +5,7 @@
 #include "back/held.h"
 #include "back/job.h"
 #include "back/lanes.h"
+#include "back/pause.h"
 #include "back/questions.h"
 #include "back/revoke.h"
 #include "back/settle.h"
@@ -67,6 +68,8 @@ static int put_renamed(struct job *job, struct store *store, struct account_row 
     if (r == 0)
         r = revocations_forgo(job->keeper, store, &row->name, row->identity);
     if (r == 0)
+        r = pause_carry(store, job->question->account.provider, row->name.provider);
+    if (r == 0)
         r = vault_close(job->keeper->key, row, grant);
     if (r == 0)
         r = store_put(store, row);
@@ -107,7 +110,7 @@ static void tell_renamed(struct job *job)
     keeper_notify(job->keeper, &question->new_name, job->row.generation, NULL);
     job_answer_row(job);
     if (lane)
-        lane_pump(lane);
+        lane_take_over(lane, question->account.provider);
 }
 
 void change_rename(struct keeper *keeper, struct message *question)

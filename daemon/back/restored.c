@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "back/lanes.h"
+#include "back/pause.h"
 #include "back/revoke.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -117,7 +118,7 @@ static int write_resume(void *userdata, struct store *store)
         r = store_put_fact(store, "moved", "");
     if (r == 0)
         r = store_put_fact(store, "machine", restored->machine);
-    return r;
+    return r == 0 ? pause_all_copied(store) : r;
 }
 
 static void answer(struct restored *restored, const struct message *question, bool resumed)

@@ -327,6 +327,8 @@ int store_canary(struct store *store, const char *provider, const char *not_this
 /* STORE_NOT_FOUND for a provider that was never paused. */
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);
 int store_put_pause(struct store *store, const struct pause_row *row);
+/* The same for every provider that store_canary() finds an account of, whichever row names. */
+int store_pause_refreshable(struct store *store, const struct pause_row *row);
 
 /* The consent that is held for an account, of which there must be a row: put replaces it. Release
  * what was read with held_row_release(). STORE_NOT_FOUND: none is held. */

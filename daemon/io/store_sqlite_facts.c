@@ -78,3 +78,13 @@ int store_put_pause(struct store *store, const struct pause_row *row)
         r = store_bind_row(store, statement, 1, pause_fields, PAUSE_FIELDS, row);
     return r < 0 ? r : store_write(store, statement);
 }
+
+int store_pause_refreshable(struct store *store, const struct pause_row *row)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_PAUSE_REFRESHABLE, &statement);
+    if (r == 0) /* without the provider, the first field */
+        r = store_bind_row(store, statement, 1, pause_fields + 1, PAUSE_FIELDS - 1, row);
+    return r < 0 ? r : store_write(store, statement);
+}

@@ -50,6 +50,7 @@
 #define LINK_COLUMNS                                                                               \
     "provider, label, digest, created_at, expires_at, ending, ended_at, forget_at, uid, clicks,"   \
     " hour_began_at, hour_clicks, expect, scope, params, sealed"
+#define PAUSE_COLUMNS "provider, paused_since, probe_at, probes, reason, credentials"
 #define KEPT_COLUMNS "kind, provider, label, created_at, due_at, tries, identity, sealed"
 #define AUDIT_COLUMNS "id, account, uid, unit, verdict, generation, count, first_at, last_at"
 
@@ -129,14 +130,12 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " WHERE provider = ?1 AND fingerprint = ?2 AND has_refresh_token <> 0"
         " ORDER BY label LIMIT 1",
 
-    [STATEMENT_GET_PAUSE] = "SELECT provider, paused_since, probe_at, probes, reason, credentials"
-                            " FROM pauses WHERE provider = ?1",
-    [STATEMENT_PUT_PAUSE] =
-        "INSERT INTO pauses (provider, paused_since, probe_at, probes, reason, credentials)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-        " ON CONFLICT DO UPDATE SET paused_since = excluded.paused_since,"
-        " probe_at = excluded.probe_at, probes = excluded.probes, reason = excluded.reason,"
-        " credentials = excluded.credentials",
+    [STATEMENT_GET_PAUSE] = "SELECT " PAUSE_COLUMNS " FROM pauses WHERE provider = ?1",
+    [STATEMENT_PUT_PAUSE] = "INSERT OR REPLACE INTO pauses (" PAUSE_COLUMNS ")"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_PAUSE_REFRESHABLE] = "INSERT OR REPLACE INTO pauses (" PAUSE_COLUMNS ")"
+                                    " SELECT DISTINCT provider, ?1, ?2, ?3, ?4, ?5 FROM accounts"
+                                    " WHERE has_refresh_token <> 0 AND state <> 2",
 
     [STATEMENT_PUT_HELD] = "INSERT OR REPLACE INTO held (" HELD_COLUMNS ")"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",

@@ -78,6 +78,30 @@ def rotate(api, accounts):
         api.refresh_allowed(account).ok()
 
 
+def take_old_copy(daemon, api, provider):
+    """Each of its refresh tokens was spent since."""
+    daemon.stop()
+    copy = backup(daemon)
+    daemon.start()
+    rotate(api, ACCOUNTS)
+    for account in ACCOUNTS:
+        provider.call(api.token(account).ok())  # which ends the refresh token before it
+    daemon.stop()
+    restore(daemon, copy)
+
+
+def assert_one_went_first(api, provider, name):
+    for account in ACCOUNTS:
+        api.refresh_allowed(account.replace("plain", name))
+    provider.ledger.wait_for("refresh", 1, outcome="refused")
+    time.sleep(2)
+    assert len({line["user"] for line in used_up(provider)}) == 1
+    health = api.health().ok()
+    assert health["accounts"]["consent_required"] == 0
+    [about] = [one for one in health["providers"] if one["name"] == name]
+    assert about["paused"] and "copied store" in about["reason"]
+
+
 def test_an_older_copy_is_noticed(daemon, api, provider):
     daemon.stop()
     copy = backup(daemon)
@@ -131,37 +155,54 @@ def test_resume_tries_one_account_first(daemon, api, provider):
 def test_canary_of_an_older_copy_is_refused(daemon, api, provider, cli):
     """All had been refreshed since: one is spent for the answer, the others are left alone, and
     nobody is asked to consent anew."""
-    daemon.stop()
-    copy = backup(daemon)
-    daemon.start()
-    rotate(api, ACCOUNTS)
-    for account in ACCOUNTS:
-        provider.call(api.token(account).ok())  # which ends the refresh token before it
-    daemon.stop()
-    restore(daemon, copy)
+    take_old_copy(daemon, api, provider)
     daemon.start()
     api.resume().ok()
-    provider.ledger.wait_for("refresh", 1, outcome="refused")
-    time.sleep(2)
-    assert len({line["user"] for line in used_up(provider)}) == 1
-    health = api.health().ok()
-    assert health["accounts"]["consent_required"] == 0
-    [about] = health["providers"]
-    assert about["paused"] and "copied store" in about["reason"]
+    assert_one_went_first(api, provider, "plain")
     assert "log one of its accounts in anew" in cli.run("doctor").stdout
+
+
+def test_a_section_that_comes_later_has_its_canary_too(daemon, api, provider):
+    """It was left out of the new machine's configuration when somebody resumed."""
+    take_old_copy(daemon, api, provider)
+    section = daemon.config.providers.pop("plain")
+    daemon.start()
+    api.resume().ok()
+    daemon.restart()
+    daemon.config.providers["plain"] = section
+    daemon.reload()
+    assert_one_went_first(api, provider, "plain")
+
+
+def test_a_section_that_is_back_after_the_resume_has_its_canary_too(daemon, api, provider):
+    """The broker knew it before."""
+    take_old_copy(daemon, api, provider)
+    daemon.start()
+    section = daemon.config.providers.pop("plain")
+    daemon.reload()
+    api.resume().ok()
+    daemon.config.providers["plain"] = section
+    daemon.reload()
+    assert_one_went_first(api, provider, "plain")
+
+
+def test_accounts_that_move_to_another_section_are_tried_one_by_one(daemon, api, provider):
+    """The section has another name on the new machine."""
+    take_old_copy(daemon, api, provider)
+    daemon.config.providers["better"] = daemon.config.providers.pop("plain")
+    daemon.start()
+    api.resume().ok()
+    for account in ACCOUNTS:
+        api.rename(account, account.replace("plain", "better")).ok()
+    assert_one_went_first(api, provider, "better")
+    daemon.restart()
+    assert_one_went_first(api, provider, "better")
 
 
 def test_a_login_does_not_prove_a_copy(daemon, api, provider, person, cli):
     """The canary of the copy was refused: who logs in has a grant of today, and the others' refresh
     tokens stay where they are until that was refreshed."""
-    daemon.stop()
-    copy = backup(daemon)
-    daemon.start()
-    rotate(api, ACCOUNTS)
-    for account in ACCOUNTS:
-        provider.call(api.token(account).ok())
-    daemon.stop()
-    restore(daemon, copy)
+    take_old_copy(daemon, api, provider)
     daemon.start()
     api.resume().ok()
     provider.ledger.wait_for("refresh", 1, outcome="refused")

@@ -88,6 +88,52 @@ static void a_refused_canary_keeps_the_rest_safe(void **state)
     }
 }
 
+static void seed_three(struct stage *stage)
+{
+    seed(stage, (struct seed){ .label = "u0", .refresh_token = "rt-secret-0", .refresh_at = 1 });
+    seed(stage, (struct seed){ .label = "u1", .refresh_token = "rt-secret-1", .refresh_at = 1 });
+    seed(stage, (struct seed){ .label = "u2", .refresh_token = "rt-secret-2", .refresh_at = 1 });
+}
+
+/* That the client's credentials are taken says nothing about a copy's refresh tokens. */
+static void a_login_does_not_end_it_whatever_it_was_paused_for(void **state)
+{
+    struct stage *stage = *state;
+    seed_three(stage);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret", .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    start(stage);
+    await_paused(stage, true);
+    stop(stage);
+    copied(stage);
+    expect_resumed(stage, true);
+    assert_true(server_wait(stage->server, NULL, 2));
+    expect_ok(stage, ask_exchange(stage, "u3", "code-secret", NULL));
+    rest(200);
+    assert_true(ask_paused(stage));
+    assert_int_equal(server_count(stage->server, NULL), 3);
+}
+
+/* Nothing is refreshed there, and nothing waits for it, until the section is as it was. */
+static void a_static_section_that_is_put_back_has_its_canary_too(void **state)
+{
+    struct stage *stage = *state;
+    seed_three(stage);
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    acme(stage)->grant = GRANT_STATIC;
+    copied(stage);
+    expect_resumed(stage, true);
+    assert_false(ask_paused(stage));
+    acme(stage)->grant = GRANT_AUTHORIZATION_CODE;
+    reload(stage);
+    assert_true(server_wait(stage->server, NULL, 1));
+    assert_true(ask_paused(stage));
+    rest(200);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+}
+
 static void it_is_over_for_the_next_start_too(void **state)
 {
     struct stage *stage = *state;
@@ -108,6 +154,8 @@ int main(void)
         TEST(a_retry_does_not_go_around_it),
         TEST(one_account_goes_first),
         TEST(a_refused_canary_keeps_the_rest_safe),
+        TEST(a_login_does_not_end_it_whatever_it_was_paused_for),
+        TEST(a_static_section_that_is_put_back_has_its_canary_too),
         TEST(it_is_over_for_the_next_start_too),
     };
     return RUN(tests);

@@ -179,6 +179,12 @@ static int put_pause(struct store *store)
     return store_put_pause(store, &row);
 }
 
+static int pause_refreshable(struct store *store)
+{
+    const struct pause_row row = { .probes = 9 };
+    return store_pause_refreshable(store, &row);
+}
+
 static int read_account(struct store *store)
 {
     struct account_row row = { 0 };
@@ -377,6 +383,7 @@ const struct store_work store_works[] = {
     { "add_audit", add_audit, true },
     { "put_fact", put_fact, true },
     { "put_pause", put_pause, true },
+    { "pause_refreshable", pause_refreshable, true },
     { "read", read_account, false },
     { "read_held", read_held, false },
     { "read_link", read_link, false },

@@ -1,66 +1,6 @@
-/* Facts, pauses, owners of tokens, what is kept, the audit; and transactions. */
+/* Owners of tokens, what is kept, the audit; and transactions. */
 
 #include "store_fixture.h"
-
-static char *fact(struct store *store, const char *name)
-{
-    char *value = NULL;
-
-    assert_int_equal(store_get_fact(store, name, &value), 0);
-    return value;
-}
-
-static void test_facts(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(store_begin(f->store), 0);
-    assert_int_equal(store_put_fact(f->store, "clock", "one"), 0);
-    assert_int_equal(store_put_fact(f->store, "clock", "two"), 0);
-    assert_int_equal(store_commit(f->store), 0);
-    CLEANUP(cleanup_string) char *value = fact(f->store, "clock");
-    assert_string_equal(value, "two");
-}
-
-static void test_uuid_is_made_once(void **state)
-{
-    struct fixture *f = *state;
-    void *other_state;
-
-    CLEANUP(cleanup_string) char *first = fact(f->store, "uuid");
-    assert_int_equal(strlen(first), 36);
-    assert_int_equal(first[14], '4');
-    assert_non_null(strchr("89ab", first[19]));
-    assert_int_equal(strspn(first, "0123456789abcdef-"), 36);
-    open_again(f);
-    CLEANUP(cleanup_string) char *second = fact(f->store, "uuid");
-    assert_string_equal(first, second);
-
-    (void)make_store(&other_state);
-    struct fixture *other = other_state;
-    CLEANUP(cleanup_string) char *third = fact(other->store, "uuid");
-    assert_string_not_equal(first, third);
-    (void)drop_store(&other_state);
-}
-
-static void test_pauses(void **state)
-{
-    struct fixture *f = *state;
-    struct pause_row row = { "zenegy", 11, 12, 13, "invalid_client", "print" }, back;
-
-    assert_int_equal(store_begin(f->store), 0);
-    assert_int_equal(store_put_pause(f->store, &row), 0);
-    row.paused_since = 0;
-    assert_int_equal(store_put_pause(f->store, &row), 0);
-    assert_int_equal(store_commit(f->store), 0);
-    assert_int_equal(store_get_pause(f->store, "zenegy", &back), 0);
-    assert_int_equal(back.paused_since, 0);
-    assert_int_equal(back.probe_at, 12);
-    assert_int_equal(back.probes, 13);
-    assert_string_equal(back.provider, "zenegy");
-    assert_string_equal(back.reason, "invalid_client");
-    assert_string_equal(back.credentials, "print");
-}
 
 static void test_token_owner(void **state)
 {
@@ -457,9 +397,6 @@ static void test_writes_need_a_transaction(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_facts, make_store, drop_store),
-        cmocka_unit_test_setup_teardown(test_uuid_is_made_once, make_store, drop_store),
-        cmocka_unit_test_setup_teardown(test_pauses, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_token_owner, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_one_is_found_by_its_account_and_time, make_store,
