@@ -19,56 +19,53 @@ struct opening {
     char login_id[LOGIN_ID_SIZE]; /* it may be over by then */
 };
 
-static void opening_free(struct opening *opening)
+/* NULL: it is over, and forgotten. */
+static struct login *login_of(const struct opening *opening)
 {
-    struct login *login = logins_find(opening->callback->context->logins, opening->login_id);
+    return logins_find(opening->callback->context->logins, opening->login_id);
+}
+
+/* Ends the wait; the request that is returned is the caller's to answer. */
+static struct web_request *opening_end(struct opening *opening)
+{
+    struct web_request *request = opening->request;
+    struct login *login = login_of(opening);
     if (login && login->opening == opening)
         login->opening = NULL;
     deadlines_remove(opening->callback->context->deadlines, &opening->deadline);
     asks_cancel(opening->callback->context->asks, opening->ask);
     free(opening);
+    return request;
 }
 
 static void gone(void *userdata)
 {
-    opening_free(userdata);
+    (void)opening_end(userdata);
 }
 
 /* The login is as it was: reloading the page tries again. */
-static void answer_failed(const struct opening *opening, const struct failure *failure)
+static void fail(struct opening *opening, const char *why)
 {
-    struct login *login = logins_find(opening->callback->context->logins, opening->login_id);
-    callback_answer_not_pushed(opening->request, login, failure->description);
+    const struct login *login = login_of(opening);
+    callback_answer_not_pushed(opening_end(opening), login, why);
 }
 
 static void expired(struct deadline *deadline)
 {
-    struct opening *opening = (struct opening *)deadline;
-    const struct failure failure = { .description = "no answer came in time" };
-    answer_failed(opening, &failure);
-    opening_free(opening);
-}
-
-static void give_way(struct opening *opening)
-{
-    const struct failure failure = { .description = "it was opened again, and goes on there" };
-    answer_failed(opening, &failure);
-    opening_free(opening);
+    fail((struct opening *)deadline, "no answer came in time");
 }
 
 static void pushed(void *userdata, struct message *answer)
 {
     struct opening *opening = userdata;
-    struct login *login = logins_find(opening->callback->context->logins, opening->login_id);
-    const struct failure odd = { .description = "memory is short" };
+    struct login *login = login_of(opening);
     opening->ask = 0;
     if (answer->failed)
-        answer_failed(opening, &answer->failure);
+        fail(opening, answer->failure.description);
     else if (login && login_take_pushed(login, answer) != 0)
-        answer_failed(opening, &odd);
+        fail(opening, "memory is short");
     else
-        callback_enter(opening->request, login);
-    opening_free(opening);
+        callback_enter(opening_end(opening), login);
 }
 
 static int wait_for_push(struct opening *opening, struct login *login)
@@ -98,12 +95,11 @@ void callback_push(struct callback *callback, struct web_request *request, struc
         return;
     }
     if (login->opening)
-        give_way(login->opening);
+        fail(login->opening, "it was opened again, and goes on there");
     opening->callback = callback;
     opening->request = request;
     if (wait_for_push(opening, login) != 0) {
-        opening_free(opening);
-        callback_answer_busy(request);
+        callback_answer_busy(opening_end(opening));
         return;
     }
     login->opening = opening;

@@ -250,9 +250,8 @@ static void flight_refuse_all(struct flight *flight, enum wire_error error, cons
         waiter_refuse(flight->waiting.first, error, text);
 }
 
-/* Answering one request may bring the next one in, or find a client gone, before it returns: so
- * those who wait are moved to a list of their own first, and the flight is freed only at the end.
- */
+/* Who is left open, or asks anew, joins those who wait for the next answer: so those for whom this
+ * one came are moved to a list of their own first, and the flight is freed only at the end. */
 static void flight_settle(struct flight *flight, struct message *answer)
 {
     while (flight->waiting.first) {

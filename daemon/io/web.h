@@ -123,7 +123,8 @@ struct web_answer {
 
 /* Answers and gives the request back; it must not be touched from then on. HEAD gets no body. When
  * memory is short, or a header has a line break in it, the connection is closed. The client has
- * request_deadline_s to take the answer. */
+ * request_deadline_s to take the answer. Nothing is called back before it returns: neither the
+ * handler for a next request nor anybody's gone(). */
 void web_answer(struct web_request *request, const struct web_answer *answer);
 
 /*
