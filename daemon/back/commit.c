@@ -31,6 +31,7 @@ struct commits {
     uint64_t groups;
     uint64_t failures;
     bool failing;
+    bool damaged; /* it was said once */
     char problem[160];
 };
 
@@ -61,18 +62,43 @@ static void queue_take(struct commit_queue *queue, struct commit_queue *from)
     from->end = &from->first;
 }
 
+static void queue_remove(struct commit_queue *queue, const struct commit *commit)
+{
+    struct commit **link = &queue->first;
+    while (*link != commit)
+        link = &(*link)->next;
+    *link = commit->next;
+    if (!*link)
+        queue->end = link;
+}
+
+/* *ret_culprit: the one that went wrong by itself; NULL: none did. */
+static int apply_all(struct commits *commits, const struct commit_queue *batch,
+                     struct commit **ret_culprit)
+{
+    int r = 0;
+    for (struct commit *commit = batch->first; commit && r >= 0; commit = commit->next) {
+        commit->result = commit->apply(commit->userdata, commits->store);
+        r = store_failure(commits->store); /* also one that apply() kept to itself */
+        if (commit->result < 0)
+            r = commit->result;
+        *ret_culprit = r < 0 ? commit : NULL;
+    }
+    return r;
+}
+
 /* probe: writes something even for an empty batch, to learn whether the store takes it again. */
-static int write_all(struct commits *commits, const struct commit_queue *batch, bool probe)
+static int write_all(struct commits *commits, const struct commit_queue *batch, bool probe,
+                     struct commit **ret_culprit)
 {
     const struct commit_stamp *stamp = &commits->stamp;
     struct store *store = commits->store;
+    *ret_culprit = NULL;
     int r = store_begin(store);
     if (r >= 0 && probe)
         r = store_put_fact(store, "write_probe", "");
-    for (struct commit *commit = batch->first; commit && r >= 0; commit = commit->next) {
-        r = commit->apply(commit->userdata, store);
-        commit->result = r;
-    }
+    if (r >= 0)
+        r = apply_all(commits, batch, ret_culprit);
     if (r >= 0 && stamp->write)
         r = stamp->write(stamp->userdata, store);
     if (r >= 0)
@@ -81,6 +107,32 @@ static int write_all(struct commits *commits, const struct commit_queue *batch, 
         store_rollback(store);
     else if (stamp->written)
         stamp->written(stamp->userdata);
+    return r;
+}
+
+static void note_damage(struct commits *commits)
+{
+    if (!commits->damaged)
+        log_error("the store is damaged (%s): what is not is served on; restore a backup",
+                  store_message(commits->store));
+    commits->damaged = true;
+    commits->failures++;
+}
+
+/* Writes what it can: whoever meets damage of its own goes to `damaged`, since no other try would
+ * mend it and everybody else would wait for that. */
+static int write_whole(struct commits *commits, struct commit_queue *batch,
+                       struct commit_queue *damaged)
+{
+    struct commit *culprit = NULL;
+    int r = write_all(commits, batch, commits->failing, &culprit);
+    while (r == -EBADMSG && culprit) {
+        note_damage(commits);
+        culprit->result = r;
+        queue_remove(batch, culprit);
+        queue_push(damaged, culprit);
+        r = write_all(commits, batch, commits->failing, &culprit);
+    }
     return r;
 }
 
@@ -130,18 +182,20 @@ static void sort_out(struct commits *commits, struct commit_queue *batch, int er
 void commits_flush(struct commits *commits)
 {
     struct commit_queue batch = { .end = &batch.first };
+    struct commit_queue damaged = { .end = &damaged.first };
     queue_take(&batch, &commits->waiting);
     if (!batch.first && !commits->failing)
         return;
-    int r = write_all(commits, &batch, commits->failing);
+    int r = write_whole(commits, &batch, &damaged);
     if (r >= 0) {
         note_success(commits);
         finish_all(&batch);
-        return;
+    } else {
+        note_failure(commits, r);
+        sort_out(commits, &batch, r);
+        (void)loop_timer_set(commits->retry, COMMIT_RETRY_MS);
     }
-    note_failure(commits, r);
-    sort_out(commits, &batch, r);
-    (void)loop_timer_set(commits->retry, COMMIT_RETRY_MS);
+    finish_all(&damaged);
 }
 
 static void end_of_turn(void *userdata)

@@ -14,7 +14,8 @@ struct commit;
 
 enum commit_kind {
     COMMIT_MAY,  /* a failed commit ends it: done() gets the error */
-    COMMIT_MUST, /* a rotated token hangs on it: tried again until the disk takes it */
+    COMMIT_MUST, /* a rotated token hangs on it: tried again until the disk takes it, but where
+                    what it works on is damaged itself */
 };
 
 enum { COMMIT_RETRY_MS = 1000 }; /* also the interval at which a failing store is probed */
@@ -22,11 +23,13 @@ enum { COMMIT_RETRY_MS = 1000 }; /* also the interval at which a failing store i
 /*
  * Runs inside a transaction and reads what it changes there, since other writes may stand before it
  * in the same transaction; it may run again after a failed commit. Returns 0, a positive value of
- * its own (the others go on), or -errno when the store failed.
+ * its own (the others go on), or -errno when the store failed; after -EBADMSG, damage, the others
+ * go on without it.
  */
 typedef int (*commit_apply)(void *userdata, struct store *store);
 
-/* result: what apply() returned, once that is durable; or -errno (COMMIT_MAY, or the end). */
+/* result: what apply() returned, once that is durable; -EBADMSG: what it works on is damaged; or
+ * another -errno (COMMIT_MAY, or the end). */
 typedef void (*commit_done)(void *userdata, int result);
 
 /* The store is the caller's and must outlive this. Returns 0 or -errno. */

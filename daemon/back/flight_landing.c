@@ -1,5 +1,6 @@
 #include "back/flight_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "back/lane.h"
@@ -181,8 +182,8 @@ void flight_set_aside(struct flight *flight, int why)
 void flight_durable(void *userdata, int result)
 {
     struct flight *flight = userdata;
-    if (result == OUTCOME_UNREADABLE) {
-        flight_set_aside(flight, result);
+    if (result == OUTCOME_UNREADABLE || result == -EBADMSG) {
+        flight_lost_its_place(flight);
         return;
     }
     if (result == OUTCOME_GONE || result == OUTCOME_OVERTAKEN) {

@@ -32,6 +32,10 @@ void flight_durable(void *userdata, int result);
  * for a while, so that it is not due at once. */
 void flight_set_aside(struct flight *flight, int why);
 
+/* What came cannot be written to its row, which is damaged: a refresh token is sealed beside it, in
+ * the same store, before the account is set aside. */
+void flight_lost_its_place(struct flight *flight);
+
 /* It is over; who waits gets the failure. */
 void flight_land_with_failure(struct flight *flight, const struct failure *failure);
 

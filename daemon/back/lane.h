@@ -27,7 +27,6 @@ enum {
     LANE_RESTING_MAX = 64, /* due accounts that rest unanswered; no more are tried meanwhile */
     LANE_ROOM_MS = 250,    /* until it is looked again whether there is room for a reply */
     LANE_ROOM_WAITED_MS = 2 * 1000, /* who asks while there is none for longer is refused */
-    LANE_DAMAGED_MAX = 64, /* rows of the store that may be damaged before others have to wait */
 };
 
 struct lane;

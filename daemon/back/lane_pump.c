@@ -58,12 +58,12 @@ struct due_search {
     bool found;
 };
 
-static bool consider_due(void *userdata, const struct account_row *row)
+static bool consider_due(void *userdata, const struct account_name *name)
 {
     struct due_search *search = userdata;
-    if (lane_find_flight(search->lane, &row->name))
+    if (lane_find_flight(search->lane, name))
         return true;
-    search->name = row->name;
+    search->name = *name;
     search->found = true;
     return false;
 }
@@ -75,7 +75,7 @@ static struct flight *next_due(struct lane *lane)
     if (lane_count_unanswered(lane) >= LANE_RESTING_MAX)
         return NULL;
     int r = store_due(lane->keeper->store, lane->setup->provider->name, clock_now(),
-                      lane->flight_count + 1 + LANE_DAMAGED_MAX, consider_due, &search);
+                      lane->flight_count + 1, consider_due, &search);
     struct flight *flight = NULL;
     if (r == 0 && search.found && lane_add_flight(lane, &search.name, &flight) == 0)
         return flight;

@@ -213,6 +213,11 @@ static struct failure why_not_stored(const struct settle *settle, int result)
         return failure_make(WIRE_INTERNAL, 0,
                             "the row of %s in the store is damaged: log it out, then in again",
                             name);
+    if (result == -EBADMSG)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the store is damaged where the row of %s lies: restore a backup, "
+                            "then log in again",
+                            name);
     return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
 }
 

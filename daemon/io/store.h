@@ -171,7 +171,8 @@ int link_row_copy(const struct link_row *from, struct link_row *ret);
 /* NULL is fine; returns NULL. */
 struct link_row *link_row_free(struct link_row *row);
 
-/* A reply that could not be read, kept for a person to look at; or a token still to be revoked.
+/* A reply that could not be read, or a grant whose account's row is damaged, kept for a person to
+ * look at; or a token still to be revoked.
  * Both are sealed. The numbers are in the store; 0 was a held consent once. */
 enum kept_kind { KEPT_UNREADABLE_REPLY = 1, KEPT_REVOCATION };
 
@@ -255,6 +256,9 @@ const char *store_message(const struct store *store);
 /* All writes stand between begin and commit; rollback is always safe. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
+/* What failed in this transaction, -errno, whoever heard of it: it can only be rolled back. Else 0.
+ */
+int store_failure(const struct store *store);
 void store_rollback(struct store *store);
 
 /* Moves what lies in the log to its place and empties the log, so that replaced sealed bytes are
@@ -301,8 +305,8 @@ int store_put_facts(struct store *store, const struct account_row *row);
 /* The owner of its refresh token and what is held for it go with it; what is kept for it stays. */
 int store_delete(struct store *store, const struct account_name *name);
 
-/* Called for each row until it returns false. The row is the store's. Inside it, the function that
- * calls it must not be called again (-EBUSY); all others may. */
+/* Called for each row until it returns false. The row is the store's. Inside it, neither of the two
+ * functions that call it may be called again (-EBUSY); all others may. */
 typedef bool (*store_each_account)(void *userdata, const struct account_row *row);
 
 /* Accounts in the order of their names, after the given one (NULL: from the start), at most limit;
@@ -310,10 +314,10 @@ typedef bool (*store_each_account)(void *userdata, const struct account_row *row
 int store_list(struct store *store, const struct account_name *after, size_t limit,
                store_each_account each, void *userdata);
 
-/* A provider's accounts with 0 < refresh_at <= now, the longest due first, at most limit; without
- * their sealed bytes. Damaged rows are passed over, but count for the limit. */
+/* The names of a provider's accounts with 0 < refresh_at <= now, the longest due first, at most
+ * limit, until it is told false. It reads the schedule alone: a row may turn out to be damaged. */
 int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
-              store_each_account each, void *userdata);
+              bool (*each)(void *userdata, const struct account_name *name), void *userdata);
 
 /* The earliest refresh_at of a provider's accounts; 0 when there is none. */
 int store_next_due(struct store *store, const char *provider, int64_t *ret);

@@ -183,6 +183,11 @@ int store_commit(struct store *store)
     return 0;
 }
 
+int store_failure(const struct store *store)
+{
+    return store->in_transaction ? store->failure : 0;
+}
+
 void store_rollback(struct store *store)
 {
     if (!store->in_transaction)

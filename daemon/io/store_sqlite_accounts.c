@@ -131,29 +131,48 @@ int store_delete(struct store *store, const struct account_name *name)
     return sqlite3_changes(store->db) > 0 ? 0 : STORE_NOT_FOUND;
 }
 
-/* A row that was never written so is passed over: it is one account's trouble. */
-static int each_account(struct store *store, sqlite3_stmt *statement, size_t limit,
-                        store_each_account each, void *userdata)
+/* The account's name that is a statement's next row. */
+static int read_name(struct store *store, sqlite3_stmt *statement, struct account_name *ret)
 {
-    while (limit > 0) {
-        struct account_row row = { 0 };
-        int r = store_step(store, statement);
-        if (r <= 0)
-            return r;
+    struct account_name name;
+    int r = store_step(store, statement);
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+
+    r = store_read_row(store, statement, name_fields, NAME_FIELDS, &name);
+    if (r < 0)
+        return r;
+    *ret = name;
+    return 0;
+}
+
+/* How a list goes on. */
+struct listing {
+    store_each_account each;
+    void *userdata;
+    size_t limit;
+};
+
+/* One row that is damaged, or on a page that is, is that account's trouble: it is passed over. */
+static int list_one(struct store *store, const struct account_name *name, struct listing *listing)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+    struct account_row row = { 0 };
+
+    int r = store_find_by_name(store, STATEMENT_READ_FACTS, name, &statement);
+    if (r == 0) {
         r = store_read_row(store, statement, account_fields, ACCOUNT_FACT_FIELDS, &row);
         if (r == -EIO)
-            continue;
-        if (r < 0)
-            return r;
-        if (!each(userdata, &row))
             return 0;
-        limit--;
     }
+    if (r != 0)
+        return r == STORE_NOT_FOUND || r == -EBADMSG ? 0 : r;
+    listing->limit = listing->each(listing->userdata, &row) ? listing->limit - 1 : 0;
     return 0;
 }
 
 static int list(struct store *store, enum store_statement which, const struct account_name *after,
-                size_t limit, store_each_account each, void *userdata)
+                struct listing *listing)
 {
     static const struct account_name before_all = { "", "" };
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -161,25 +180,32 @@ static int list(struct store *store, enum store_statement which, const struct ac
     int r = store_reading(store, which, &statement);
     if (r == 0)
         r = store_bind_account(store, statement, 1, after ? after : &before_all);
-    return r < 0 ? r : each_account(store, statement, limit, each, userdata);
+    while (r == 0 && listing->limit > 0) {
+        struct account_name name;
+        r = read_name(store, statement, &name);
+        if (r == 0)
+            r = list_one(store, &name, listing);
+    }
+    return r == STORE_NOT_FOUND ? 0 : r;
 }
 
 int store_list(struct store *store, const struct account_name *after, size_t limit,
                store_each_account each, void *userdata)
 {
-    return list(store, STATEMENT_LIST_ACCOUNTS, after, limit, each, userdata);
+    return list(store, STATEMENT_LIST_ACCOUNTS, after, &(struct listing){ each, userdata, limit });
 }
 
 int store_list_held(struct store *store, const struct account_name *after, size_t limit,
                     store_each_account each, void *userdata)
 {
-    return list(store, STATEMENT_LIST_HELD, after, limit, each, userdata);
+    return list(store, STATEMENT_LIST_HELD, after, &(struct listing){ each, userdata, limit });
 }
 
 int store_due(struct store *store, const char *provider, int64_t now, size_t limit,
-              store_each_account each, void *userdata)
+              bool (*each)(void *userdata, const struct account_name *name), void *userdata)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+    struct account_name name;
 
     int r = store_reading(store, STATEMENT_DUE_ACCOUNTS, &statement);
     if (r == 0)
@@ -188,7 +214,10 @@ int store_due(struct store *store, const char *provider, int64_t now, size_t lim
         r = store_bind_number(store, statement, 2, now);
     if (r == 0)
         r = store_bind_limit(store, statement, 3, limit);
-    return r < 0 ? r : each_account(store, statement, limit, each, userdata);
+    while (r == 0 && (r = read_name(store, statement, &name)) == 0)
+        if (!each(userdata, &name))
+            return 0;
+    return r == STORE_NOT_FOUND ? 0 : r;
 }
 
 int store_next_due(struct store *store, const char *provider, int64_t *ret)
@@ -203,21 +232,6 @@ int store_next_due(struct store *store, const char *provider, int64_t *ret)
     if (r < 0)
         return r;
     *ret = r == 1 ? sqlite3_column_int64(statement, 0) : 0;
-    return 0;
-}
-
-/* The account's name that is a statement's first row. */
-static int read_name(struct store *store, sqlite3_stmt *statement, struct account_name *ret)
-{
-    struct account_name name;
-    int r = store_step(store, statement);
-    if (r <= 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
-
-    r = store_read_row(store, statement, name_fields, NAME_FIELDS, &name);
-    if (r < 0)
-        return r;
-    *ret = name;
     return 0;
 }
 

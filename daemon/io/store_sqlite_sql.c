@@ -1,5 +1,6 @@
 /* Every statement of the store. Lists of columns are in the order of the tables of fields that bind
- * and read them. */
+ * and read them. What selects accounts reads their names alone, out of an index: one row on a page
+ * that is damaged keeps the others from nobody. */
 
 #include "io/store_sqlite_private.h"
 
@@ -81,16 +82,15 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         " VALUES (" ACCOUNT_FACTS_VALUES ") ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE,
     [STATEMENT_DELETE_ACCOUNT] = "DELETE FROM accounts WHERE provider = ?1 AND label = ?2",
-    [STATEMENT_LIST_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
+    [STATEMENT_READ_FACTS] = "SELECT " ACCOUNT_READ " FROM accounts"
+                             " WHERE provider = ?1 AND label = ?2",
+    [STATEMENT_LIST_ACCOUNTS] = "SELECT provider, label FROM accounts"
                                 " WHERE (provider, label) > (?1, ?2)"
                                 " ORDER BY provider, label",
-    [STATEMENT_LIST_HELD] =
-        "SELECT " ACCOUNT_READ
-        " FROM (SELECT provider AS held_provider, label AS held_label FROM held)"
-        " CROSS JOIN accounts ON provider = held_provider AND label = held_label"
-        " WHERE (held_provider, held_label) > (?1, ?2)"
-        " ORDER BY held_provider, held_label",
-    [STATEMENT_DUE_ACCOUNTS] = "SELECT " ACCOUNT_READ " FROM accounts"
+    [STATEMENT_LIST_HELD] = "SELECT provider, label FROM held"
+                            " WHERE (provider, label) > (?1, ?2)"
+                            " ORDER BY provider, label",
+    [STATEMENT_DUE_ACCOUNTS] = "SELECT provider, label FROM accounts"
                                " WHERE provider = ?1 AND refresh_at > 0 AND refresh_at <= ?2"
                                " ORDER BY refresh_at LIMIT ?3",
     [STATEMENT_NEXT_DUE] = "SELECT refresh_at FROM accounts"

@@ -1,12 +1,16 @@
 """A disk that is full, slow or broken: no token leaves before its refresh token is durable."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.hook import wait_for_lines
+from harness.logins import log_in
 from harness.openmetrics import Metrics
 from harness.strace import injected, needs_strace, slow_syncs
 
@@ -212,3 +216,80 @@ def test_the_audit_of_a_disk_that_stays_full(small_disk, daemon, api, plain):
     filler.unlink()
     daemon.start()
     assert _handed_out(api) == 3
+
+
+ON_ONE_PAGE = 40  # accounts are more than a page takes: the first of them fill one of their own
+
+
+def _spoil_the_page_of(daemon, account):
+    """Overwrites the page with that account's row; returns whose rows lie there, too."""
+    file = daemon.state / "store.sqlite"
+    provider, _, label = account.partition("/")
+    with contextlib.closing(sqlite3.connect(file)) as store:
+        [size] = store.execute("PRAGMA page_size").fetchone()
+        leaves = [page for page, in store.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'accounts' AND pagetype = 'leaf'")]
+        names = [f"{one}/{other}" for one, other in
+                 store.execute("SELECT provider, label FROM accounts")]
+    data = file.read_bytes()
+    pages = {page: data[(page - 1) * size:page * size] for page in leaves}
+    [spoilt] = [page for page, held in pages.items() if (provider + label).encode() in held]
+    with open(file, "r+b") as store:
+        store.seek((spoilt - 1) * size)
+        store.write(os.urandom(size))
+    return {name for name in names if name.replace("/", "", 1).encode() in pages[spoilt]}
+
+
+@pytest.fixture
+def spoilt(daemon, emulator, plain, folder):
+    """A broker, not started, one page of whose store is damaged: plain/n00 and some others lie on
+    it. Returns (provider, account that is on another page) for plain, and for another provider."""
+    zen = emulator("plain")
+    daemon.config.broker["on_event"] = str(folder / "hook")
+    (folder / "hook").write_text(f"#!/bin/sh\ncat >> {folder}/told\n")
+    (folder / "hook").chmod(0o755)
+    daemon.with_provider("plain", plain).with_provider("zen", zen).start()
+    for number in range(ON_ONE_PAGE):
+        daemon.grant(plain, f"plain/n{number:02}")
+    for label in ("acme", "dead"):
+        daemon.grant(zen, f"zen/{label}")
+    for one in (plain, zen):
+        one.configure(lifetime=4)
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.state / "store.sqlite")) as store, store:
+        store.execute("UPDATE accounts SET refresh_at = 1")
+        store.execute("UPDATE accounts SET state = 2, last_error = 'invalid_grant', refresh_at = 0"
+                      " WHERE label = 'dead'")
+    lost = _spoil_the_page_of(daemon, "plain/n00")
+    assert len(lost) > 1 and not lost & {f"plain/n{ON_ONE_PAGE - 1}", "zen/acme", "zen/dead"}
+    return (plain, f"plain/n{ON_ONE_PAGE - 1}"), (zen, "zen/acme")
+
+
+def _refreshed_once_more(provider, label):
+    before = provider.ledger.count("refresh", outcome="accepted", user=label)
+    provider.ledger.wait_for("refresh", before + 2, outcome="accepted", user=label)
+
+
+def test_a_damaged_page_is_the_trouble_of_its_own_accounts_alone(spoilt, daemon, api, folder):
+    """All others are refreshed, also of the same provider; people are called for them, the audit
+    is written."""
+    daemon.start()
+    for provider, account in spoilt:
+        _refreshed_once_more(provider, account.partition("/")[2])
+        api.token(account).ok()
+        api.wait_audit(lambda rows, account=account: any(
+            row["account"] == account and row["verdict"] == "token" for row in rows))
+    [told] = wait_for_lines(folder / "told", 1)
+    assert (told["event"], told["account"]) == ("consent_required", "zen/dead")
+    assert api.token("plain/n00").status == 500
+    assert api.health().ok()["store"]["ok"]
+
+
+def test_a_login_to_a_damaged_row_holds_up_nobody(spoilt, daemon, api, person):
+    daemon.start()
+    _, (zen, _) = spoilt
+    ended, _ = log_in(api, person, "plain/n00")
+    assert ended["status"] == "failed" and "damaged" in str(ended), ended
+    _refreshed_once_more(zen, "acme")
+    assert api.health().ok()["store"]["ok"]
+    api.import_grant("zen/new", refresh_token="never-sent-" + "x" * 30).ok()

@@ -58,11 +58,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* One write whose first `failures` applications fail as a full disk would. */
+/* One write whose first `failures` applications fail as a full disk would, or with `error`. */
 struct write {
     struct fixture *fixture;
     const char *name;
     int failures;
+    int error;
     int returns;
     int applied;
     int done;
@@ -76,7 +77,7 @@ static int apply(void *userdata, struct store *store)
     write->applied++;
     if (write->failures > 0) {
         write->failures--;
-        return -ENOSPC;
+        return write->error < 0 ? write->error : -ENOSPC;
     }
     if (write->returns > 0)
         return write->returns;
@@ -133,6 +134,60 @@ static void what_must_be_kept_is_written_again(void **state)
     assert_null(commits_problem(fixture->commits));
 }
 
+/* Trying it again would not mend the page, and everybody else's tokens would wait for it. */
+static void what_meets_damage_fails_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write damaged[] = {
+        { .fixture = fixture, .name = "row", .failures = 100, .error = -EBADMSG },
+        { .fixture = fixture, .name = "token", .failures = 100, .error = -EBADMSG },
+    };
+    struct write whole[] = {
+        { .fixture = fixture, .name = "first" },
+        { .fixture = fixture, .name = "second" },
+        { .fixture = fixture, .name = "third" },
+    };
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(commits_add(fixture->commits, i == 1 ? COMMIT_MUST : COMMIT_MAY, apply,
+                                     done, &whole[i]),
+                         0);
+        if (i < 2)
+            assert_int_equal(commits_add(fixture->commits, i == 1 ? COMMIT_MUST : COMMIT_MAY, apply,
+                                         done, &damaged[i]),
+                             0);
+    }
+    commits_flush(fixture->commits);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(whole[i].done, 1);
+        assert_int_equal(whole[i].result, 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(damaged[i].done, 1);
+        assert_int_equal(damaged[i].result, -EBADMSG);
+    }
+    assert_null(commits_problem(fixture->commits));
+    assert_false(commits_pending(fixture->commits));
+}
+
+/* On a disk that is full, too: those that are whole wait for room, the damaged one does not. */
+static void damage_is_told_while_the_disk_is_full(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write damaged = {
+        .fixture = fixture, .name = "token", .failures = 100, .error = -EBADMSG
+    };
+    struct write whole = { .fixture = fixture, .name = "whole", .failures = 2, .last = true };
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &damaged), 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &whole), 0);
+    commits_flush(fixture->commits);
+    assert_int_equal(damaged.result, -EBADMSG);
+    assert_int_equal(whole.done, 0);
+    assert_non_null(commits_problem(fixture->commits));
+    assert_int_equal(loop_run(fixture->loop), 0);
+    assert_int_equal(damaged.done, 1);
+    assert_int_equal(whole.result, 0);
+}
+
 static void the_end_writes_what_is_pending(void **state)
 {
     struct fixture *fixture = *state;
@@ -160,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_of_a_turn_go_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_must_be_kept_is_written_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_meets_damage_fails_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damage_is_told_while_the_disk_is_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_writes_what_is_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_tells_what_it_could_not_write, set_up, tear_down),
     };

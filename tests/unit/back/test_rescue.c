@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <errno.h>
+
 static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
 {
     struct stage *stage = *state;
@@ -117,6 +119,34 @@ static void a_refusal_with_a_new_token_is_no_verdict(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-x"));
 }
 
+/* While its refresh is in the air, the row becomes one that gives that result. */
+static void expect_kept_apart(struct stage *stage, int result)
+{
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b" });
+    const uint64_t id = ask_in_the_air(stage, "a");
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    fail_reads("a", result);
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_INTERNAL);
+    const uint64_t other = ask(stage, ASK_REFRESH, "b");
+    CLEANUP(cleanup_message) struct message *came = answer(stage, other);
+    assert_false(came->failed);
+    stop(stage);
+    fail_reads(NULL, 0);
+    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+}
+
+/* The provider spent the old token for one that has no place any more. */
+static void a_grant_whose_row_is_damaged_is_kept_sealed(void **state)
+{
+    expect_kept_apart(*state, STORE_FOREIGN);
+}
+
+static void so_is_one_whose_page_is_damaged_and_others_go_on(void **state)
+{
+    expect_kept_apart(*state, -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +155,8 @@ int main(void)
         TEST(an_odd_refresh_token_beside_a_grant_is_kept_once_a_day),
         TEST(a_rescued_token_goes_next_after_the_predecessor),
         TEST(a_refusal_with_a_new_token_is_no_verdict),
+        TEST(a_grant_whose_row_is_damaged_is_kept_sealed),
+        TEST(so_is_one_whose_page_is_damaged_and_others_go_on),
     };
     return RUN(tests);
 }

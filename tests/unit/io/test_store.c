@@ -172,6 +172,13 @@ static bool collect_label(void *userdata, const struct account_row *row)
     return labels->stop_after == 0 || --labels->stop_after > 0;
 }
 
+static bool collect_name(void *userdata, const struct account_name *name)
+{
+    const struct account_row row = { .name = *name };
+
+    return collect_label(userdata, &row);
+}
+
 static void put_few(struct fixture *f)
 {
     static const struct {
@@ -237,10 +244,9 @@ static void test_due_in_order(void **state)
         struct labels labels = { 0 };
         int64_t next = -1;
         assert_int_equal(store_due(f->store, cases[i].provider, cases[i].now, cases[i].limit,
-                                   collect_label, &labels),
+                                   collect_name, &labels),
                          0);
         assert_string_equal(labels.text, cases[i].expected);
-        assert_false(labels.sealed_seen);
         assert_int_equal(store_next_due(f->store, cases[i].provider, &next), 0);
         assert_int_equal(next, cases[i].next);
     }
@@ -302,8 +308,8 @@ static void put_many(struct fixture *f)
     assert_int_equal(store_commit(f->store), 0);
 }
 
-/* The plan of each statement that may run often: an index finds the rows, in order. */
-static void assert_searches(struct store *store, enum store_statement which)
+static void assert_plan(struct store *store, enum store_statement which,
+                        bool (*is_good)(const char *detail))
 {
     char sql[2048];
     sqlite3_stmt *plan;
@@ -312,28 +318,55 @@ static void assert_searches(struct store *store, enum store_statement which)
     assert_int_equal(sqlite3_prepare_v2(store->db, sql, -1, &plan, NULL), SQLITE_OK);
     while (sqlite3_step(plan) == SQLITE_ROW) {
         const char *detail = (const char *)sqlite3_column_text(plan, 3);
-        if (strncmp(detail, "SCAN", 4) == 0 || strstr(detail, "TEMP B-TREE"))
+        if (!is_good(detail))
             fail_msg("%s: %s", store_statement_sql[which], detail);
     }
     sqlite3_finalize(plan);
 }
 
+static bool is_search(const char *detail)
+{
+    return strncmp(detail, "SCAN", 4) != 0 && !strstr(detail, "TEMP B-TREE");
+}
+
+static bool is_of_index_alone(const char *detail)
+{
+    return is_search(detail) && strstr(detail, "COVERING INDEX");
+}
+
+/* The plan of each statement that may run often: an index finds the rows, in order. */
 static void test_plans(void **state)
 {
     static const enum store_statement often[] = {
-        STATEMENT_READ_ACCOUNT,  STATEMENT_PUT_ACCOUNT,      STATEMENT_DELETE_ACCOUNT,
-        STATEMENT_LIST_ACCOUNTS, STATEMENT_DUE_ACCOUNTS,     STATEMENT_NEXT_DUE,
-        STATEMENT_CANARY,        STATEMENT_GET_OWNER,        STATEMENT_GET_PAUSE,
-        STATEMENT_EACH_KEPT,     STATEMENT_FIND_KEPT,        STATEMENT_TRIM_KEPT,
-        STATEMENT_COUNT_AUDIT,   STATEMENT_EACH_AUDIT,       STATEMENT_DROP_REVOCATIONS,
-        STATEMENT_LIST_HELD,     STATEMENT_IMPORTED_ACCOUNT, STATEMENT_IDENTITY_ACCOUNT,
-        STATEMENT_PUT_IMPORT,    STATEMENT_MOVE_IMPORTS,     STATEMENT_DROP_CURRENT_IMPORT,
+        STATEMENT_READ_ACCOUNT,     STATEMENT_READ_FACTS,
+        STATEMENT_PUT_ACCOUNT,      STATEMENT_DELETE_ACCOUNT,
+        STATEMENT_LIST_ACCOUNTS,    STATEMENT_DUE_ACCOUNTS,
+        STATEMENT_NEXT_DUE,         STATEMENT_CANARY,
+        STATEMENT_GET_OWNER,        STATEMENT_GET_PAUSE,
+        STATEMENT_EACH_KEPT,        STATEMENT_FIND_KEPT,
+        STATEMENT_TRIM_KEPT,        STATEMENT_COUNT_AUDIT,
+        STATEMENT_EACH_AUDIT,       STATEMENT_DROP_REVOCATIONS,
+        STATEMENT_LIST_HELD,        STATEMENT_IMPORTED_ACCOUNT,
+        STATEMENT_IDENTITY_ACCOUNT, STATEMENT_PUT_IMPORT,
+        STATEMENT_MOVE_IMPORTS,     STATEMENT_DROP_CURRENT_IMPORT,
         STATEMENT_FIND_IMPORT,
     };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof often / sizeof often[0]; i++)
-        assert_searches(f->store, often[i]);
+        assert_plan(f->store, often[i], is_search);
+}
+
+/* What picks accounts out of many meets no row, which may lie on a damaged page. */
+static void test_the_schedule_reads_no_row(void **state)
+{
+    static const enum store_statement picking[] = { STATEMENT_LIST_ACCOUNTS, STATEMENT_LIST_HELD,
+                                                    STATEMENT_DUE_ACCOUNTS, STATEMENT_NEXT_DUE,
+                                                    STATEMENT_CANARY };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof picking / sizeof picking[0]; i++)
+        assert_plan(f->store, picking[i], is_of_index_alone);
 }
 
 static int steps_of(struct store *store, enum store_statement which)
@@ -351,7 +384,7 @@ static void test_many_accounts(void **state)
     int64_t next;
 
     put_many(f);
-    assert_int_equal(store_due(f->store, "zenegy", INT64_MAX, 10, collect_label, &labels), 0);
+    assert_int_equal(store_due(f->store, "zenegy", INT64_MAX, 10, collect_name, &labels), 0);
     assert_int_equal(store_next_due(f->store, "zenegy", &next), 0);
     assert_int_equal(store_list(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
@@ -421,17 +454,16 @@ static void test_a_damaged_row_stops_nothing(void **state)
     struct account_row row = full_row();
     struct account_row back = { 0 };
     struct account_name damaged = row.name;
-    struct labels labels = { 0 };
+    struct labels labels = { 0 }, due = { 0 };
 
     assert_int_equal(commit_account(f->store, &row), 0);
     run_sql(f->store, "UPDATE accounts SET state = 9");
     row.name = name_of(damaged.provider, "zz");
     assert_int_equal(commit_account(f->store, &row), 0);
-    assert_int_equal(store_due(f->store, damaged.provider, INT64_MAX, 9, collect_label, &labels),
-                     0);
-    assert_string_equal(labels.text, "zz ");
+    assert_int_equal(store_due(f->store, damaged.provider, INT64_MAX, 9, collect_name, &due), 0);
+    assert_non_null(strstr(due.text, "zz "));
     assert_int_equal(store_list(f->store, NULL, 1, collect_label, &labels), 0);
-    assert_string_equal(labels.text, "zz zz ");
+    assert_string_equal(labels.text, "zz ");
     assert_int_equal(store_begin(f->store), 0);
     assert_int_equal(store_read(f->store, &damaged, &back), STORE_FOREIGN);
     assert_int_equal(store_put_fact(f->store, "a", "b"), 0);
@@ -453,6 +485,7 @@ int main(void)
                                         drop_store),
         cmocka_unit_test_setup_teardown(test_counts_follow, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_plans, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_the_schedule_reads_no_row, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_many_accounts, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_calls_within_a_list, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_rows_that_were_never_written, make_store, drop_store),
