@@ -35,6 +35,7 @@ struct daemon {
     struct watchdog *watchdog;
     struct hooks *hooks;
     struct threads *threads;
+    bool socket_is_ours; /* to be taken away at the end */
 };
 
 static int fail(const struct complaint *complaint)
@@ -169,7 +170,7 @@ static void thread_ended(void *userdata)
     (void)kill(getpid(), SIGTERM);
 }
 
-static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *ret_socket_is_ours,
+static int open_parts(struct daemon *daemon, struct thread_parts *parts,
                       struct complaint *complaint)
 {
     const struct places *places = &daemon->places;
@@ -184,7 +185,7 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts, bool *r
     if (r == 0)
         r = origin_check(places, parts->store, &parts->origin, complaint);
     if (r == 0) {
-        r = open_socket(places, ret_socket_is_ours, complaint);
+        r = open_socket(places, &daemon->socket_is_ours, complaint);
         parts->api_fd = r;
         r = r < 0 ? r : 0;
     }
@@ -203,6 +204,14 @@ static void close_parts(struct thread_parts *parts)
     cleanup_fd(&parts->api_fd);
 }
 
+/* Before it is closed: from then on its path may be another broker's. What stays is replaced at the
+ * next start. */
+static void give_up_socket(struct daemon *daemon)
+{
+    if (daemon->socket_is_ours)
+        (void)unlink(daemon->places.socket);
+}
+
 static int run(struct daemon *daemon)
 {
     log_info("tokenbrokerd " TOKENBROKER_VERSION " answers on %s", daemon->places.socket);
@@ -212,6 +221,7 @@ static int run(struct daemon *daemon)
     int r = loop_run(daemon->loop);
     if (r < 0)
         log_error("the main loop ended with: %s", strerror(-r));
+    give_up_socket(daemon);
     const int ended = threads_stop(daemon->threads);
     if (ended != 0)
         log_error("a thread ended with: %s", strerror(-ended));
@@ -224,7 +234,6 @@ static int serve(struct daemon *daemon)
     struct thread_parts parts = { .api_fd = -1,
                                   .system_service = daemon->places.system_service,
                                   .state_dir = daemon->places.state_dir };
-    bool socket_is_ours = false;
     bool locked = true;
     int r = secret_start(&locked);
     if (r == 0 && !locked)
@@ -232,7 +241,7 @@ static int serve(struct daemon *daemon)
     if (r == 0)
         r = add_signals(daemon);
     if (r == 0)
-        r = open_parts(daemon, &parts, &socket_is_ours, &complaint);
+        r = open_parts(daemon, &parts, &complaint);
     if (r == 0) {
         const struct hook_programs programs = programs_of(parts.for_front);
         r = hooks_new(daemon->loop, &programs, &daemon->hooks);
@@ -251,10 +260,9 @@ static int serve(struct daemon *daemon)
         result = run(daemon);
     else {
         fail(&complaint);
+        give_up_socket(daemon);
         close_parts(&parts);
     }
-    if (socket_is_ours)
-        (void)unlink(daemon->places.socket); /* a stale one would be replaced at the next start */
     return result;
 }
 

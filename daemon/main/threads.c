@@ -238,9 +238,10 @@ int threads_ask_both(struct threads *threads, uint64_t id)
 int threads_stop(struct threads *threads)
 {
     send_stop(threads->to_front, &threads->front_stop, threads->front_runs, threads->front_thread);
+    /* Its sockets with it: the back may wait for a provider, with nobody behind them any more. */
+    threads->front = front_free(threads->front);
     send_stop(threads->to_back, &threads->back_stop, threads->back_runs, threads->back_thread);
     const int result = threads->front_result != 0 ? threads->front_result : threads->back_result;
-    front_free(threads->front);
     back_free(threads->back);
     mailbox_free(threads->to_front);
     mailbox_free(threads->to_back);

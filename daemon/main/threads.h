@@ -57,6 +57,6 @@ void threads_ask_pulse(struct threads *threads);
  * Returns how many will come, at most 2. */
 int threads_ask_both(struct threads *threads, uint64_t id);
 
-/* Stops the front, then the back, waits for both, and frees. Returns the first error of either, or
- * 0. */
+/* Stops the front and closes its sockets, then stops the back, waits for both, and frees. Returns
+ * the first error of either, or 0. */
 int threads_stop(struct threads *threads);

@@ -1,11 +1,14 @@
 """What a stop, a start and a reload keep."""
 
+import errno
 import os
 import signal
+import socket
 import time
 
 import pytest
 
+from harness.daemon import Daemon
 from harness.logins import start
 
 ACCOUNT = "plain/acme"
@@ -90,6 +93,33 @@ def test_slow_reply_is_not_thrown_away_at_a_stop(broker, api, plain):
     assert plain.ledger.count("refresh", outcome="accepted") == 2
     assert not plain.ledger.lines("refresh", outcome="refused")
     assert "is waited for" in broker.log()
+
+
+def test_a_stop_that_waits_keeps_no_address(broker, api, plain, schema):
+    """Nobody is behind the sockets any more: who comes is refused at once, or served by another."""
+    broker.grant(plain, ACCOUNT)
+    plain.fault("hold-after", times=1)
+    assert api.token(ACCOUNT, wait=0).error == "timeout"
+    plain.ledger.wait_for("fault")
+    broker.process.send_signal(signal.SIGTERM)
+    broker.wait_log("is waited for")
+    for family, address in ((socket.AF_UNIX, str(broker.socket)),
+                            (socket.AF_INET, ("127.0.0.1", broker.port))):
+        with socket.socket(family) as client:
+            assert client.connect_ex(address) in (errno.ENOENT, errno.ECONNREFUSED)
+    (broker.folder / "second").mkdir()
+    second = Daemon(broker.folder / "second", schema).with_provider("plain", plain)
+    second.socket, second.config.callback["listen"] = broker.socket, broker.config.callback["listen"]
+    second.start()
+    assert broker.running
+    plain.clear_faults()
+    broker.stop()
+    health = api.health().ok()
+    assert health["store"]["ok"] and all(one["bound"] for one in health["callback"])
+    second.close()
+    broker.start()
+    api.refresh_allowed(ACCOUNT).ok()
+    assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
 
 
 def test_reload_adds_and_removes_providers(broker, api, plain, emulator):
