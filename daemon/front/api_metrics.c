@@ -226,8 +226,9 @@ static void put_singles(struct buffer *out, const struct context *context,
           health->audit_lost + audit_lost(context->audit) },
         { "store_ok", METRIC_GAUGE, "Whether the store takes writes.", health->store_ok },
         { "refreshing", METRIC_GAUGE,
-          "Whether grants are refreshed: not while the store is a copy, or was moved.",
-          !*health->copied && health->moved_at <= 0 },
+          "Whether grants are refreshed: not while the store refuses writes, is a copy, or was "
+          "moved.",
+          health->store_ok && !*health->copied && health->moved_at <= 0 },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

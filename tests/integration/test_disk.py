@@ -75,6 +75,7 @@ def test_full_disk(small_disk, daemon, api, plain):
         plain.clear_faults()
         health = api.wait_health("degraded")
         assert health["store"]["problem"]
+        assert "\ntokenbroker_refreshing 0\n" in api.request("GET", "/metrics").text
         assert api.token(ACCOUNT).ok()["access_token"] == before["access_token"]
         assert not refresh.done()
         filler.unlink()

@@ -87,6 +87,33 @@ static void test_all_that_is_counted(void **state)
     free(request);
 }
 
+static void test_whether_anything_is_refreshed(void **state)
+{
+    static const struct {
+        struct health health;
+        const char *line;
+    } cases[] = {
+        { { .store_ok = true }, "tokenbroker_refreshing 1" },
+        { { .store_ok = false }, "tokenbroker_refreshing 0" },
+        { { .store_ok = true, .copied = "it is older" }, "tokenbroker_refreshing 0" },
+        { { .store_ok = true, .moved_at = 7 }, "tokenbroker_refreshing 0" },
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct web_request *request = fixture_send(fixture, "GET", "/metrics", NULL);
+        struct message *answer = health_for(fixture_take(fixture, ASK_HEALTH));
+        answer->health->store_ok = cases[i].health.store_ok;
+        answer->health->moved_at = cases[i].health.moved_at;
+        snprintf(answer->health->copied, sizeof(answer->health->copied), "%s",
+                 cases[i].health.copied);
+        fixture_deliver(fixture, answer);
+        fixture_deliver(fixture, fixture_rows(fixture_take(fixture, ASK_ACCOUNTS), 'a', 0));
+        expect_lines(request, (const char *const[]){ cases[i].line, NULL });
+        free(request);
+    }
+}
+
 /* A grant that the broker's own refreshes keep alive is not counted as dying. */
 static void test_idle_ends_that_move_away(void **state)
 {
@@ -226,6 +253,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_that_is_counted, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_whether_anything_is_refreshed, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_idle_ends_that_move_away, fixture_set_up,
                                         fixture_tear_down),
