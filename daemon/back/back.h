@@ -29,8 +29,8 @@ struct back_options {
 /* Returns 0 or -errno; complaint says why. */
 int back_new(const struct back_options *options, struct back **ret, struct complaint *complaint);
 
-/* Runs until a STOP letter: what is under way to a provider is waited for (at most 5 s) and made
- * durable. Returns 0 or -errno. The caller's thread becomes the back's. */
+/* Runs until a STOP letter: what is under way to a provider and may bring a grant is waited for, 40
+ * s at most, and made durable. Returns 0 or -errno. The caller's thread becomes the back's. */
 int back_run(struct back *back);
 
 /* After back_run() returned. NULL is fine; returns NULL. */

@@ -14,15 +14,14 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "main/authority.h"
-#include "main/certificate.h"
 #include "main/harden.h"
 #include "main/hooks.h"
 #include "main/keys.h"
 #include "main/notify.h"
 #include "main/opening.h"
+#include "main/reading.h"
 #include "main/restore.h"
 #include "main/threads.h"
-#include "main/unsupported.h"
 #include "main/watchdog.h"
 
 enum { SIGNAL_COUNT = 3, EXIT_USAGE = 2 };
@@ -43,35 +42,6 @@ static int fail(const struct complaint *complaint)
     log_error("%s", complaint->text);
     (void)sd_notifyf(0, "STATUS=%s", complaint->text);
     return EXIT_FAILURE;
-}
-
-/* Both settings from one reading of the files; and the callback's certificate, where files of the
- * configuration hold it. watchdog: NULL where no manager waits. */
-static int load_settings(const struct places *places, struct watchdog *watchdog,
-                         struct settings **ret_front, struct settings **ret_back,
-                         struct message **ret_certificate, struct complaint *complaint)
-{
-    CLEANUP(cleanup_settings_text) struct settings_text *text = NULL;
-    CLEANUP(cleanup_settings) struct settings *front = NULL;
-    CLEANUP(cleanup_settings) struct settings *back = NULL;
-    const struct settings_places where = { .credentials_directory = places->credentials_directory,
-                                           .ran = watchdog ? watchdog_look : NULL,
-                                           .userdata = watchdog };
-    int r = settings_read(places->config, places->config_expected, &text, complaint);
-    if (r == 0)
-        r = settings_parse(text, &where, false, &front, complaint);
-    if (r == 0)
-        r = refuse_unsupported(front, complaint);
-    if (r == 0)
-        r = settings_parse(text, &where, true, &back, complaint);
-    if (r == 0)
-        r = certificate_read(front, ret_certificate, complaint);
-    if (r != 0)
-        return r;
-    settings_hand_over_keys(back, front);
-    *ret_front = steal(front);
-    *ret_back = steal(back);
-    return 0;
 }
 
 static struct hook_programs programs_of(const struct settings *settings)
@@ -108,18 +78,15 @@ static void expect_configuration(struct places *places)
 static void reload(struct daemon *daemon)
 {
     struct complaint complaint = { "" };
-    CLEANUP(cleanup_settings) struct settings *front = NULL;
-    CLEANUP(cleanup_settings) struct settings *back = NULL;
-    CLEANUP(cleanup_message) struct message *certificate = NULL;
+    CLEANUP(cleanup_reading) struct reading new = { .text = NULL };
     CLEANUP(cleanup_seal_key) struct seal_key *key_next = NULL;
     notify_manager("RELOADING=1");
-    if (load_settings(&daemon->places, daemon->watchdog, &front, &back, &certificate, &complaint) !=
-            0 ||
-        keys_read_next(&daemon->places, back, &key_next, &complaint) != 0)
+    if (reading_all(&daemon->places, daemon->watchdog, &new, &complaint) != 0 ||
+        keys_read_next(&daemon->places, new.back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
-    else if (configure_hooks(daemon->hooks, front) != 0 ||
-             threads_reload(daemon->threads, steal(front), steal(back), steal(key_next),
-                            steal(certificate)) != 0)
+    else if (configure_hooks(daemon->hooks, new.front) != 0 ||
+             threads_reload(daemon->threads, steal(new.front), steal(new.back), steal(key_next),
+                            steal(new.certificate)) != 0)
         log_error("the configuration stays as it was: too much is under way, reload again");
     else
         log_info("the configuration was read anew; the callback's listeners, key and folders "
@@ -170,18 +137,13 @@ static void thread_ended(void *userdata)
     (void)kill(getpid(), SIGTERM);
 }
 
-static int open_parts(struct daemon *daemon, struct thread_parts *parts,
-                      struct complaint *complaint)
+static int open_places(struct daemon *daemon, const struct settings *settings,
+                       struct thread_parts *parts, struct complaint *complaint)
 {
     const struct places *places = &daemon->places;
-    int r = reserve_descriptors(&parts->clients_max, complaint);
+    int r = open_store(places, &parts->store, complaint);
     if (r == 0)
-        r = load_settings(places, daemon->watchdog, &parts->for_front, &parts->for_back,
-                          &parts->certificate, complaint);
-    if (r == 0)
-        r = open_store(places, &parts->store, complaint);
-    if (r == 0)
-        r = keys_open(places, parts->for_back, parts->store, &parts->keys, complaint);
+        r = keys_open(places, settings, parts->store, &parts->keys, complaint);
     if (r == 0)
         r = origin_check(places, parts->store, &parts->origin, complaint);
     if (r == 0) {
@@ -190,6 +152,28 @@ static int open_parts(struct daemon *daemon, struct thread_parts *parts,
         r = r < 0 ? r : 0;
     }
     return r;
+}
+
+/* The secrets come last: a start that fails is tried again and again, and each time a vault might
+ * count, or charge for. The key of the store alone is read before. */
+static int open_parts(struct daemon *daemon, struct thread_parts *parts,
+                      struct complaint *complaint)
+{
+    const struct places *places = &daemon->places;
+    CLEANUP(cleanup_reading) struct reading reading = { .text = NULL };
+    int r = reserve_descriptors(&parts->clients_max, complaint);
+    if (r == 0)
+        r = reading_configuration(places, &reading, complaint);
+    if (r == 0)
+        r = open_places(daemon, reading.front, parts, complaint);
+    if (r == 0)
+        r = reading_secrets(places, daemon->watchdog, &reading, complaint);
+    if (r != 0)
+        return r;
+    parts->for_front = steal(reading.front);
+    parts->for_back = steal(reading.back);
+    parts->certificate = steal(reading.certificate);
+    return 0;
 }
 
 static void close_parts(struct thread_parts *parts)
@@ -269,13 +253,11 @@ static int serve(struct daemon *daemon)
 static int check_config(const struct places *places)
 {
     struct complaint complaint = { "" };
-    CLEANUP(cleanup_settings) struct settings *front = NULL;
-    CLEANUP(cleanup_settings) struct settings *back = NULL;
-    CLEANUP(cleanup_message) struct message *certificate = NULL;
+    CLEANUP(cleanup_reading) struct reading reading = { .text = NULL };
     bool locked = false;
     int r = secret_start(&locked);
     if (r == 0)
-        r = load_settings(places, NULL, &front, &back, &certificate, &complaint);
+        r = reading_all(places, NULL, &reading, &complaint);
     if (r == SETTINGS_NO_CREDENTIALS) {
         (void)printf("%s: fine; its secrets are not looked at, as systemd gives credentials to the "
                      "service alone\n",
@@ -286,6 +268,7 @@ static int check_config(const struct places *places)
         (void)fprintf(stderr, "%s\n", complaint.text);
         return EXIT_FAILURE;
     }
+    const struct settings *front = reading.front;
     const struct hook_programs programs = programs_of(front);
     const bool there = access(places->config, F_OK) == 0;
     hooks_check(&programs);
@@ -323,11 +306,21 @@ static void release(struct daemon *daemon)
     places_release(&daemon->places);
 }
 
+static int work(const struct options *options, struct daemon *daemon)
+{
+    struct complaint complaint = { "" };
+    block_signals();
+    if (places_find(options, &daemon->places, &complaint) != 0)
+        return fail(&complaint);
+    if (options->check_config)
+        return check_config(&daemon->places);
+    return options->restore ? restore(&daemon->places, options->restore) : serve(daemon);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { 0 };
     struct daemon daemon = { 0 };
-    struct complaint complaint = { "" };
     keep_standard_files();
     int result = options_parse(argc, argv, &options);
     if (result != 0) {
@@ -335,18 +328,9 @@ int main(int argc, char **argv)
         return result == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_USAGE;
     }
     log_start(options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-    block_signals();
     harden(argv);
-    if (options.check_authority)
-        result = check_authority();
-    else if (places_find(&options, &daemon.places, &complaint) != 0)
-        result = fail(&complaint);
-    else if (options.check_config)
-        result = check_config(&daemon.places);
-    else if (options.restore)
-        result = restore(&daemon.places, options.restore);
-    else
-        result = serve(&daemon);
+    /* It reads what a person pastes, and can be ended like any program. */
+    result = options.check_authority ? check_authority() : work(&options, &daemon);
     release(&daemon);
     options_release(&options);
     return result;

@@ -1,6 +1,8 @@
 """Starting: what is refused, with words that help; what is not said twice."""
 
+import fcntl
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -8,7 +10,7 @@ import subprocess
 import pytest
 
 from harness.binaries import DAEMON
-from harness.daemon import Daemon
+from harness.daemon import Daemon, await_end
 
 
 def check(daemon, *flags):
@@ -185,6 +187,27 @@ def test_secret_from_a_command(configured, plain, api):
     assert api.token("plain/acme").status == 200
 
 
+@pytest.mark.parametrize("obstacle", ["key", "store", "socket"])
+def test_no_program_runs_for_a_start_that_fails(configured, schema, obstacle):
+    """It is tried again and again: each time would be one more that a vault counts, or charges for."""
+    ran, script = configured.folder / "ran", configured.folder / "secret.sh"
+    script.write_text(f"#!/bin/sh\necho ran >>{ran}\necho {'s' * 20}\n")
+    script.chmod(0o700)
+    configured.config.providers["plain"]["client_secret"] = f"command:{script}"
+    configured.start()
+    second = Daemon(_sub(configured, "second"), schema)
+    second.config.providers = configured.config.providers
+    setattr(second, "socket" if obstacle == "socket" else "state",
+            configured.socket if obstacle == "socket" else configured.state)
+    if obstacle == "key":
+        configured.stop()
+        second.config.broker["key"] = f"command:/bin/echo {'11' * 32}"
+    assert ran.read_text() == "ran\n"
+    second.refuses_to_start()
+    assert ran.read_text() == "ran\n"
+    second.close()
+
+
 def test_secret_from_credentials(configured, plain, api):
     folder = configured.folder / "credentials"
     folder.mkdir(mode=0o700)
@@ -327,6 +350,17 @@ def test_lost_key(configured, plain, api):
     key.chmod(0o600)
     configured.start()
     assert api.token("plain/acme").status == 200
+
+
+def test_check_authority_ends_when_it_is_told_to():
+    """It reads what a person types, or pastes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([DAEMON, "--check-authority"], stdin=subprocess.PIPE,
+                              bufsize=0) as one:
+            size = fcntl.fcntl(one.stdin, fcntl.F_SETPIPE_SZ, 4096)
+            one.stdin.write(b"-" * (size + 1))  # there is room for this once it reads
+            one.send_signal(number)
+            assert await_end(one, 5) == -number
 
 
 def _is_store(path):

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness.binaries import BUILD, DAEMON
+from harness.daemon import STOP_TIMEOUT
 
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE_MAX = 2.0
@@ -113,6 +114,8 @@ def test_the_service_is_told_the_same_as_the_daemon(manager):
     assert unit.value("LimitCORE") == "0"
     assert unit.value("MemoryDenyWriteExecute") == "yes"
     assert unit.values("WatchdogSec")
+    assert unit.value("TimeoutStopSec") == f"{STOP_TIMEOUT}s"
+    assert unit.value("StartLimitIntervalSec") == "0", "what keeps it from starting may last"
 
 
 def test_the_sockets_are_where_clients_look():
