@@ -56,6 +56,7 @@ static void answer_provider(struct fixture *f, size_t provider)
 {
     struct message *answer = fixture_answer(fixture_take(f, ASK_PROVIDER));
     assert_int_equal(provider_copy(f->context.settings->providers[provider], &answer->provider), 0);
+    answer->account_created_at = 17;
     fixture_deliver(f, answer);
 }
 
@@ -67,6 +68,7 @@ static struct login *start(struct fixture *f, uid_t uid, const char *body)
     answer_provider(f, ZENEGY);
     expect_answer(request, 200, "\"login_id\":\"");
     struct login *login = logins_newest(f->context.logins);
+    assert_int_equal(login->account_created_at, 17);
     assert_non_null(login);
     return login;
 }

@@ -26,6 +26,7 @@ static void answer_provider(struct fixture *f)
 {
     struct message *answer = fixture_answer(fixture_take(f, ASK_PROVIDER));
     assert_int_equal(provider_copy(zenegy(f), &answer->provider), 0);
+    answer->account_created_at = 17;
     fixture_deliver(f, answer);
 }
 
@@ -92,6 +93,7 @@ static void test_start(void **state)
     struct message *poll = fixture_take(f, ASK_POLL);
     assert_string_equal(secret_reveal(poll->device->device_code), "dc-1");
     assert_string_equal(poll->exchange->scope, "read");
+    assert_int_equal(poll->exchange->account_created_at, 17);
     assert_int_equal(poll->device->interval_ms, 5000);
     assert_int_equal(poll->device->lifetime_ms, 1800 * 1000);
     end_with(f, poll, CONSENT_GRANTED);
@@ -176,6 +178,21 @@ static void test_cancel_too_late(void **state)
     message_free(fixture_take(f, TELL_CANCEL));
     end_with(f, poll, CONSENT_GRANTED);
     expect_answer(request, 400, "the login has ended already: done");
+}
+
+/* Nothing is to be polled for an account that was logged out. */
+static void test_the_account_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct message *poll = NULL;
+    struct login *login = start(f, &poll);
+    const struct message notice = { .account = login->account, .generation = UINT64_MAX };
+    logins_notice(f->context.logins, &notice);
+    struct message *letter = fixture_take(f, TELL_CANCEL);
+    assert_int_equal(letter->id, poll->id);
+    message_free(letter);
+    end_with(f, poll, CONSENT_CANCELLED);
+    assert_int_equal(login->status, LOGIN_CANCELLED);
 }
 
 static void test_nothing_to_paste(void **state)
@@ -274,6 +291,7 @@ int main(void)
         TEST(test_no_end_of_its_own),
         TEST(test_cancel),
         TEST(test_cancel_too_late),
+        TEST(test_the_account_is_gone),
         TEST(test_nothing_to_paste),
         TEST(test_back_cannot),
         TEST(test_where),

@@ -209,6 +209,7 @@ static struct login *exchanging(struct fixture *f, struct message **ret_question
 {
     char cookies[FIXTURE_TEXT_MAX], query[FIXTURE_TEXT_MAX];
     struct login *login = login_opened(f, PROVIDER_ZENEGY, cookies), *found = NULL;
+    login->account_created_at = 17;
     login_fill_state("code=the-code&state=STATE", login, query);
     assert_int_equal(login_land(f, login->redirect_target, cookies, query, &found),
                      LANDING_EXCHANGING);
@@ -229,6 +230,7 @@ static void test_exchange_asks_for_all(void **state)
     assert_null(question->exchange->nonce);
     assert_string_equal(question->exchange->redirect_uri, ORIGIN "/callback/zenegy");
     assert_string_equal(question->exchange->scope, "read write");
+    assert_int_equal(question->exchange->account_created_at, 17);
 }
 
 static void test_exchange_granted(void **state)

@@ -134,6 +134,25 @@ static int64_t fake_clock(void)
     return fake_now;
 }
 
+/* Whoever comes back from the provider would make it anew. */
+static void test_the_account_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct login *done = fixture_begin(f, PROVIDER_ZENEGY, LOGIN_BROWSER);
+    struct login *pending = fixture_begin(f, PROVIDER_ZENEGY, LOGIN_BROWSER);
+    struct login *others = fixture_begin(f, PROVIDER_STRICT, LOGIN_BROWSER);
+    struct message notice = { .account = pending->account, .generation = 7 };
+    login_set_status(done, LOGIN_DONE, NULL, NULL);
+    logins_notice(f->context.logins, &notice); /* its tokens alone are forgotten */
+    assert_int_equal(pending->status, LOGIN_PENDING);
+    notice.generation = UINT64_MAX;
+    logins_notice(f->context.logins, &notice);
+    assert_int_equal(pending->status, LOGIN_CANCELLED);
+    assert_string_equal(pending->error, "account_gone");
+    assert_int_equal(done->status, LOGIN_DONE);
+    assert_int_equal(others->status, LOGIN_PENDING);
+}
+
 static void stop_loop(void *loop)
 {
     loop_exit(loop, 0);
@@ -186,6 +205,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_waiters_are_bounded, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_of_a_uid_are_bounded, login_set_up,
                                         login_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_account_is_gone, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_expiry, login_set_up, login_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
