@@ -142,6 +142,8 @@ static int print_table(const struct tb_value *page)
     table_put(&table, output_width(), false, &out);
     out.failed = out.failed || table.failed;
     int r = output_text(&out);
+    if (r == TB_OK && table.count == table.columns)
+        cli_say("the audit has no such row");
     int64_t next = tb_value_integer(tb_value_member(page, "next"), 0);
     if (r == TB_OK && next > 0)
         cli_say("older ones: --before %" PRId64, next);

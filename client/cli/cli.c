@@ -43,15 +43,13 @@ void cli_say(const char *format, ...)
 
 /* --- failures --- */
 
-/* What a consent needs is in the broker's own words: a login, or an admin's decision. */
-static void give_hint(const struct tb_error *error, const char *account)
+/* What an account needs is in the broker's own words: a login, or an admin's decision. */
+static void give_hint(const struct tb_error *error)
 {
     if (error->status == TB_NO_BROKER)
         cli_say("start it: systemctl --user start tokenbroker (or without --user: the system's)");
     if (error->start_url)
         cli_say("a person has to consent: %s", error->start_url);
-    if (account && error->code && strcmp(error->code, "unknown_account") == 0)
-        cli_say("connect it: tokenbroker login %s", account);
     if (error->max_min_ttl >= 0)
         cli_say("the most that --min-ttl may be: %lld", (long long)error->max_min_ttl);
     if (error->retry_after >= 0)
@@ -65,7 +63,7 @@ int cli_failed(const struct tb_error *error, const char *account)
 
     cli_complain("%s%s%s%s", error->message, error->code ? " (" : "",
                  error->code ? error->code : "", error->code ? ")" : "");
-    give_hint(error, about);
+    give_hint(error);
     if (error->broker)
         cli_say("asked the broker on %s%s%s", error->broker, about ? " about " : "",
                 about ? about : "");

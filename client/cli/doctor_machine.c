@@ -23,10 +23,12 @@ void doctor_look_at_socket(struct doctor *doctor)
     places_find(doctor->cli->arguments.socket, &places);
     for (size_t i = 0; i < places.count; i++) {
         const char *path = places.path[i];
-        if (stat(path, &status) < 0)
-            doctor_find(doctor,
-                        i + 1 == places.count && !doctor->health ? VERDICT_FAIL : VERDICT_OK,
-                        "socket", NULL, "%s: %s", path, strerrordesc_np(errno));
+        const int missing = stat(path, &status) < 0 ? errno : 0;
+        if (missing == ENOENT) /* one answers elsewhere, or it was said that none does */
+            doctor_find(doctor, VERDICT_OK, "socket", NULL, "there is none at %s", path);
+        else if (missing)
+            doctor_find(doctor, VERDICT_WARN, "socket", "ask its owner", "%s: %s", path,
+                        strerrordesc_np(missing));
         else if (!S_ISSOCK(status.st_mode))
             doctor_find(doctor, VERDICT_FAIL, "socket", "remove it and restart the broker",
                         "%s is no socket", path);

@@ -6,28 +6,18 @@
 
 enum { LOGOUT_PATH_SIZE = 256, QUESTION_SIZE = 256 };
 
-static bool confirmed(const struct cli *cli, const char *account)
-{
-    char question[QUESTION_SIZE];
-
-    if (cli->arguments.yes || !prompt_possible())
-        return true;
-    (void)snprintf(question, sizeof question, "Revoke and forget %s? [y/N] ", account);
-    return prompt_yes(question);
-}
-
 static int run(struct cli *cli)
 {
     CLEANUP(cleanup_reply) struct tb_reply *reply = NULL;
     char account[ACCOUNT_SIZE];
     char path[LOGOUT_PATH_SIZE];
+    char question[QUESTION_SIZE];
 
     if (!cli_account(cli, account))
         return TB_USAGE;
-    if (!confirmed(cli, account)) {
-        cli_complain("%s: nothing was done", account);
+    (void)snprintf(question, sizeof question, "Revoke and forget %s? [y/N] ", account);
+    if (!prompt_confirmed(cli->arguments.yes, question))
         return TB_FAILED;
-    }
     (void)snprintf(path, sizeof path, WIRE_PATH_ACCOUNTS "/%s", account);
     int r = cli_call(cli, "DELETE", path, NULL, account, &reply);
     if (r != TB_OK)

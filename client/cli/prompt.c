@@ -177,3 +177,17 @@ bool prompt_yes(const char *question)
         return false;
     return strcmp(text_string(&answer), "y") == 0 || strcmp(text_string(&answer), "yes") == 0;
 }
+
+bool prompt_confirmed(bool yes, const char *question)
+{
+    if (yes)
+        return true;
+    if (!prompt_possible()) {
+        cli_complain("nobody can be asked here: nothing was changed; add --yes");
+        return false;
+    }
+    if (prompt_yes(question))
+        return true;
+    cli_complain("nothing was changed");
+    return false;
+}

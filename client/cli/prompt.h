@@ -31,3 +31,7 @@ bool prompt_yes(const char *question);
 
 /* Whether a person can be asked: stdin is a terminal. */
 bool prompt_possible(void);
+
+/* Asks before something that cannot be undone; with yes nobody is asked. False, and says so: the
+ * answer was no, or there is nobody to ask. */
+bool prompt_confirmed(bool yes, const char *question);

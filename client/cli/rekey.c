@@ -32,15 +32,15 @@ static int print(const struct cli *cli, const struct tb_reply *reply)
 
     if (cli->arguments.json)
         return cli_print_json(tb_reply_value(reply));
-    cli_say("the store is sealed with the new key: %" PRId64 " rows were sealed anew",
+    cli_say("the store is sealed with the new key; rows sealed anew: %" PRId64,
             count_of(reply, "resealed"));
     if (*id)
         cli_say("a copy of the older key opens the backups from before alone: keep one of the new "
                 "key, whose id is %s, and give that to --key-kept",
                 id);
     if (unreadable > 0)
-        cli_say("%" PRId64 " rows could be opened by neither key and stay as they are: the "
-                "broker's log says what to do",
+        cli_say("rows that neither key opens, which stay as they are: %" PRId64 "; the broker's "
+                "log says what to do",
                 unreadable);
     return TB_OK;
 }

@@ -104,20 +104,6 @@ static void say_places(const struct trust_places *places, const char *what)
         cli_say("    %s%s", places->rows[i].path, places->rows[i].exists ? "" : " (new)");
 }
 
-static bool confirmed(const struct cli *cli, const char *question)
-{
-    if (cli->arguments.yes)
-        return true;
-    if (!prompt_possible()) {
-        cli_complain("nobody can be asked here: nothing was changed; add --yes");
-        return false;
-    }
-    if (prompt_yes(question))
-        return true;
-    cli_complain("nothing was changed");
-    return false;
-}
-
 static int change_all(const struct trust *trust, const struct trust_places *places,
                       bool (*change)(const struct trust *trust, const struct trust_place *place),
                       const char *done)
@@ -162,7 +148,7 @@ static int install(struct cli *cli, struct trust *trust)
     }
     say_authority(trust);
     say_places(&places, "It will be trusted by the programs that use:");
-    if (!confirmed(cli, "Trust it? [y/N] "))
+    if (!prompt_confirmed(cli->arguments.yes, "Trust it? [y/N] "))
         return TB_FAILED;
     r = change_all(trust, &places, kind->install, "trusts it now");
     if (r == TB_OK)
@@ -202,7 +188,7 @@ static int take_away(struct cli *cli, struct trust *trust)
     }
     cli_say("The authority with the fingerprint SHA-256 %s", trust->fingerprint);
     say_places(&places, "will no longer be trusted by the programs that use:");
-    if (!confirmed(cli, "Remove it? [y/N] "))
+    if (!prompt_confirmed(cli->arguments.yes, "Remove it? [y/N] "))
         return TB_FAILED;
     return change_all(trust, &places, kind->remove, "trusts it no longer");
 }

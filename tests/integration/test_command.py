@@ -90,7 +90,7 @@ def test_import_from_stdin(broker, cli, plain):
 
 def test_logout(granted, cli, plain):
     cli.run("token", ACCOUNT)
-    assert cli.run("logout", ACCOUNT).returncode == 0
+    assert cli.run("logout", ACCOUNT, "--yes").returncode == 0
     plain.ledger.wait_for("revocation", outcome="accepted")
     assert cli.run("token", ACCOUNT).returncode == 5
 

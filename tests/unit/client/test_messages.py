@@ -86,7 +86,7 @@ class Json(Case):
 
     def test_what_the_broker_said(self):
         for request, arguments, answer in [
-                (f"DELETE /v1/accounts/{A}", ["logout", A], {"account": A, "forgotten": True}),
+                (f"DELETE /v1/accounts/{A}", ["logout", A, "--yes"], {"account": A, "forgotten": True}),
                 (f"POST /v1/reject/{A}", ["reject", A], {"account": A, "rejected": True}),
                 ("POST /v1/retry", ["retry"], {"retried": True}),
                 ("POST /v1/retry/zenegy", ["retry", "zenegy"], {"retried": True}),
@@ -115,7 +115,7 @@ class Json(Case):
                 (f"POST /v1/reject/{A}", ["reject", A]), ("POST /v1/retry", ["retry"]),
                 ("POST /v1/resume", ["resume"]), ("POST /v1/rekey", ["rekey"]),
                 (f"POST /v1/rename/{A}", ["rename", A, "zenegy/b"]),
-                (f"DELETE /v1/accounts/{A}", ["logout", A]), (f"POST /v1/links/{A}", ["link", A]),
+                (f"DELETE /v1/accounts/{A}", ["logout", A, "--yes"]), (f"POST /v1/links/{A}", ["link", A]),
                 ("GET /v1/links", ["link", "--list"]), (f"PUT /v1/accounts/{A}", ["import", A]),
                 ("GET /v1/authority", ["trust", "export"]), ("GET /v1/events", ["watch"]),
         ]:
@@ -154,7 +154,8 @@ class Status(Case):
     def test_rows_that_no_key_opens(self):
         self.broker.answers["POST /v1/rekey"] = {"running": False, "resealed": 3, "unreadable": 2,
                                                  "key_id": "3f"}
-        self.assert_says(["rekey"], 0, "3 rows were sealed anew", "2 rows could be opened by neither",
+        self.assert_says(["rekey"], 0, "sealed with the new key; rows sealed anew: 3",
+                         "rows that neither key opens, which stay as they are: 2",
                          "the new key, whose id is 3f")
 
 
@@ -270,6 +271,16 @@ class Doctor(Machine):
             pass
         found = self.look("--socket", path)
         self.assert_found(found, "socket", "fail", f"{path} is no socket", "restart the broker")
+
+    def test_a_socket_that_is_not_there(self):
+        """What matters is told of the broker, which may answer on another one, or refuse us there."""
+        self.broker.answers["GET /v1/health"] = (403, {"error": "forbidden",
+                                                       "error_description": "no rule for you"})
+        folder = os.path.join(self.broker.folder, "empty")
+        found = self.look(XDG_RUNTIME_DIR=folder)
+        self.assert_found(found, "broker", "fail", "does not serve us")
+        self.assert_found(found, "socket", "ok", f"there is none at {folder}/tokenbroker/api.sock")
+        self.assertNotIn("fail", [one["verdict"] for one in found["socket"]])
 
 
 class Watch(Case):
