@@ -133,9 +133,10 @@ struct exchange_request {
     struct secret *verifier; /* NULL without PKCE */
     struct secret *nonce;    /* NULL when none was sent */
     char *redirect_uri;
-    char *scope;                 /* asked for; NULL: none */
-    char link[LINK_DIGEST_SIZE]; /* it was begun by; "": by none */
-    int64_t account_created_at;  /* as ASK_PROVIDER told it when the login began */
+    char *scope;                     /* asked for; NULL: none */
+    char link[LINK_DIGEST_SIZE];     /* it was begun by; "": by none */
+    int64_t account_created_at;      /* as ASK_PROVIDER told it when the login began */
+    char audience[FINGERPRINT_SIZE]; /* provider_audience() at its begin; "": not said */
 };
 
 struct link_order {

@@ -26,7 +26,8 @@ bool client_told_to_wait(const struct http_reply *reply);
 /* What a person who logs in is told of such a reply to what was asked ("the code"). */
 struct failure client_postponed(const struct http_reply *reply, const char *asked);
 
-/* What a person is told whose login began before a reload took the provider's endpoint away. */
+/* What a person is told whose login began before a reload took the provider's endpoint away, or
+ * named another. */
 struct failure client_lost_endpoint(void);
 
 /* True when error is about the client itself (RFC 6749 5.2), whoever the request was for. */

@@ -164,7 +164,6 @@ static int send_poll(struct device_poll *poll)
     if (r != 0)
         return r;
     poll->settle.write.sent_at = clock_now();
-    settle_asks_anew(&poll->settle);
     return client_send(poll->settle.keeper, setup, &request, replied, poll, &poll->transfer);
 }
 
@@ -184,6 +183,9 @@ static void admitted(void *userdata, const struct failure *why)
         wait_again(poll, why->retry_after_s * MS_PER_S);
         return;
     }
+    settle_asks_anew(&poll->settle);
+    if (settle_is_over(&poll->settle))
+        return;
     const bool may = may_send(poll);
     if (may && send_poll(poll) == 0)
         return;

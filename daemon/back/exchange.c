@@ -5,7 +5,6 @@
 
 #include "back/client_call.h"
 #include "back/lanes.h"
-#include "back/links.h"
 #include "back/settle.h"
 #include "base/clock.h"
 
@@ -104,23 +103,29 @@ static void wait_for_room(struct exchange *exchange)
         refuse(exchange, &failure);
 }
 
-static void admitted(void *userdata, const struct failure *why)
+static void spend(struct exchange *exchange)
 {
-    struct exchange *exchange = userdata;
-    if (exchange->settle.keeper->closed) {
-        refuse(exchange, &stopping);
-        return;
-    }
-    if (!why && settle_take_room(&exchange->settle) != 0) {
+    if (settle_take_room(&exchange->settle) != 0) {
         wait_for_room(exchange);
         return;
     }
-    int r = why ? 0 : send_code(exchange);
-    if (!why && r == 0)
+    int r = send_code(exchange);
+    if (r == 0)
         return;
     const struct failure failure =
         failure_make(WIRE_PROVIDER_UNAVAILABLE, 1, "the code cannot be sent: %s", strerror(-r));
-    refuse(exchange, why ? why : &failure);
+    refuse(exchange, &failure);
+}
+
+static void admitted(void *userdata, const struct failure *why)
+{
+    struct exchange *exchange = userdata;
+    if (exchange->settle.keeper->closed)
+        refuse(exchange, &stopping);
+    else if (why)
+        refuse(exchange, why);
+    else if (!settle_is_over(&exchange->settle))
+        spend(exchange);
 }
 
 static void enter(void *userdata)
@@ -207,6 +212,15 @@ static int send_code(struct exchange *exchange)
                        &exchange->transfer);
 }
 
+/* A server that the person was not sent to must not be shown what they brought. */
+static bool is_for_another(const struct exchange *exchange, const struct provider *provider)
+{
+    const char *asked = exchange->settle.question->exchange->audience;
+    char now[FINGERPRINT_SIZE];
+    provider_audience(provider, now);
+    return *asked && strcmp(asked, now) != 0;
+}
+
 static void resolved(void *userdata, const struct failure *why)
 {
     struct exchange *exchange = userdata;
@@ -219,7 +233,8 @@ static void resolved(void *userdata, const struct failure *why)
         refuse(exchange, why ? why : &gone);
         return;
     }
-    if (!lane_setup(lane)->provider->token_endpoint) {
+    const struct provider *provider = lane_setup(lane)->provider;
+    if (!provider->token_endpoint || is_for_another(exchange, provider)) {
         const struct failure changed = client_lost_endpoint();
         refuse(exchange, &changed);
         return;
@@ -240,8 +255,6 @@ static bool cannot_begin(struct keeper *keeper, const struct message *question, 
                             "the broker's store refuses writes (%s): log in again "
                             "when it takes them",
                             commits_problem(keeper->commits));
-    else if (!links_let_consent(keeper, question))
-        *ret = failure_make(WIRE_BAD_REQUEST, 0, LINK_OVER_TEXT);
     else if (keeper->exchanges->count >= EXCHANGES_MAX || keeper->stopping)
         *ret = failure_make(WIRE_BUSY, 1, "too many logins at once: try again");
     else

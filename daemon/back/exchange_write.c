@@ -223,7 +223,7 @@ static int end_link(struct exchange_write *write, struct store *store)
     if (outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_UNTOLD)
         return 0;
     int r = store_end_link(store, &write->question->account, LINK_USED, clock_now());
-    write->consent->link_used = r == 0;
+    write->consent->link_used = r == 0 || *write->question->exchange->link;
     return r < 0 ? r : 0;
 }
 
@@ -237,7 +237,6 @@ static int drop(struct exchange_write *write, struct keeper *keeper, struct stor
                   : r;
 }
 
-/* Looked at before the code was sent, too: it may have ended since. */
 static bool link_is_over(const struct exchange_write *write, const struct link_row *link)
 {
     return write->question->exchange->link[0] != '\0' &&
@@ -255,35 +254,85 @@ static enum exchange_late why_late(const struct exchange_write *write,
         return EXCHANGE_GONE;
     if (write->cancelled)
         return EXCHANGE_CANCELLED;
-    return write->replaced ? EXCHANGE_REPLACED : EXCHANGE_IN_TIME;
+    return write->newer[false] == NEWER_WHOLE ? EXCHANGE_REPLACED : EXCHANGE_IN_TIME;
+}
+
+static bool is_outdone(const struct exchange_write *write, bool held)
+{
+    const enum exchange_newer newer = write->newer[held];
+    return newer == NEWER_WHOLE || (newer == NEWER_PARTIAL && !refresh_token_of(&write->reply));
+}
+
+/* Another code of the link was answered first, without a refresh token: this reply has the only
+ * one. */
+static bool completes_grant(const struct exchange_write *write, const struct account_row *row,
+                            const struct link_row *link)
+{
+    const char *identity = write->reply.grant.identity;
+    return link->ending == LINK_USED && account_name_equal(&link->name, &row->name) &&
+           (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL) &&
+           refresh_token_of(&write->reply) && row->generation > 0 && row->identity && identity &&
+           strcmp(row->identity, identity) == 0;
+}
+
+/* The same when it has come. */
+static enum exchange_late why_dropped(const struct exchange_write *write,
+                                      const struct account_row *row, const struct link_row *link,
+                                      enum consent_outcome outcome)
+{
+    const enum exchange_late late = why_late(write, row, link);
+    if (late == EXCHANGE_LINK_OVER && completes_grant(write, row, link))
+        return EXCHANGE_IN_TIME;
+    if (late == EXCHANGE_IN_TIME &&
+        (is_outdone(write, false) || (is_held(outcome) && is_outdone(write, true))))
+        return EXCHANGE_REPLACED;
+    return late;
 }
 
 static int write_or_drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
-                         struct account_row *row)
+                         struct account_row *row, const struct link_row *link)
 {
-    CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
-    const char *digest = write->question->exchange->link;
-    int r = *digest ? store_read_link(store, digest, &link) : 0;
-    if (r < 0)
-        return r;
-    write->late = why_late(write, row, &link);
+    const enum consent_outcome outcome = judge_identity(write, row, link);
+    write->late = why_dropped(write, row, link, outcome);
     if (write->late != EXCHANGE_IN_TIME)
         return drop(write, keeper, store);
-    r = write_outcome(write, keeper, store, row, judge_identity(write, row, &link));
+    int r = write_outcome(write, keeper, store, row, outcome);
     return r == 0 ? end_link(write, store) : r;
+}
+
+/* link stays as it is where there is none of that digest. */
+static int look(const struct exchange_write *write, struct store *store, struct account_row *row,
+                struct link_row *link)
+{
+    const char *digest = write->question->exchange->link;
+    int r = keeper_row_or_new(store, &write->question->account, row);
+    if (r != 0 || !*digest)
+        return r;
+    r = store_read_link(store, digest, link);
+    return r < 0 ? r : 0;
+}
+
+int exchange_write_look(struct exchange_write *write, struct store *store)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
+    int r = look(write, store, &row, &link);
+    if (r == 0)
+        write->late = why_late(write, &row, &link);
+    return r;
 }
 
 /* Returns 0, EXCHANGE_OWNED or -errno. */
 static int write_consent(struct exchange_write *write, struct keeper *keeper, struct store *store)
 {
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
     int r = check_owner(write, store);
     if (r == 0)
-        r = keeper_row_or_new(store, &write->question->account, &row);
-    if (r == 0)
-        r = write_or_drop(write, keeper, store, &row);
-    else
+        r = look(write, store, &row, &link);
+    if (r != 0)
         return r;
+    r = write_or_drop(write, keeper, store, &row, &link);
     if (r != 0)
         return r < 0 ? r : -EIO;
     account_row_release(&write->row);
@@ -298,10 +347,18 @@ bool exchange_write_grants(const struct exchange_write *write)
            (write->reply.verdict == VERDICT_GRANTED || write->reply.rescued_refresh_token);
 }
 
-bool exchange_write_connected(const struct exchange_write *write)
+bool exchange_write_stored(const struct exchange_write *write)
 {
-    return exchange_write_grants(write) && write->late == EXCHANGE_IN_TIME && write->consent &&
-           !is_held(write->consent->outcome);
+    return exchange_write_grants(write) && write->late == EXCHANGE_IN_TIME;
+}
+
+void exchange_write_outdo(struct exchange_write *older, const struct exchange_write *newer)
+{
+    enum exchange_newer *known = &older->newer[is_held(newer->consent->outcome)];
+    const enum exchange_newer brought =
+        refresh_token_of(&newer->reply) ? NEWER_WHOLE : NEWER_PARTIAL;
+    if (*known < brought)
+        *known = brought;
 }
 
 static int keep_odd(const struct exchange_write *write, const struct seal_key *key,

@@ -8,7 +8,14 @@
 
 enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
 
-/* Why a grant that came is nobody's. */
+/* What logins of the account have brought whose codes came later, where it is stored already. */
+enum exchange_newer {
+    NEWER_NONE,
+    NEWER_PARTIAL, /* no refresh token, which some providers give at the first consent alone */
+    NEWER_WHOLE,
+};
+
+/* Why a grant that came, or would come, is nobody's. */
 enum exchange_late {
     EXCHANGE_IN_TIME,
     EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
@@ -24,8 +31,8 @@ struct exchange_write {
     bool foreign;      /* its id_token is another login's: it is kept and grants nothing */
     struct buffer odd; /* a reply to be kept for a person to look at */
     int64_t sent_at;
-    bool replaced;  /* by a newer login, which is for others to say */
-    bool cancelled; /* and answered so: nobody hears of what comes */
+    enum exchange_newer newer[2]; /* as a grant; held: for others to say */
+    bool cancelled;               /* and answered so: nobody hears of what comes */
 
     /* what apply found and wrote */
     enum exchange_late late; /* then nothing else was written but the end of what came */
@@ -39,8 +46,16 @@ struct exchange_write {
  * token that was rescued from a reply that is no grant. Not for one that is foreign. */
 bool exchange_write_grants(const struct exchange_write *write);
 
-/* True when apply made what came the account's grant. */
-bool exchange_write_connected(const struct exchange_write *write);
+/* Outside a transaction, before anything is sent: would what came be dropped, as far as is known
+ * now? write->late says it. Returns 0, or STORE_FOREIGN or -errno where it could not be stored, as
+ * the account cannot be read. */
+int exchange_write_look(struct exchange_write *write, struct store *store);
+
+/* True when apply stored what came, as the account's grant or beside it. */
+bool exchange_write_stored(const struct exchange_write *write);
+
+/* What newer stored was asked for later, and takes the place of what older will bring. */
+void exchange_write_outdo(struct exchange_write *older, const struct exchange_write *newer);
 
 /* In a transaction; may run again. A reply that does not grant is only kept, where it is odd.
  * Returns 0, EXCHANGE_OWNED or -errno. */

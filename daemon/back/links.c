@@ -142,16 +142,6 @@ void links_attach(struct keeper *keeper, struct account_row *row)
         free(link);
 }
 
-bool links_let_consent(struct keeper *keeper, const struct message *question)
-{
-    const char *digest = question->exchange->link;
-    CLEANUP(cleanup_link_row) struct link_row row = { 0 };
-    if (!*digest)
-        return true;
-    return store_read_link(keeper->store, digest, &row) == 0 && row.ending == LINK_OPEN &&
-           account_name_equal(&row.name, &question->account);
-}
-
 /* --- an account that needs a consent --- */
 
 int links_call_hook(struct keeper *keeper, const struct account_name *name, uint64_t receipt,

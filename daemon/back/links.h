@@ -39,10 +39,6 @@ void links_attach(struct keeper *keeper, struct account_row *row);
 /* Opens what is sealed in a row into its token; it stays NULL when it cannot be. */
 void links_unseal(struct keeper *keeper, struct link_row *row);
 
-/* True when a consent that was begun by a link may go on: the link is the account's and open. One
- * that was begun without may. */
-bool links_let_consent(struct keeper *keeper, const struct message *question);
-
 /* Answers that the account needs a consent, with its link; makes one where it lacks one. */
 void links_refuse(struct keeper *keeper, uint64_t id, const struct account_row *row);
 

@@ -32,13 +32,13 @@ bool settles_have(const struct keeper *keeper, const struct account_name *name)
     return false;
 }
 
-/* The grant of this one is written: those that were asked for before it must not take its place,
- * which the provider may have ended for it. */
+/* What this one brought is written: what was asked for before it must not take its place, as the
+ * provider may have ended that for it. */
 static void replace_older(const struct settle *newer)
 {
     for (struct settle *settle = newer->next; settle; settle = settle->next)
         if (account_name_equal(&settle->question->account, &newer->question->account))
-            settle->write.replaced = true;
+            exchange_write_outdo(&settle->write, &newer->write);
 }
 
 void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
@@ -56,7 +56,7 @@ void settle_asks_anew(struct settle *settle)
 {
     take_out(settle);
     put_first(settle);
-    settle->write.replaced = false;
+    settle->write.newer[false] = settle->write.newer[true] = NEWER_NONE;
 }
 
 void settle_release(struct settle *settle)
@@ -69,6 +69,15 @@ void settle_release(struct settle *settle)
 
 int settle_take_room(struct settle *settle)
 {
+    struct buffer *odd = &settle->write.odd;
+    if (!settle->commit)
+        settle->commit = commit_new();
+    if (odd->allocated == 0) {
+        *odd = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+        buffer_reserve(odd, TOKEN_REPLY_MAX);
+    }
+    if (!settle->commit || odd->failed)
+        return -ENOMEM;
     if (settle->room)
         return 0;
     return secret_room_new(KEEPER_FIRST_TOKEN_ROOM, SECRET_FREE_BESIDE_FIRST, &settle->room);
@@ -77,6 +86,8 @@ int settle_take_room(struct settle *settle)
 void settle_give_room_back(struct settle *settle)
 {
     settle->room = secret_room_free(settle->room);
+    settle->commit = commit_free(settle->commit);
+    buffer_release(&settle->write.odd);
 }
 
 void settle_refuse(struct settle *settle, const struct failure *failure)
@@ -249,6 +260,30 @@ static void refuse_late(struct settle *settle)
     settle_refuse(settle, &failures[settle->write.late]);
 }
 
+static struct failure why_not_read(const struct settle *settle, int result)
+{
+    char name[ACCOUNT_TEXT_SIZE];
+    if (result > 0)
+        return why_not_stored(settle, result);
+    return failure_make(
+        WIRE_INTERNAL, 0, "%s cannot be read in the store (%.100s): nothing was sent",
+        account_text(&settle->question->account, name), store_message(settle->keeper->store));
+}
+
+bool settle_is_over(struct settle *settle)
+{
+    int r = exchange_write_look(&settle->write, settle->keeper->store);
+    if (r == 0 && settle->write.late == EXCHANGE_IN_TIME)
+        return false;
+    if (r == 0) {
+        refuse_late(settle);
+    } else {
+        const struct failure failure = why_not_read(settle, r);
+        settle_refuse(settle, &failure);
+    }
+    return true;
+}
+
 static void durable(void *userdata, int result)
 {
     struct settle *settle = userdata;
@@ -280,16 +315,15 @@ static int apply(void *userdata, struct store *store)
     secret_room_enter(settle->room);
     int r = exchange_write_apply(&settle->write, settle->keeper, store);
     secret_room_leave();
-    if (r == 0 && exchange_write_connected(&settle->write))
+    if (r == 0 && exchange_write_stored(&settle->write))
         replace_older(settle);
     return r;
 }
 
 void settle_store(struct settle *settle)
 {
-    int r = commits_add(settle->keeper->commits, COMMIT_MUST, apply, durable, settle);
-    if (r != 0)
-        durable(settle, r);
+    commits_add_prepared(settle->keeper->commits, steal(settle->commit), COMMIT_MUST, apply,
+                         durable, settle);
 }
 
 bool settle_has_to_store(const struct settle *settle)
@@ -317,16 +351,14 @@ int settle_judge(struct settle *settle, const struct http_reply *http)
                                          .content_type = http->content_type,
                                          .truncated = http->truncated };
     token_reply_release(&write->reply);
+    buffer_clear(&write->odd);
     secret_room_enter(settle->room);
     int r = token_reply_judge(write->setup->provider, &answer, &write->reply);
     secret_room_leave();
     if (r != 0)
         return r;
     write->foreign = is_foreign(settle);
-    if (write->reply.unreadable || write->foreign) {
-        buffer_release(&write->odd);
-        write->odd = BUFFER_WITH_MAXIMUM(TOKEN_REPLY_MAX);
+    if (write->reply.unreadable || write->foreign)
         buffer_append(&write->odd, http->body, http->length);
-    }
     return 0;
 }

@@ -10,6 +10,7 @@ struct settle {
     struct message *question;
     struct exchange_write write;
     struct secret_room *room;      /* for the tokens that come, taken before anything is sent */
+    struct commit *commit;         /* that will store them, the same */
     void (*ended)(void *userdata); /* the question is answered: let go of what is around this */
     void *userdata;
 };
@@ -28,8 +29,11 @@ void settle_asks_anew(struct settle *settle);
 /* True while a login of this account is under way. */
 bool settles_have(const struct keeper *keeper, const struct account_name *name);
 
-/* Takes room for what will come: a code is spent once. Returns 0 or -ENOMEM, and then nothing may
- * be sent yet. */
+/* Before anything is sent: true when it was refused, as what came could not be stored. */
+bool settle_is_over(struct settle *settle);
+
+/* Takes all the memory without which what will come could not be stored: a code is spent once.
+ * Returns 0 or -ENOMEM, and then nothing may be sent yet. */
 int settle_take_room(struct settle *settle);
 /* Nothing came that has to be stored. */
 void settle_give_room_back(struct settle *settle);
@@ -40,7 +44,8 @@ int settle_judge(struct settle *settle, const struct http_reply *http);
 /* True when the reply has to be stored: it grants, or is kept for a person to look at. */
 bool settle_has_to_store(const struct settle *settle);
 
-/* Commits what the reply grants, then answers; what does not grant is only kept. */
+/* Commits what the reply grants, then answers; what does not grant is only kept. The room must have
+ * been taken. */
 void settle_store(struct settle *settle);
 
 /* Answers at once, as cancelled; what the reply that is awaited brings is only revoked. */

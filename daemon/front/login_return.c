@@ -82,6 +82,7 @@ static int fill_exchange(const struct login *login, struct secret *code,
         r = secret_copy(login->nonce, &exchange->nonce);
     memcpy(exchange->link, login->link, sizeof exchange->link);
     exchange->account_created_at = login->account_created_at;
+    provider_audience(login->provider, exchange->audience);
     if (r == 0)
         r = text_copy(login->provider->redirect_uri, &exchange->redirect_uri);
     return r == 0 ? text_copy(login->scope, &exchange->scope) : r;

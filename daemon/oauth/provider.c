@@ -196,6 +196,17 @@ void provider_fingerprint(const struct provider *provider, char out[static FINGE
     digest_text(all.bytes, sizeof(all.bytes), out);
 }
 
+void provider_audience(const struct provider *provider, char out[static FINGERPRINT_SIZE])
+{
+    const char *const words[] = { provider->client_id, provider->issuer, provider->token_endpoint };
+    struct digest all = { { 0 } };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *word = words[i] != NULL ? words[i] : "";
+        fold(&all, "audience", word, strlen(word));
+    }
+    digest_text(all.bytes, sizeof(all.bytes), out);
+}
+
 struct provider *provider_free(struct provider *provider)
 {
     if (provider == NULL)

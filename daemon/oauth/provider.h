@@ -125,6 +125,9 @@ bool provider_is_at_same_server(const struct provider *a, const struct provider 
  */
 void provider_fingerprint(const struct provider *provider, char out[static FINGERPRINT_SIZE]);
 
+/* Whom a code is for, in one word: the client, and the server's issuer and token endpoint. */
+void provider_audience(const struct provider *provider, char out[static FINGERPRINT_SIZE]);
+
 /* Copies what discovery found for from and to lacks. Returns 0 or -ENOMEM. */
 int provider_take_discovered(struct provider *to, const struct provider *from);
 

@@ -24,6 +24,23 @@ def test_start(broker, api, plain):
     assert started["account"] == ACCOUNT and 0 < started["expires_in"] <= 600
 
 
+@pytest.mark.parametrize("key", ["client_id", "token_endpoint"])
+def test_a_code_goes_to_nobody_else(broker, api, plain, emulator, person, key):
+    """A reload while the person is at the provider names another client, or another server."""
+    other = emulator("plain")
+    started = start(api, ACCOUNT)
+    address = person.decide(started["start_url"])
+    section = broker.config.providers["plain"]
+    section[key] = {"client_id": "other", "token_endpoint": other.url + "/token"}[key]
+    broker.reload()
+    assert "configuration has changed" in person.open(address).text
+    login = wait_ended(api, started["login_id"])
+    assert login["status"] == "failed"
+    for provider in (plain, other):
+        assert not provider.ledger.token_requests()
+    assert api.token(ACCOUNT).error == "unknown_account"
+
+
 def test_states_and_challenges_differ(broker, api):
     def secrets_of(started):
         query = parse_qs(urlsplit(started["authorize_url"]).query)

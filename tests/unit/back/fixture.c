@@ -65,6 +65,24 @@ int __wrap_store_commit(struct store *store)
     return __real_store_commit(store);
 }
 
+static atomic_uint commits_without_memory;
+
+void refuse_commit_memory(unsigned count)
+{
+    commits_without_memory = count;
+}
+
+struct commit *__real_commit_new(void);
+struct commit *__wrap_commit_new(void);
+struct commit *__wrap_commit_new(void)
+{
+    if (commits_without_memory > 0) {
+        commits_without_memory--;
+        return NULL;
+    }
+    return __real_commit_new();
+}
+
 static const char *_Atomic damaged_label;
 static _Atomic int damage;
 

@@ -47,6 +47,8 @@ int tear_down(void **state);
 void set_speed(int64_t speed);
 /* So many of the next commits find the disk full. */
 void refuse_commits(unsigned count);
+/* So many of the next commits find no memory before what they store exists. */
+void refuse_commit_memory(unsigned count);
 /* Takes all that is free for secrets, but so many of the longest, until empty_secrets(). */
 void fill_secrets(size_t but);
 void empty_secrets(void);

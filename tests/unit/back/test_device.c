@@ -301,6 +301,16 @@ static void nothing_is_asked_while_the_disk_is_full(void **state)
     expect_outcome(stage, id, CONSENT_GRANTED);
 }
 
+/* Nor one whose account cannot be written. */
+static void nor_for_a_row_that_cannot_be_read(void **state)
+{
+    struct stage *stage = *state;
+    damage_reads("a");
+    expect_failure(stage, ask_poll(stage, "a", SECOND, 10 * MINUTE), WIRE_INTERNAL);
+    assert_int_equal(server_count(stage->server, "device_code="), 0);
+    damage_reads(NULL);
+}
+
 static void they_are_bounded(void **state)
 {
     struct stage *stage = *state;
@@ -434,6 +444,7 @@ int main(void)
         TEST_UNSTARTED(one_that_waits_for_discovery_is_cancelled),
         TEST_DEVICE(the_end_answers_those_that_wait),
         TEST_UNSTARTED(nothing_is_asked_while_the_disk_is_full),
+        TEST_DEVICE(nor_for_a_row_that_cannot_be_read),
         TEST_DEVICE(they_are_bounded),
         TEST_DEVICE(a_start_is_cancelled),
         TEST_UNSTARTED(polls_and_refreshes_take_turns),

@@ -3,6 +3,8 @@
 
 #include "fixture.h"
 
+#include <errno.h>
+
 static void a_refused_code_changes_nothing(void **state)
 {
     struct stage *stage = *state;
@@ -154,6 +156,86 @@ static void a_code_has_its_place_in_full_memory(void **state)
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
 }
 
+/* Nor without the memory in which it is stored. */
+static void a_code_is_not_spent_without_memory_for_its_commit(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    refuse_commit_memory(UINT32_MAX);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    rest(200);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    assert_false(answered(stage, id));
+    refuse_commit_memory(0);
+    expect_ok(stage, id);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+}
+
+/* What it would bring could only be revoked again. */
+static void a_code_whose_account_was_logged_out_is_not_sent_again(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    server_script(stage->server, (struct canned){ .times = 1, .status = 429 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    expect_failure(stage, id, WIRE_UNKNOWN_ACCOUNT);
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 1);
+}
+
+/* It might end the newer one's grant. */
+static void nor_one_that_a_newer_replaced(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret-1", .times = 1, .status = 429 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 1);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-2");
+}
+
+/* A server that the person was not sent to would be shown it. */
+static void a_code_is_not_sent_to_whom_it_is_not_for(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    struct message *message = question(ASK_EXCHANGE, "a");
+    message->exchange = calloc(1, sizeof *message->exchange);
+    assert_int_equal(secret_new("code-secret-2", 13, &message->exchange->code), 0);
+    message->exchange->redirect_uri = strdup("http://127.0.0.1:1/callback");
+    provider_audience(acme(stage), message->exchange->audience);
+    set_text(&acme(stage)->client_id, "another");
+    reload(stage);
+    expect_failure(stage, post(stage, message), WIRE_BUSY);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    assert_int_equal(server_count(stage->server, "code-secret-2"), 0);
+}
+
+/* Its grant could not be written, and would hold up everybody else's. */
+static void a_code_for_a_row_that_cannot_be_read_is_not_sent(void **state)
+{
+    struct stage *stage = *state;
+    static const int results[] = { STORE_FOREIGN, -EBADMSG };
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    for (size_t i = 0; i < 2; i++) {
+        fail_reads("a", results[i]);
+        CLEANUP(cleanup_message)
+        struct message *came =
+            refusal(stage, ask_exchange(stage, "a", "code-secret-1", NULL), WIRE_INTERNAL);
+        assert_non_null(strstr(came->failure.description, "acme/a"));
+    }
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-2", NULL));
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 0);
+    damage_reads(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +249,11 @@ int main(void)
         TEST_STARTED(a_scope_that_is_refused_pauses_nobody),
         TEST_STARTED(a_code_is_not_spent_without_room_for_its_grant),
         TEST_STARTED(a_code_has_its_place_in_full_memory),
+        TEST_STARTED(a_code_is_not_spent_without_memory_for_its_commit),
+        TEST(a_code_whose_account_was_logged_out_is_not_sent_again),
+        TEST_STARTED(nor_one_that_a_newer_replaced),
+        TEST_STARTED(a_code_is_not_sent_to_whom_it_is_not_for),
+        TEST_STARTED(a_code_for_a_row_that_cannot_be_read_is_not_sent),
     };
     return RUN(tests);
 }

@@ -336,6 +336,83 @@ static void what_a_later_poll_brings_counts(void **state)
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-device");
 }
 
+/* Some providers give a refresh token at the first consent alone. */
+static void but_where_it_alone_has_a_refresh_token(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-old\","
+                                                          "\"refresh_token\":\"rt-secret-old\"}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .match = "code-secret-2",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-new\"}" });
+    start(stage);
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    server_release(stage->server);
+    expect_ok(stage, older);
+    expect_stored(stage, "rt-secret-old", NULL, "at-secret-old");
+}
+
+/* Neither is the account's, which is "one"'s; the newer is what a person has seen last. */
+static void nor_does_it_replace_a_newer_that_is_held(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_held_row) struct held_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-old\","
+                                                          "\"refresh_token\":\"rt-secret-old\","
+                                                          "\"company_id\":\"two\"}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .match = "code-secret-2",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-new\","
+                                                          "\"refresh_token\":\"rt-secret-new\","
+                                                          "\"company_id\":\"three\"}" });
+    start(stage);
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    server_release(stage->server);
+    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    stop(stage);
+    assert_true(held_consent(stage, "a", &row, &grant));
+    assert_string_equal(row.identity, "three");
+}
+
+/* What is held is nobody's grant yet. */
+static void what_is_held_keeps_no_grant_out(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-old\","
+                                                          "\"refresh_token\":\"rt-secret-old\","
+                                                          "\"company_id\":\"one\"}",
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .match = "code-secret-2",
+                                                  .status = 200,
+                                                  .body = "{\"access_token\":\"at-secret-new\","
+                                                          "\"refresh_token\":\"rt-secret-new\","
+                                                          "\"company_id\":\"two\"}" });
+    start(stage);
+    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    server_release(stage->server);
+    expect_ok(stage, older);
+    expect_stored(stage, "rt-secret-old", NULL, "at-secret-old");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +432,9 @@ int main(void)
         TEST(an_older_poll_does_not_replace_the_grant_of_a_newer_code),
         TEST(nor_an_older_code_that_of_a_newer_poll),
         TEST(what_a_later_poll_brings_counts),
+        TEST(but_where_it_alone_has_a_refresh_token),
+        TEST(nor_does_it_replace_a_newer_that_is_held),
+        TEST(what_is_held_keeps_no_grant_out),
     };
     return RUN(tests);
 }
