@@ -320,7 +320,7 @@ static void judge_rescued(struct outcome *outcome, struct account_row *row)
     if (row->state != ACCOUNT_CONSENT_REQUIRED && row->refresh_at > 0)
         return;
     judge_needs_no_consent(row, ACCOUNT_SUSPECT);
-    row->refresh_at = c->now + backoff_suspect_ms(row->failures, c->random);
+    row->refresh_at = c->now + backoff_suspect_ms(row->suspect_tries, c->random);
 }
 
 static int apply_failed(struct outcome *outcome, const struct seal_key *key, struct store *store,

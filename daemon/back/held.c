@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "back/job.h"
+#include "back/judgement.h"
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
@@ -90,12 +91,8 @@ int held_move(struct keeper *keeper, struct store *store, const struct account_n
 
 static void forget_troubles(struct account_row *row)
 {
-    row->state = ACCOUNT_ACTIVE;
-    row->rejected = false;
-    row->refusals = REFUSAL_NONE;
-    row->refused_at = row->suspect_since = row->lost_at = 0;
+    judge_troubles_over(row);
     row->warned_days = 0;
-    row->failures = 0;
     free(row->last_error);
     free(row->last_error_description);
     row->last_error = row->last_error_description = NULL;

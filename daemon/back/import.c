@@ -31,9 +31,8 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     if (r == 0 && import->scope)
         r = text_replace(&row->scope, import->scope);
     row->generation++;
-    row->state = ACCOUNT_ACTIVE;
+    judge_troubles_over(row);
     row->has_refresh_token = import->refresh_token != NULL;
-    row->rejected = false;
     row->granted_at = now;
     row->refreshed_at = import->access_token ? now : 0;
     row->lifetime_ms = 0;
@@ -41,10 +40,7 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->expires_at = 0;
     row->refresh_at = first_refresh(provider, import);
     row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
-    row->refusals = REFUSAL_NONE;
-    row->refused_at = row->suspect_since = row->lost_at = 0;
     row->warned_days = 0;
-    row->failures = 0;
     row->imported[0] = '\0';
     if (import->refresh_token)
         (void)secret_fingerprint(import->refresh_token, row->imported);

@@ -8,6 +8,7 @@
 #include "oauth/lifetime.h"
 
 #define REJECTED_ERROR "token_rejected"
+#define REJECTED_AGAIN_ERROR "rejected_token_again"
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -32,10 +33,12 @@ void judge_tried_again(struct account_row *row)
     row->refusals = REFUSAL_NONE;
     row->refused_at = 0;
     row->suspect_since = 0;
+    row->suspect_tries = 0;
     row->failures = 0;
+    row->failed_alone = 0;
 }
 
-static void forget_troubles(struct account_row *row)
+void judge_troubles_over(struct account_row *row)
 {
     judge_tried_again(row);
     row->rejected = false;
@@ -149,15 +152,15 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
         set_refresh_token_end(row, grant->refresh_token_lifetime_ms, c->now);
     if (grant->refresh_token)
         row->has_refresh_token = true;
-    forget_troubles(row);
+    judge_troubles_over(row);
     row->refresh_at = next_refresh(row, c);
     return 0;
 }
 
-static void note_failure(struct account_row *row)
+static void count(unsigned *counter)
 {
-    if (row->failures < 1000000)
-        row->failures++;
+    if (*counter < 1000000)
+        ++*counter;
 }
 
 static bool others_succeeded_since(int64_t since, const struct circumstances *c)
@@ -168,7 +171,9 @@ static bool others_succeeded_since(int64_t since, const struct circumstances *c)
 /* True when the token came in place of a rejected one, a moment ago; not one of those after it. */
 static bool came_for_a_rejected(const struct account_row *row, int64_t now)
 {
-    return row->last_error && strcmp(row->last_error, REJECTED_ERROR) == 0 &&
+    return row->last_error &&
+           (strcmp(row->last_error, REJECTED_ERROR) == 0 ||
+            strcmp(row->last_error, REJECTED_AGAIN_ERROR) == 0) &&
            row->refreshed_at >= row->last_error_at &&
            row->refreshed_at - row->last_error_at < REJECTED_AGAIN_MS + REJECTED_YOUNG_MS &&
            now - row->refreshed_at < REJECTED_YOUNG_MS;
@@ -182,7 +187,7 @@ int judge_rejected(struct account_row *row, const struct provider *provider, int
         row->refresh_at = again ? now + REJECTED_AGAIN_MS : now;
     if (again && row->state == ACCOUNT_ACTIVE) {
         row->state = ACCOUNT_SUSPECT;
-        note_failure(row);
+        count(&row->failures);
     }
     return judge_note_error(row, REJECTED_ERROR,
                             again ? "an API rejected the access token, and the next one too"
@@ -193,24 +198,10 @@ int judge_rejected(struct account_row *row, const struct provider *provider, int
 int judge_rejected_again(struct account_row *row, int64_t now)
 {
     row->rejected = true;
-    note_failure(row);
-    return judge_note_error(row, "rejected_token_again",
+    row->state = ACCOUNT_SUSPECT;
+    count(&row->failures);
+    return judge_note_error(row, REJECTED_AGAIN_ERROR,
                             "the provider gave the access token again that an API rejected", now);
-}
-
-void judge_unanswered(struct account_row *row, const struct circumstances *c)
-{
-    note_failure(row);
-    if (row->lost_at == 0)
-        row->lost_at = c->lost_at;
-    if (row->failures >= FAILURES_BEFORE_SUSPECT && others_succeeded_since(row->last_error_at, c)) {
-        judge_suspect(row, c);
-        return;
-    }
-    plan_retry(row, c,
-               row->state == ACCOUNT_CONSENT_REQUIRED
-                   ? SUSPECT_PROBE_MS
-                   : backoff_ms(row->failures + SHORT_RETRIES, c->random));
 }
 
 /* The time by which a try began late, as while the computer slept, says nothing of the account. */
@@ -223,21 +214,53 @@ static void note_suspicion(struct account_row *row, const struct circumstances *
         row->suspect_since += began - row->refresh_at;
 }
 
-void judge_suspect(struct account_row *row, const struct circumstances *c)
+/* A suspect of which hours were an outage that all shared has had few tries of its own. */
+static bool is_given_up(const struct account_row *row, const struct circumstances *c,
+                        int64_t given_up_at)
 {
-    note_failure(row);
+    if (row->state == ACCOUNT_CONSENT_REQUIRED)
+        return true;
+    return c->now >= given_up_at && row->suspect_tries >= SUSPECT_TRIES && !c->provider_paused;
+}
+
+static void suspect(struct account_row *row, const struct circumstances *c)
+{
     note_suspicion(row, c);
+    count(&row->suspect_tries);
     const int64_t given_up_at = later(row->expires_at, row->suspect_since) + SUSPECT_GIVEN_UP_MS;
-    if (c->now >= given_up_at && !c->provider_paused && !needs_nobody(c->provider)) {
+    if (is_given_up(row, c, given_up_at) && !needs_nobody(c->provider)) {
         row->state = ACCOUNT_CONSENT_REQUIRED;
         row->refresh_at = c->now + SUSPECT_PROBE_MS;
         return;
     }
-    if (row->state != ACCOUNT_CONSENT_REQUIRED)
-        row->state = ACCOUNT_SUSPECT;
-    const int64_t rest_ms = backoff_suspect_ms(row->failures, c->random);
+    judge_needs_no_consent(row, ACCOUNT_SUSPECT);
+    const int64_t rest_ms = backoff_suspect_ms(row->suspect_tries, c->random);
     /* One try is made when the time is up, so that the verdict falls then and not hours later. */
     plan_retry(row, c, c->now < given_up_at ? earlier(rest_ms, given_up_at - c->now) : rest_ms);
+}
+
+void judge_suspect(struct account_row *row, const struct circumstances *c)
+{
+    count(&row->failures);
+    suspect(row, c);
+}
+
+/* After an outage that all shared its long row of failures says nothing of this account: only those
+ * do that it alone went on with. */
+void judge_unanswered(struct account_row *row, const struct circumstances *c)
+{
+    const bool alone = row->failures > 0 && others_succeeded_since(row->last_error_at, c);
+    count(&row->failures);
+    if (alone)
+        count(&row->failed_alone);
+    if (row->lost_at == 0)
+        row->lost_at = c->lost_at;
+    if (alone && row->failures >= FAILURES_BEFORE_SUSPECT && row->failed_alone >= FAILURES_ALONE)
+        suspect(row, c);
+    else if (row->state == ACCOUNT_CONSENT_REQUIRED)
+        plan_retry(row, c, SUSPECT_PROBE_MS);
+    else
+        plan_retry(row, c, backoff_ms(row->failures + SHORT_RETRIES, c->random));
 }
 
 bool refusal_is_its_own(const struct account_row *row, const struct circumstances *c)
@@ -258,7 +281,7 @@ static void send_no_more(struct account_row *row)
 
 enum next_step judge_refused(struct account_row *row, const struct circumstances *c)
 {
-    note_failure(row);
+    count(&row->failures);
     if (row->refused_at == 0)
         row->refused_at = c->now;
     if (c->provider_paused) {
@@ -308,7 +331,7 @@ bool judge_provider_refused(struct account_row *row, const struct circumstances 
         judge_suspect(row, c);
         return false;
     }
-    note_failure(row);
+    count(&row->failures);
     row->refresh_at = c->now + REFUSAL_PAUSE_MS;
     return true;
 }

@@ -18,8 +18,10 @@ enum {
     SHORT_RETRIES = 3,                        /* after no usable answer, before the row is told */
     RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000, /* of a Retry-After, however long it is */
     SHORT_RETRY_AFTER_MAX_MS = 10 * 1000,     /* a longer Retry-After is the row's business */
-    FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer while others succeed */
+    FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer in a row, */
+    FAILURES_ALONE = 3,                       /* others having succeeded before so many of them */
     SUSPECT_GIVEN_UP_MS = 6 * 60 * 60 * 1000, /* past the access token's end */
+    SUSPECT_TRIES = 4, /* as a suspect, at the least, before it is given up */
     SUSPECT_PROBE_MS = 24 * 60 * 60 * 1000,
     REJECTED_YOUNG_MS = 60 * 1000, /* a token that is rejected sooner did not help */
     REJECTED_AGAIN_MS = 60 * 1000, /* then the next one is asked for after so long */
@@ -62,7 +64,8 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
 int judge_rejected(struct account_row *row, const struct provider *provider, int64_t now);
 
 /* After judge_granted(): the new token is the old one, which an API rejected, so it is not served;
- * the next wish for a token is not answered by sending at once. Returns 0 or -ENOMEM. */
+ * the account is suspect, so that wishes for a token are answered by sending once a minute at most.
+ * Returns 0 or -ENOMEM. */
 int judge_rejected_again(struct account_row *row, int64_t now);
 
 /* A token of the account was asked for. With KEEP_ASKED its refresh is planned again where it
@@ -107,6 +110,9 @@ void judge_needs_no_consent(struct account_row *row, enum account_state state);
 
 /* Nothing that was refused stands against the account: a person wants it tried again. */
 void judge_tried_again(struct account_row *row);
+
+/* The same, and its grant is a new one: nothing of the old one's stands. */
+void judge_troubles_over(struct account_row *row);
 
 /* Records the words of a reply in the row; after it was judged, which looks at the words before.
  * Those of a set-up that is refused for this account alone stay until it is refused otherwise.

@@ -74,7 +74,12 @@ struct account_row {
     enum refusal_step refusals;
     int64_t refused_at; /* first refusal of the current refresh token */
     int64_t suspect_since;
-    unsigned failures; /* in a row, of whatever class */
+    unsigned suspect_tries; /* since then */
+    unsigned failures;      /* in a row, of whatever class */
+    unsigned failed_alone;  /* of them without a usable answer, while others succeeded */
+    char
+        refused_under[FINGERPRINT_SIZE]; /* of the set-up under which a consent came to be required;
+                                            "": not known */
     char *last_error;
     char *last_error_description;
     int64_t last_error_at;

@@ -53,6 +53,9 @@ static const struct field account_fields[] = {
     FIELD_ARRAY(account_row, imported),
     FIELD(account_row, NUMBER, granted_at),
     FIELD(account_row, BOOLEAN, lifetime_assumed),
+    FIELD(account_row, UNSIGNED, failed_alone),
+    FIELD(account_row, UNSIGNED, suspect_tries),
+    FIELD_ARRAY(account_row, refused_under),
     FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
 };
 

@@ -332,6 +332,10 @@ static void a_rejected_token_that_comes_again_is_not_served(void **state)
     expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
     assert_int_equal(server_count(stage->server, NULL), 1);
     rest(300); /* 6 s of its time */
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_UNAVAILABLE);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    set_speed(400);
+    rest(200); /* 80 s */
     expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_PROVIDER_REJECTED);
     assert_int_equal(server_count(stage->server, NULL), 2);
     for (size_t i = 0; i < stage->notice_count; i++)

@@ -206,7 +206,6 @@ static void a_pardon_takes_the_verdict_back(void **state)
     assert_true(row.refresh_at > c.now);
 }
 
-/* Its turn had come when the provider paused: the current token, which may be good, goes first. */
 /* What was told of the end that nears stands; that a consent is needed is over with the need. */
 static void what_a_person_was_told_of_is_over_with_it(void **state)
 {
@@ -226,6 +225,7 @@ static void what_a_person_was_told_of_is_over_with_it(void **state)
     }
 }
 
+/* Its turn had come when the provider paused: the current token, which may be good, goes first. */
 static void a_pardon_takes_the_steps_back(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -406,6 +406,32 @@ static void what_was_minted_for_a_rejected_token_is_rejected_too(void **state)
     assert_int_equal(row.refresh_at, c.now);
 }
 
+/* The provider has the same one for everybody who asks, until its end: asking spends nothing but
+ * refreshes, which clients in a loop would make. */
+static void the_rejected_token_itself_comes_back(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    const struct token_grant grant = { .lifetime_ms = HOUR };
+    struct circumstances c = at(start + 2 * SECOND);
+    (void)state;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_int_equal(judge_granted(&row, &grant, c.now, &c), 0);
+    assert_int_equal(judge_rejected_again(&row, c.now), 0);
+    assert_true(row.rejected);
+    assert_int_equal(row.failures, 1);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT); /* so that demands wait for a minute */
+    assert_int_equal(row.suspect_since, 0);
+    assert_true(row.refresh_at > c.now + HOUR / 4);
+    /* Another one at last, which is rejected as well. */
+    c.now += REJECTED_AGAIN_MS;
+    assert_int_equal(judge_granted(&row, &grant, c.now, &c), 0);
+    assert_int_equal(row.state, ACCOUNT_ACTIVE);
+    c.now += SECOND;
+    assert_int_equal(judge_rejected(&row, &provider, c.now), 0);
+    assert_int_equal(row.state, ACCOUNT_SUSPECT);
+    assert_int_equal(row.refresh_at, c.now + REJECTED_AGAIN_MS);
+}
+
 static void a_rejection_wakes_no_account_that_waits_for_a_person(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_suspect_is_given_up_six_hours_past_the_end),
         cmocka_unit_test(suspicions_are_its_own_once_others_succeed),
         cmocka_unit_test(what_was_minted_for_a_rejected_token_is_rejected_too),
+        cmocka_unit_test(the_rejected_token_itself_comes_back),
         cmocka_unit_test(a_rejection_wakes_no_account_that_waits_for_a_person),
     };
     return cmocka_run_group_tests(tests, start_secrets, NULL);

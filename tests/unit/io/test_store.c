@@ -29,6 +29,9 @@ static struct account_row full_row(void)
         .granted_at = 109,
         .lifetime_assumed = true,
         .imported = "fingerprint",
+        .failed_alone = 9,
+        .suspect_tries = 10,
+        .refused_under = "set-up",
         .refusals = REFUSAL_PREDECESSOR,
         .refused_at = 107,
         .suspect_since = 108,
@@ -63,6 +66,9 @@ static void assert_same_facts(const struct account_row *a, const struct account_
     assert_int_equal(a->granted_at, b->granted_at);
     assert_int_equal(a->lifetime_assumed, b->lifetime_assumed);
     assert_string_equal(a->imported, b->imported);
+    assert_int_equal(a->failed_alone, b->failed_alone);
+    assert_int_equal(a->suspect_tries, b->suspect_tries);
+    assert_string_equal(a->refused_under, b->refused_under);
     assert_int_equal(a->refusals, b->refusals);
     assert_int_equal(a->refused_at, b->refused_at);
     assert_int_equal(a->suspect_since, b->suspect_since);

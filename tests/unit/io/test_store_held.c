@@ -223,6 +223,11 @@ static void test_whose(void **state)
     assert_int_equal(store_imported_account(f->store, "zenegy", "first", &found), STORE_NOT_FOUND);
 }
 
+#define BEFORE_VERDICTS                                                                            \
+    "DROP INDEX accounts_refused; ALTER TABLE accounts DROP COLUMN failed_alone;"                  \
+    "ALTER TABLE accounts DROP COLUMN suspect_tries;"                                              \
+    "ALTER TABLE accounts DROP COLUMN refused_under;"
+
 /* A store of the version before: the newest of what was kept for an account is held. */
 static void test_from_the_version_before(void **state)
 {
@@ -246,7 +251,7 @@ static void test_from_the_version_before(void **state)
                      "DROP INDEX accounts_identity;"
                      "ALTER TABLE accounts DROP COLUMN imported;"
                      "ALTER TABLE accounts DROP COLUMN granted_at;"
-                     "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
+                     "ALTER TABLE accounts DROP COLUMN lifetime_assumed;" BEFORE_VERDICTS
                      "DROP INDEX kept_whose; ALTER TABLE kept DROP COLUMN identity;"
                      "INSERT INTO audit VALUES (1, 'zenegy/a', 0, '', 'token', 1, 1, 50, 99),"
                      " (2, 'zenegy/a', 0, '', 'refresh', 1, 1, 50, 100);"
@@ -296,6 +301,7 @@ static void test_from_before_it_was_noted_when_a_grant_came(void **state)
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
+                                  BEFORE_VERDICTS
                                   "ALTER TABLE accounts DROP COLUMN granted_at;"
                                   "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
                                   "ALTER TABLE held DROP COLUMN lifetime_assumed;"
