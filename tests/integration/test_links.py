@@ -12,9 +12,9 @@ import uuid
 
 import pytest
 
-from harness import background
 from harness import browser as browsers
 from harness import later
+from harness.background import in_background
 from harness.logins import start, wait_ended
 from harness.nginx import NAME
 from harness.other_user import as_user
@@ -210,7 +210,7 @@ def test_two_tabs_on_one_link_end_no_grant(served, daemon, api, plain, public):
     people = [public.person(), public.person()]
     addresses = [person.decide(url + "/go") for person in people]
     plain.fault("hold-after", times=2)
-    pages = [background.later(lambda who=who, where=where: who.open(where))
+    pages = [in_background(lambda who=who, where=where: who.open(where))
              for who, where in zip(people, addresses)]
     plain.ledger.wait_for("exchange", 2)
     release_and_wait(daemon, api, plain)
@@ -228,7 +228,7 @@ def test_a_withdrawn_link_ends_nobodys_grant(served, daemon, api, plain, public)
     person = public.person()
     address = person.decide(make(api, "plain/wrong")["url"] + "/go")
     plain.fault("hold-after", times=1)
-    page = background.later(lambda: person.open(address))
+    page = in_background(lambda: person.open(address))
     plain.ledger.wait_for("exchange", 2)
     api.request("DELETE", "/v1/links/plain/wrong").ok()
     release_and_wait(daemon, api, plain)
