@@ -131,16 +131,26 @@ struct survey {
     unsigned named;
 };
 
-/* It is tried again by itself; but whoever asks for its token meanwhile gets none. */
-static bool lacks_token(const struct tb_value *account)
+/* One without an end has no expires_at either. */
+static bool has_token(const struct tb_value *account)
 {
-    const int64_t expires_at = tb_value_integer(tb_value_member(account, "expires_at"), 0);
+    const struct tb_value *expires_at = tb_value_member(account, "expires_at");
 
-    return strcmp(text_of(account, "state"), "suspect") == 0 &&
-           (tb_value_true(tb_value_member(account, "rejected")) || expires_at <= words_now());
+    if (tb_value_true(tb_value_member(account, "rejected")))
+        return false;
+    return expires_at ? tb_value_integer(expires_at, 0) > words_now()
+                      : tb_value_member(account, "refreshed_at") != NULL;
 }
 
-static void name_suspect(struct survey *survey, const struct tb_value *account)
+/* It is tried again by itself; but whoever asks for its token meanwhile gets none. */
+static bool waits_in_vain(const struct tb_value *account)
+{
+    const bool suspect = strcmp(text_of(account, "state"), "suspect") == 0;
+
+    return (suspect || tb_value_member(account, "last_error")) && !has_token(account);
+}
+
+static void name_waiting(struct survey *survey, const struct tb_value *account)
 {
     char advice[COMMAND_SIZE];
     const char *name = text_of(account, "account");
@@ -149,7 +159,7 @@ static void name_suspect(struct survey *survey, const struct tb_value *account)
     (void)snprintf(advice, sizeof advice, "tokenbroker status %s, then: tokenbroker retry %s", name,
                    name);
     doctor_find(survey->doctor, VERDICT_WARN, "account", advice,
-                "%s has no token, and its refresh is refused%s%s; it is tried again", name,
+                "%s has no token, and its refresh fails%s%s; it is tried again", name,
                 *error ? ": " : "", error);
 }
 
@@ -164,8 +174,8 @@ static bool look_at_account(const struct tb_value *account, void *userdata)
     bool dying = strcmp(text_of(forecast, "warning"), "none") != 0;
     int64_t dies_at = tb_value_integer(tb_value_member(forecast, "dies_at"), 0);
 
-    if (!dead && lacks_token(account)) {
-        name_suspect(survey, account);
+    if (!dead && waits_in_vain(account)) {
+        name_waiting(survey, account);
         return ++survey->named < NAMED_MAX;
     }
     if (!dead && !dying) {
@@ -210,6 +220,9 @@ void doctor_look_at_accounts(struct doctor *doctor)
     if (survey.named == NAMED_MAX)
         doctor_find(doctor, VERDICT_WARN, "account", "tokenbroker forecast",
                     "more may need a person");
+    else if (survey.named == 0 && survey.calm == 0)
+        doctor_find(doctor, VERDICT_OK, "accounts", NULL,
+                    "none yet; connect one: tokenbroker login PROVIDER/LABEL");
     else
         doctor_find(doctor, VERDICT_OK, "accounts", NULL, "%u have all they need", survey.calm);
 }

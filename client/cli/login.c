@@ -98,8 +98,8 @@ static int start(struct login *login, struct tb_reply **ret_reply)
     (void)snprintf(path, sizeof path, WIRE_PATH_LOGIN "%s", login->account);
     int r = cli_call(login->cli, "POST", path, text_string(&body), login->account, ret_reply);
     if (r == TB_USAGE && (login->cli->arguments.paste || login->cli->arguments.device))
-        cli_say("modes here: --device, --paste, or for the browser just tokenbroker login %s",
-                login->account);
+        cli_say("other ways: tokenbroker login %s, or with --%s", login->account,
+                login->cli->arguments.paste ? "device" : "paste");
     if (r != TB_OK)
         return r;
     const struct tb_value *value = tb_reply_value(*ret_reply);

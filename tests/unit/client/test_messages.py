@@ -220,7 +220,7 @@ class Doctor(Machine):
                 status, {"error": error, "error_description": "because"})
             self.assert_found(self.look(code=code), "accounts", verdict, text, advice)
 
-    def test_accounts_that_are_suspect(self):
+    def test_accounts_whose_refresh_fails(self):
         """Those that lack a token need somebody's look; those that have one do not."""
         self.broker.answers["GET /v1/health"] = HEALTH
         later, error = int(time.time()) + 600, {"error": "unauthorized", "at": 1}
@@ -229,12 +229,23 @@ class Doctor(Machine):
             account("x/none", state="suspect", last_error=error, forecast={"warning": "none"}),
             account("x/over", state="suspect", expires_at=1, forecast={"warning": "none"}),
             account("x/refused", state="suspect", expires_at=later, rejected=True,
-                    forecast={"warning": "none"})]}
+                    forecast={"warning": "none"}),
+            account("x/endless", state="suspect", refreshed_at=1, forecast={"warning": "none"}),
+            account("x/away", last_error={"error": "not_sent"}, forecast={"warning": "none"}),
+            account("x/held", last_error=error, expires_at=later, forecast={"warning": "none"}),
+            account("x/new", forecast={"warning": "none"})]}
         found = self.look(code=0)
         self.assertEqual([one["text"].split()[0] for one in found["account"]],
-                         ["x/none", "x/over", "x/refused"])
-        self.assert_found(found, "account", "warn", "refused: unauthorized", "retry x/none")
-        self.assert_found(found, "accounts", "ok", "1 have all they need")
+                         ["x/none", "x/over", "x/refused", "x/away"])
+        self.assert_found(found, "account", "warn", "its refresh fails: unauthorized", "retry x/none")
+        self.assert_found(found, "account", "warn", "its refresh fails: not_sent", "retry x/away")
+        self.assert_found(found, "accounts", "ok", "4 have all they need")
+
+    def test_no_accounts_yet(self):
+        self.broker.answers["GET /v1/health"] = HEALTH
+        self.broker.answers["GET /v1/accounts"] = {"accounts": []}
+        self.assert_found(self.look(code=0), "accounts", "ok",
+                          "none yet; connect one: tokenbroker login PROVIDER/LABEL")
 
     def test_a_broker_that_does_not_serve_us(self):
         self.broker.answers["GET /v1/health"] = (

@@ -130,7 +130,7 @@ class Text(Case):
             "error": "bad_request", "error_description": "no device: use mode \"browser\""})
         done = self.shell(f"$T login {A} --device")
         self.assertEqual(done.returncode, 2)
-        self.assertIn(f"modes here: --device, --paste, or for the browser just tokenbroker login {A}"
+        self.assertIn(f"other ways: tokenbroker login {A}, or with --paste"
                       .encode(), done.stderr)
 
 
