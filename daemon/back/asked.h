@@ -10,8 +10,6 @@
  * the next commit, before whatever a refresh that starts now will write. */
 void asked_note(struct keeper *keeper, const struct account_row *row);
 
-/* In a transaction: a token of the account was asked for at that time. Sets *planned where a
- * refresh may be due earlier than it was; the caller pumps the lanes once that is durable. Returns
- * 0 or -errno. */
-int asked_write(struct keeper *keeper, struct store *store, const struct account_name *name,
-                int64_t at, bool *planned);
+/* One was asked for at that time, of whatever account. Without a row that can be read it is
+ * forgotten. */
+void asked_note_at(struct keeper *keeper, const struct account_name *name, int64_t at);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "back/asked.h"
-#include "back/lanes.h"
+#include "back/portion.h"
 #include "back/questions.h"
 #include "base/log.h"
 
@@ -17,9 +17,7 @@ struct audit_held {
     size_t written;  /* rows, the first ones, that the commit under way wrote */
     bool committing; /* it is under way */
     bool waits;      /* until the retry */
-    bool planned;    /* a refresh may be due earlier than it was */
-    size_t group;    /* rows in the next transaction */
-    int64_t pause_ms;
+    struct portion group;
     uint64_t lost;   /* events, since the start */
     uint64_t losing; /* of them, since there was room last */
 };
@@ -80,12 +78,18 @@ static void hold(struct audit_held *held, const struct audit_row *row)
         place->last_at = row->last_at;
 }
 
+/* The first rows, so many. */
+static void drop(struct audit_held *held, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        held->others -= !is_token(&held->table->rows[i]);
+    audit_table_drop(held->table, count);
+}
+
 /* Those that are in the store now. */
 static void drop_written(struct audit_held *held)
 {
-    for (size_t i = 0; i < held->written; i++)
-        held->others -= !is_token(&held->table->rows[i]);
-    audit_table_drop(held->table, held->written);
+    drop(held, held->written);
     held->written = 0;
     if (held->losing > 0)
         log_warning("%llu events of the audit were lost while the store refused writes",
@@ -93,25 +97,18 @@ static void drop_written(struct audit_held *held)
     held->losing = 0;
 }
 
-static int write_row(struct audit_held *held, struct store *store, const struct audit_row *row)
-{
-    struct account_name name;
-    int r = store_add_audit(store, row);
-    if (r == 0 && is_token(row) && account_name_parse(row->account, &name))
-        r = asked_write(held->keeper, store, &name, row->last_at, &held->planned);
-    return r < 0 ? r : 0; /* what is in the store must not count twice */
-}
-
 static int apply(void *userdata, struct store *store)
 {
     struct audit_held *held = userdata;
     const struct audit_table *table = held->table;
+    const size_t count = table->count < held->group.now ? table->count : held->group.now;
     int r = 0;
-    held->planned = false;
-    held->written = table->count < held->group ? table->count : held->group;
-    for (size_t i = 0; i < held->written && r == 0; i++)
-        r = write_row(held, store, &table->rows[i]);
-    return r;
+    held->written = 0;
+    while (r == 0 && held->written < count) {
+        r = store_add_audit(store, &table->rows[held->written]);
+        held->written += r == 0;
+    }
+    return r < 0 ? r : 0; /* what is in the store must not count twice */
 }
 
 static void wait_ms(struct audit_held *held, int64_t ms)
@@ -121,30 +118,46 @@ static void wait_ms(struct audit_held *held, int64_t ms)
     (void)loop_timer_set(held->retry, ms);
 }
 
-/* Later each time, and fewer: what never fits must not spoil the commits of others for ever. */
-static void put_off(struct audit_held *held)
+/* Where the row of the store lies that it would be counted in, the store is damaged; those before
+ * it are written first. */
+static void leave_out_damaged(struct audit_held *held)
 {
-    wait_ms(held, held->pause_ms);
-    if (held->pause_ms < AUDIT_RETRY_LONGEST_MS)
-        held->pause_ms *= 2;
-    if (held->group > AUDIT_GROUP_MIN)
-        held->group /= 4;
+    const struct audit_row *first = &held->table->rows[0];
+    if (held->written > 0) {
+        held->group.now = held->written;
+        return;
+    }
+    log_error("the audit of %s is damaged: %llu events of it are lost", first->account,
+              (unsigned long long)first->count);
+    held->lost += first->count;
+    drop(held, 1);
+}
+
+/* Whose tokens were asked for; the audit depends on nothing that is read for that. */
+static void note_asked(const struct audit_held *held)
+{
+    struct account_name name;
+    for (size_t i = 0; i < held->written; i++) {
+        const struct audit_row *row = &held->table->rows[i];
+        if (is_token(row) && account_name_parse(row->account, &name))
+            asked_note_at(held->keeper, &name, row->last_at);
+    }
 }
 
 static void written(void *userdata, int result)
 {
     struct audit_held *held = userdata;
     held->committing = false;
-    if (result != 0) {
-        put_off(held);
+    if (result == -EBADMSG) {
+        leave_out_damaged(held);
+    } else if (result != 0) {
+        wait_ms(held, portion_refused(&held->group));
         return;
+    } else {
+        portion_taken(&held->group);
+        note_asked(held);
+        drop_written(held);
     }
-    held->pause_ms = AUDIT_RETRY_MS;
-    if (held->group < AUDIT_GROUP_MAX)
-        held->group *= 4;
-    drop_written(held);
-    if (held->planned && !held->keeper->stopping)
-        lanes_pump(held->keeper->lanes);
     pump(held);
 }
 
@@ -165,7 +178,7 @@ static void pump(struct audit_held *held)
         return;
     /* The commits find out for themselves when the store is well again. */
     if (commits_problem(keeper->commits))
-        wait_ms(held, AUDIT_RETRY_MS);
+        wait_ms(held, PORTION_PAUSE_MS);
     else
         begin(held);
 }
@@ -183,8 +196,7 @@ int audit_held_new(struct keeper *keeper, struct audit_held **ret)
     if (!held)
         return -ENOMEM;
     held->keeper = keeper;
-    held->pause_ms = AUDIT_RETRY_MS;
-    held->group = AUDIT_GROUP_MAX;
+    held->group = PORTION(AUDIT_GROUP_MIN, AUDIT_GROUP_MAX);
     int r = audit_table_new(AUDIT_HELD_MAX, &held->table);
     if (r == 0)
         r = loop_add_timer(keeper->loop, retry, held, &held->retry);
@@ -199,16 +211,19 @@ int audit_held_new(struct keeper *keeper, struct audit_held **ret)
 /* True when it brought anything: rows into the store, or a smaller group to try. */
 static bool finish_some(struct audit_held *held)
 {
-    const size_t rows = held->table->count, group = held->group;
+    const size_t rows = held->table->count, group = held->group.now;
     begin(held);
     commits_flush(held->keeper->commits);
-    return held->table->count < rows || held->group < group;
+    return held->table->count < rows || held->group.now < group;
 }
 
 void audit_held_finish(struct audit_held *held)
 {
-    while (held && held->table->count > 0 && finish_some(held))
+    if (!held || held->table->count == 0)
+        return;
+    while (held->table->count > 0 && finish_some(held))
         ;
+    commits_flush(held->keeper->commits); /* when they were asked for */
 }
 
 struct audit_held *audit_held_free(struct audit_held *held)

@@ -98,6 +98,23 @@ int __wrap_store_read(struct store *store, const struct account_name *name, stru
     return __real_store_read(store, name, ret);
 }
 
+static const char *_Atomic damaged_audit;
+
+int __real_store_add_audit(struct store *store, const struct audit_row *row);
+int __wrap_store_add_audit(struct store *store, const struct audit_row *row);
+int __wrap_store_add_audit(struct store *store, const struct audit_row *row)
+{
+    const char *account = damaged_audit;
+    if (account && strcmp(account, row->account) == 0)
+        return -EBADMSG;
+    return __real_store_add_audit(store, row);
+}
+
+void damage_audit(const char *account)
+{
+    damaged_audit = account;
+}
+
 static atomic_uint schedule_failures;
 
 int __real_store_next_due(struct store *store, const char *provider, int64_t *ret);
@@ -304,6 +321,7 @@ int set_up(void **state)
     set_speed(1);
     refuse_commits(0);
     damage_reads(NULL);
+    damage_audit(NULL);
     fail_schedule(0);
     clock_use_source(&fast_clock);
     (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/tb-back-XXXXXX");

@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ struct told {
     uint64_t first; /* generation */
     size_t rows;
     uint64_t count;
+    const char *account; /* NULL: acme/a */
 };
 
 static void tell(struct stage *stage, struct told told)
@@ -25,13 +27,14 @@ static void tell(struct stage *stage, struct told told)
     letter->audit_count = told.rows;
     for (size_t i = 0; i < told.rows; i++) {
         struct audit_row *row = &letter->audit[i];
-        *row = (struct audit_row){ .account = "acme/a",
-                                   .uid = 1000,
+        *row = (struct audit_row){ .uid = 1000,
                                    .generation = told.first + i,
                                    .count = told.count,
                                    .first_at = 1,
                                    .last_at = 2 };
         (void)snprintf(row->verdict, sizeof row->verdict, "%s", told.verdict);
+        (void)snprintf(row->account, sizeof row->account, "%s",
+                       told.account ? told.account : "acme/a");
     }
     (void)post(stage, letter);
 }
@@ -194,6 +197,36 @@ static void the_end_does_not_wait_for_the_audit(void **state)
     refuse_commits(0);
 }
 
+/* The front serves it from its cache; what the audit says of it and of others is written. */
+static void an_account_that_cannot_be_read_keeps_no_audit(void **state)
+{
+    struct stage *stage = *state;
+    refuse_commits(0);
+    fail_reads("a", -EBADMSG);
+    tell(stage, (struct told){ "token", 7, 2, 3 });
+    tell(stage, (struct told){ .verdict = "token", 7, 1, 5, .account = "acme/b" });
+    await_written(stage);
+    expect_written(stage, "token", 3, 11);
+    assert_int_equal(health_of(stage).audit_lost, 0);
+}
+
+/* What would be counted on a damaged page is lost, and said to be, and nothing else. */
+static void a_damaged_audit_of_one_keeps_not_that_of_others(void **state)
+{
+    struct stage *stage = *state;
+    refuse_commits(0);
+    damage_audit("acme/a");
+    tell(stage, (struct told){ .verdict = "token", 7, 2, 1, .account = "acme/b" });
+    tell(stage, (struct told){ "token", 7, 2, 3 });
+    tell(stage, (struct told){ .verdict = "forbidden", 7, 2, 1, .account = "acme/b" });
+    await_written(stage);
+    expect_written(stage, "token", 2, 2);
+    expect_written(stage, "forbidden", 2, 2);
+    const struct health health = health_of(stage);
+    assert_int_equal(health.audit_lost, 6);
+    assert_true(health.store_ok);
+}
+
 int main(void)
 {
 #define TEST_REFUSING(name) cmocka_unit_test_setup_teardown(name, set_up_refusing, tear_down)
@@ -205,6 +238,8 @@ int main(void)
         TEST_REFUSING(the_end_writes_what_waits),
         TEST_REFUSING(the_end_tries_fewer_at_once),
         TEST_REFUSING(the_end_does_not_wait_for_the_audit),
+        TEST_REFUSING(an_account_that_cannot_be_read_keeps_no_audit),
+        TEST_REFUSING(a_damaged_audit_of_one_keeps_not_that_of_others),
     };
     return RUN(tests);
 }
