@@ -114,3 +114,26 @@ static inline void run_sql(struct store *store, const char *sql)
 {
     assert_int_equal(sqlite3_exec(store->db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
+
+struct labels {
+    char text[128];
+    unsigned stop_after;
+    bool sealed_seen;
+};
+
+static inline bool collect_label(void *userdata, const struct account_row *row)
+{
+    struct labels *labels = userdata;
+    size_t used = strlen(labels->text);
+
+    (void)snprintf(labels->text + used, sizeof labels->text - used, "%s ", row->name.label);
+    labels->sealed_seen |= row->sealed != NULL;
+    return labels->stop_after == 0 || --labels->stop_after > 0;
+}
+
+static inline bool collect_name(void *userdata, const struct account_name *name)
+{
+    const struct account_row row = { .name = *name };
+
+    return collect_label(userdata, &row);
+}

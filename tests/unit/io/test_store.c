@@ -160,29 +160,6 @@ static void test_copy_owns_what_it_holds(void **state)
 }
 
 /* Collects labels, at most stop_after of them. */
-struct labels {
-    char text[128];
-    unsigned stop_after;
-    bool sealed_seen;
-};
-
-static bool collect_label(void *userdata, const struct account_row *row)
-{
-    struct labels *labels = userdata;
-    size_t used = strlen(labels->text);
-
-    (void)snprintf(labels->text + used, sizeof labels->text - used, "%s ", row->name.label);
-    labels->sealed_seen |= row->sealed != NULL;
-    return labels->stop_after == 0 || --labels->stop_after > 0;
-}
-
-static bool collect_name(void *userdata, const struct account_name *name)
-{
-    const struct account_row row = { .name = *name };
-
-    return collect_label(userdata, &row);
-}
-
 static void put_few(struct fixture *f)
 {
     static const struct {
