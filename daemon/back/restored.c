@@ -10,6 +10,7 @@
 #include "back/lanes.h"
 #include "back/pause.h"
 #include "back/revoke.h"
+#include "back/warn.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -121,6 +122,14 @@ static int write_resume(void *userdata, struct store *store)
     return r == 0 ? pause_all_copied(store) : r;
 }
 
+/* All that waited for it; people were told of nothing meanwhile. */
+static void go_on(struct keeper *keeper)
+{
+    lanes_pump(keeper->lanes);
+    revocations_pump(keeper->revocations);
+    warn_again(keeper);
+}
+
 static void answer(struct restored *restored, const struct message *question, bool resumed)
 {
     struct message *answer = message_new(ANSWER);
@@ -146,7 +155,7 @@ static void resume_written(void *userdata, int result)
     log_info("resumed: each provider tries one account first");
     tell(restored, "broker_resumed", "each provider tries one account first");
     lanes_resume(keeper->lanes);
-    revocations_pump(keeper->revocations);
+    go_on(keeper);
     answer(restored, question, true);
 }
 
@@ -199,10 +208,8 @@ void restored_resume(struct keeper *keeper, struct message *question)
 void restored_hold(struct keeper *keeper, bool hold)
 {
     keeper->restored->held = hold;
-    if (hold)
-        return;
-    lanes_pump(keeper->lanes);
-    revocations_pump(keeper->revocations);
+    if (!hold)
+        go_on(keeper);
 }
 
 static int write_fence(void *userdata, struct store *store)

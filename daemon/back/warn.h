@@ -42,7 +42,8 @@ void warn_needs_consent(struct keeper *keeper, const struct account_row *row);
 /* A provider pauses. */
 void warn_paused(struct keeper *keeper, const struct pause_row *row);
 
-/* What was left untold since the program could not be started may be told now. */
+/* What was left untold, as the program could not be started or the store was another broker's, may
+ * be told now. */
 void warn_again(struct keeper *keeper);
 
 /* A letter TELL_HEARD. */

@@ -97,6 +97,22 @@ static void what_was_not_heard_is_told_after_a_restart(void **state)
     end(stage);
 }
 
+/* Its grants were another broker's until then, who told of them. */
+static void what_a_fence_kept_back_is_told_once_it_is_lifted(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    run_sql(stage, "INSERT OR REPLACE INTO facts (name, value) VALUES ('moved', '1790000000')");
+    begin(stage);
+    expect_silence(stage);
+    struct message *resume = message_new(ASK_RESUME);
+    resume->accept = true;
+    expect_ok(stage, post(stage, resume));
+    message_free(event(stage, "broker_resumed"));
+    hear(stage, event(stage, "consent_required"), true);
+    end(stage);
+}
+
 static void each_of_many_is_told_once_and_few_wait_for_the_hook(void **state)
 {
     struct stage *stage = *state;
@@ -271,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_was_not_heard_is_told_after_a_restart),
+        TEST(what_a_fence_kept_back_is_told_once_it_is_lifted),
         TEST(each_of_many_is_told_once_and_few_wait_for_the_hook),
         TEST(a_program_that_could_not_be_started_has_heard_nothing),
         TEST(a_full_disk_tells_nobody_twice),
