@@ -85,9 +85,10 @@ bool flight_is_unanswered(const struct flight *flight)
     return verdict == VERDICT_NOT_SENT || verdict == VERDICT_NO_ANSWER;
 }
 
-bool flight_rests_unanswered(const struct flight *flight)
+bool flight_is_tried_unasked(const struct flight *flight)
 {
-    return flight->stage == FLIGHT_RESTING && flight->tries > 0 && !flight->waiters;
+    const bool rests_unanswered = flight->stage == FLIGHT_RESTING && flight->tries > 0;
+    return !flight->waiters && (flight->stage == FLIGHT_IN_AIR || rests_unanswered);
 }
 
 struct flight *flight_next(const struct flight *flight)

@@ -52,8 +52,8 @@ bool flight_is_on_wire(const struct flight *flight);
 /* The last try was not sent, or got no usable answer. */
 bool flight_is_unanswered(const struct flight *flight);
 
-/* It rests since such a try, and nobody waits for it. */
-bool flight_rests_unanswered(const struct flight *flight);
+/* It is in the air, or rests since such a try, and nobody waits for it. */
+bool flight_is_tried_unasked(const struct flight *flight);
 
 /* Rests with nothing of its last try, whose secrets others need; then asks the lane for another
  * turn (lane_ready()). */

@@ -233,7 +233,9 @@ static void refuse_cramped(struct lane *lane, struct flight *flight)
                      "the memory for secrets is full: nothing is sent to provider %s until "
                      "there is room for its reply",
                      lane->setup->provider->name);
-    log_warning("%s", failure.description);
+    if (!lane->cramped_told)
+        log_warning("%s", failure.description);
+    lane->cramped_told = true;
     flight_refuse(flight, &failure);
     lane_refuse_waiters(lane, &failure);
 }
@@ -246,9 +248,12 @@ void lane_cramped(struct lane *lane, struct flight *flight)
     if (now - lane->cramped_since > LANE_ROOM_WAITED_MS)
         refuse_cramped(lane, flight);
     lane->cramped_until = now + LANE_ROOM_MS;
-    if (!flight_is_canary(flight)) /* these do not wait for the pace */
-        lane_unpace(lane);
-    lane_wait_again(lane, flight, LANE_ROOM_MS);
+    lane_unpace(lane);
+    /* No try has ended: a canary that did not go shows nothing, and the next turn has another. */
+    out_of_air(lane, flight);
+    credentials_landed(&lane->credentials, flight_account(flight));
+    flight_rest(flight, LANE_ROOM_MS);
+    lane_pump_soon(lane);
 }
 
 void lane_ready(struct lane *lane, struct flight *flight)

@@ -24,8 +24,9 @@ enum {
     LANE_LULL_MS = 60 * 1000,        /* without a success; then one flight goes first again */
     LANE_LATE_MS = 250,              /* a request may be on its way to the provider so long */
     LANE_QUEUE_MAX = 4096,
-    LANE_RESTING_MAX = 64, /* due accounts that rest unanswered; no more are tried meanwhile */
-    LANE_ROOM_MS = 250,    /* until it is looked again whether there is room for a reply */
+    LANE_RESTING_MAX =
+        64,             /* due accounts in the air or at rest unanswered; others wait meanwhile */
+    LANE_ROOM_MS = 250, /* until it is looked again whether there is room for a reply */
     LANE_ROOM_WAITED_MS = 2 * 1000, /* who asks while there is none for longer is refused */
 };
 

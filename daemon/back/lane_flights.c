@@ -93,18 +93,18 @@ void lane_end_rests(struct lane *lane)
     twalk_r(lane->flights, end_rest, NULL);
 }
 
-static void count_unanswered(const void *node, VISIT visit, void *closure)
+static void count_unasked(const void *node, VISIT visit, void *closure)
 {
     size_t *count = closure;
     if ((visit == leaf || visit == preorder) &&
-        flight_rests_unanswered(*(struct flight *const *)node))
+        flight_is_tried_unasked(*(struct flight *const *)node))
         ++*count;
 }
 
-size_t lane_count_unanswered(const struct lane *lane)
+size_t lane_count_unasked(const struct lane *lane)
 {
     size_t count = 0;
-    twalk_r(lane->flights, count_unanswered, &count);
+    twalk_r(lane->flights, count_unasked, &count);
     return count;
 }
 

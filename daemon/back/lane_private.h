@@ -45,6 +45,7 @@ struct lane {
     int64_t paced_until;             /* rate_limit: when the next may go */
     int64_t cramped_until;           /* no room for a reply: when the next flight may try */
     int64_t cramped_since;           /* 0: the last one had room */
+    bool cramped_told;               /* once for each such time */
     bool flights_turn; /* the next request is a flight's, if one wants it: a visit was the last */
     struct success latest, before; /* of two different accounts */
 
@@ -86,8 +87,8 @@ void lane_refuse_queue(struct lane *lane, const struct failure *failure);
 /* The same, but they stay in the queue. */
 void lane_refuse_waiters(struct lane *lane, const struct failure *failure);
 
-/* How many rest since a try that was not answered, with nobody waiting. */
-size_t lane_count_unanswered(const struct lane *lane);
+/* How many are in the air, or rest since a try that was not answered, with nobody waiting. */
+size_t lane_count_unasked(const struct lane *lane);
 
 /* Those between two tries get their next turn now. */
 void lane_end_rests(struct lane *lane);

@@ -35,10 +35,14 @@ void lane_pace_anew(struct lane *lane)
             (provider->rate_limit_period_ms + LANE_LATE_MS + requests - 1) / requests;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 int64_t lane_rests_until(const struct lane *lane)
 {
-    return lane->asked_to_rest_until > lane->undiscovered_until ? lane->asked_to_rest_until
-                                                                : lane->undiscovered_until;
+    return later(lane->asked_to_rest_until, lane->undiscovered_until);
 }
 
 static void launch(struct lane *lane, struct flight *flight, bool canary)
@@ -47,8 +51,10 @@ static void launch(struct lane *lane, struct flight *flight, bool canary)
     lane->flights_turn = false;
     lane->in_air++;
     flight_start(flight, canary);
-    if (clock_now() >= lane->cramped_until)
+    if (clock_now() >= lane->cramped_until) {
         lane->cramped_since = 0;
+        lane->cramped_told = false;
+    }
 }
 
 /* The next due account that has no flight yet. */
@@ -72,7 +78,7 @@ static bool consider_due(void *userdata, const struct account_name *name)
 static struct flight *next_due(struct lane *lane)
 {
     struct due_search search = { .lane = lane };
-    if (lane_count_unanswered(lane) >= LANE_RESTING_MAX)
+    if (lane_count_unasked(lane) >= LANE_RESTING_MAX)
         return NULL;
     int r = store_due(lane->keeper->store, lane->setup->provider->name, clock_now(),
                       lane->flight_count + 1, consider_due, &search);
@@ -186,14 +192,21 @@ static void wake_for_next_due(struct lane *lane)
         wake_at(lane, at > clock_now() ? at : clock_now() + LANE_RECHECK_MS);
 }
 
+/* When the next may go, by the rate limit and the room that there is for its reply. */
+static int64_t free_at(const struct lane *lane)
+{
+    return later(lane->cramped_until, lane->paced_until);
+}
+
 static void pump_paused(struct lane *lane)
 {
+    const int64_t probe_at = later(lane->pause.row.probe_at, free_at(lane));
     const struct failure failure = lane_pause_failure(lane);
     lane_refuse_queue(lane, &failure);
     if (lane->in_air > 0 || !lane_has_room(lane))
         return;
-    if (clock_now() < lane->pause.row.probe_at) {
-        wake_at(lane, lane->pause.row.probe_at);
+    if (clock_now() < probe_at) {
+        wake_at(lane, probe_at);
         return;
     }
     struct flight *flight = canary(lane);
@@ -231,12 +244,6 @@ static void start_slowly(struct lane *lane)
 {
     if (lane->in_air == 0 && clock_now() - lane->latest.at > LANE_LULL_MS)
         lane->window = 1;
-}
-
-/* When the next may go, by the rate limit and the room that there is for its reply. */
-static int64_t free_at(const struct lane *lane)
-{
-    return lane->cramped_until > lane->paced_until ? lane->cramped_until : lane->paced_until;
 }
 
 static void pump_open(struct lane *lane)

@@ -137,6 +137,8 @@ void await_state(struct stage *stage, const char *label, enum account_state stat
 void await_generation(struct stage *stage, const char *label, uint64_t generation);
 void await_paused(struct stage *stage, bool paused);
 void rest(int ms);
+/* How many lines of the log hold that text, since the first test of this program. */
+unsigned logged(const char *text);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_STARTED(name) cmocka_unit_test_setup_teardown(name, set_up_all, tear_down)

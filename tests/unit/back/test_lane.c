@@ -182,6 +182,24 @@ static void a_rate_limit_is_kept_where_one_comes_late(void **state)
     assert_true(broker_now() - begun >= 3 * (SECOND + LANE_LATE_MS) / 5);
 }
 
+/* Somebody asked for it at once, but the limit is the provider's. */
+static void a_canary_keeps_the_rate_limit_too(void **state)
+{
+    struct stage *stage = *state;
+    seed_many(stage, 2, 1);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server, grants);
+    acme(stage)->rate_limit_requests = 1;
+    acme(stage)->rate_limit_period_ms = 10 * SECOND;
+    set_speed(10);
+    const int64_t begun = broker_now();
+    start(stage);
+    await_paused(stage, true);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    await_paused(stage, false);
+    assert_true(broker_now() - begun >= 10 * SECOND);
+}
+
 static void concurrency_is_the_most_at_once(void **state)
 {
     enum { ACCOUNTS = 9 };
@@ -358,6 +376,48 @@ static void few_rest_at_once_where_none_is_answered(void **state)
     assert_true(server_wait(stage->server, NULL, LANE_RESTING_MAX + 1)); /* they go again */
 }
 
+/* Not even with a window that others opened meanwhile. */
+static void what_is_in_the_air_counts_among_them(void **state)
+{
+    enum { GRANTED = 12, ACCOUNTS = LANE_RESTING_MAX - 1 + GRANTED + LANE_WINDOW_MAX };
+    struct stage *stage = *state;
+    unsigned met = 0;
+    char token[32];
+    seed_many(stage, ACCOUNTS, 1);
+    server_script(stage->server, (struct canned){ .times = LANE_RESTING_MAX - 1, .status = 503 });
+    server_script(stage->server,
+                  (struct canned){ .times = GRANTED, .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .status = 503, .held = true });
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, LANE_RESTING_MAX + GRANTED));
+    rest(200);
+    for (unsigned i = 0; i < ACCOUNTS; i++) {
+        (void)snprintf(token, sizeof token, "rt-secret-%02u", i);
+        met += server_count(stage->server, token) > 0;
+    }
+    assert_in_range(met, GRANTED, GRANTED + LANE_RESTING_MAX);
+    for (int i = 0; i < 2 * ACCOUNTS; i++)
+        server_release(stage->server);
+}
+
+static void what_is_short_is_said_once(void **state)
+{
+    enum { TOO_FEW = SECRET_FREE_BESIDE_FIRST / SECRET_MAX / 2 };
+    static const char *const words = "the memory for secrets is full";
+    struct stage *stage = *state;
+    const unsigned before = logged(words);
+    seed_many(stage, 3, 1);
+    server_script(stage->server, grants);
+    fill_secrets(TOO_FEW);
+    start(stage);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a00"), WIRE_BUSY);
+    rest(4 * LANE_ROOM_MS);
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a01"), WIRE_BUSY);
+    assert_int_equal(logged(words), before + 1);
+    empty_secrets();
+    await_generation(stage, "a02", 2);
+}
+
 /* Memory was short, say, or the disk hung: it has no other timer, and nobody asks. */
 static void a_look_at_the_schedule_that_fails_is_taken_again(void **state)
 {
@@ -382,6 +442,7 @@ int main(void)
         TEST(a_rate_limit_is_kept_by_pace),
         TEST(a_mistyped_rate_limit_ends_with_its_mending),
         TEST(a_rate_limit_is_kept_where_one_comes_late),
+        TEST(a_canary_keeps_the_rate_limit_too),
         TEST(concurrency_is_the_most_at_once),
         TEST(a_window_may_be_wider_than_the_default),
         TEST(what_is_in_the_air_ends_with_the_settings_it_began_with),
@@ -391,6 +452,8 @@ int main(void)
         TEST(the_end_answers_everybody),
         TEST(a_failed_account_does_not_hold_up_the_others),
         TEST(few_rest_at_once_where_none_is_answered),
+        TEST(what_is_in_the_air_counts_among_them),
+        TEST(what_is_short_is_said_once),
         TEST(a_look_at_the_schedule_that_fails_is_taken_again),
     };
     return RUN(tests);

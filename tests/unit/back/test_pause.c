@@ -278,6 +278,24 @@ static void probes_without_an_answer_alternate(void **state)
     await_paused(stage, false);
 }
 
+/* It is nothing that the provider did, and is over in a moment. */
+static void short_memory_is_no_probe_that_failed(void **state)
+{
+    enum { TOO_FEW = SECRET_FREE_BESIDE_FIRST / SECRET_MAX / 2 };
+    struct stage *stage = *state;
+    seed_many(stage, 3, 1);
+    server_script(stage->server, (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    await_paused(stage, true);
+    fill_secrets(TOO_FEW);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    rest(600);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    empty_secrets();
+    await_paused(stage, false);
+}
+
 static void a_paused_provider_still_serves_what_is_valid(void **state)
 {
     struct stage *stage = *state;
@@ -416,6 +434,7 @@ int main(void)
         TEST(a_damaged_canary_does_not_hold_the_pause),
         TEST(a_probe_without_an_answer_is_made_again_soon),
         TEST(probes_without_an_answer_alternate),
+        TEST(short_memory_is_no_probe_that_failed),
         TEST(a_paused_provider_still_serves_what_is_valid),
         TEST(a_login_does_not_end_a_pause_for_refusals),
         TEST(a_login_between_refusals_changes_nothing),
