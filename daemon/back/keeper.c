@@ -130,6 +130,22 @@ struct failure failure_make(enum wire_error error, int64_t retry_after_s, const 
     return failure;
 }
 
+struct failure failure_unreadable(const struct account_name *name, int result)
+{
+    char text[ACCOUNT_TEXT_SIZE];
+    account_text(name, text);
+    if (result == STORE_FOREIGN)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the row of %s in the store is damaged: log it out, then in again",
+                            text);
+    if (result == -EBADMSG)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the store is damaged where the row of %s lies: restore a backup, "
+                            "then log in again",
+                            text);
+    return failure_make(WIRE_INTERNAL, 0, "the store cannot read %s now: log in again", text);
+}
+
 struct failure failure_consent_required(const struct account_row *row)
 {
     char name[ACCOUNT_TEXT_SIZE];

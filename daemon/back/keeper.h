@@ -113,6 +113,9 @@ void keeper_remark(struct keeper *keeper, const struct account_name *name, const
 /* The failure of an account whose grant a person has to renew. */
 struct failure failure_consent_required(const struct account_row *row);
 
+/* The failure of an account whose row store_read() could not give, with what it returned. */
+struct failure failure_unreadable(const struct account_name *name, int result);
+
 /* A failure from a format; retry_after_s 0: not said. */
 struct failure failure_make(enum wire_error error, int64_t retry_after_s, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -299,10 +299,17 @@ struct provider_question {
 /* A login begins: its grant is for the account that is there now, and no later one of that name. */
 static void answer_provider(const struct provider_question *waiting, struct message *answer)
 {
+    CLEANUP(cleanup_message) struct message *owned = answer;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
-    if (store_read(waiting->keeper->store, &waiting->account, &row) == 0 && row.generation > 0)
+    int r = store_read(waiting->keeper->store, &waiting->account, &row);
+    if (r != 0 && r != STORE_NOT_FOUND) {
+        const struct failure failure = failure_unreadable(&waiting->account, r);
+        keeper_refuse(waiting->keeper, waiting->id, &failure);
+        return;
+    }
+    if (row.generation > 0)
         answer->account_created_at = row.created_at;
-    keeper_answer(waiting->keeper, waiting->id, answer);
+    keeper_answer(waiting->keeper, waiting->id, steal(owned));
 }
 
 static void provider_resolved(void *userdata, const struct failure *why)

@@ -220,15 +220,8 @@ static struct failure why_not_stored(const struct settle *settle, int result)
     account_text(&settle->question->account, name);
     if (result == EXCHANGE_OWNED)
         return why_owned(settle);
-    if (result > 0)
-        return failure_make(WIRE_INTERNAL, 0,
-                            "the row of %s in the store is damaged: log it out, then in again",
-                            name);
-    if (result == -EBADMSG)
-        return failure_make(WIRE_INTERNAL, 0,
-                            "the store is damaged where the row of %s lies: restore a backup, "
-                            "then log in again",
-                            name);
+    if (result > 0 || result == -EBADMSG)
+        return failure_unreadable(&settle->question->account, result);
     return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
 }
 
@@ -260,16 +253,6 @@ static void refuse_late(struct settle *settle)
     settle_refuse(settle, &failures[settle->write.late]);
 }
 
-static struct failure why_not_read(const struct settle *settle, int result)
-{
-    char name[ACCOUNT_TEXT_SIZE];
-    if (result > 0)
-        return why_not_stored(settle, result);
-    return failure_make(
-        WIRE_INTERNAL, 0, "%s cannot be read in the store (%.100s): nothing was sent",
-        account_text(&settle->question->account, name), store_message(settle->keeper->store));
-}
-
 bool settle_is_over(struct settle *settle)
 {
     int r = exchange_write_look(&settle->write, settle->keeper->store);
@@ -278,7 +261,7 @@ bool settle_is_over(struct settle *settle)
     if (r == 0) {
         refuse_late(settle);
     } else {
-        const struct failure failure = why_not_read(settle, r);
+        const struct failure failure = failure_unreadable(&settle->question->account, r);
         settle_refuse(settle, &failure);
     }
     return true;

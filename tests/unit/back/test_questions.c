@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static void seed_valid(struct stage *stage)
@@ -179,6 +180,19 @@ static void a_flood_is_answered(void **state)
     }
 }
 
+/* Nobody is to consent to what cannot be written down. */
+static void no_login_begins_for_a_row_that_cannot_be_read(void **state)
+{
+    struct stage *stage = *state;
+    static const int results[] = { STORE_FOREIGN, -EBADMSG };
+    for (size_t i = 0; i < 2; i++) {
+        fail_reads("a", results[i]);
+        expect_failure(stage, ask(stage, ASK_PROVIDER, "a"), WIRE_INTERNAL);
+        expect_ok(stage, ask(stage, ASK_PROVIDER, "b"));
+    }
+    damage_reads(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +203,7 @@ int main(void)
         TEST(refreshes_on_demand_are_a_second_apart),
         TEST(after_a_failure_demands_are_spaced),
         TEST(what_cannot_be_unsealed_is_said),
+        TEST_STARTED(no_login_begins_for_a_row_that_cannot_be_read),
         TEST(accounts_are_listed_in_pages),
         TEST(health_counts_and_names),
         TEST(a_flood_is_answered),
