@@ -10,11 +10,10 @@
 #include "back/authority.h"
 #include "back/backup.h"
 #include "back/callers.h"
-#include "back/device.h"
 #include "back/device_poll.h"
+#include "back/errand.h"
 #include "back/exchange.h"
 #include "back/lanes.h"
-#include "back/push.h"
 #include "back/questions.h"
 #include "back/rekey.h"
 #include "back/restored.h"
@@ -172,11 +171,9 @@ static int build_rooms(struct back *back, const struct back_options *options)
     if (r == 0)
         r = exchanges_new(keeper, &keeper->exchanges);
     if (r == 0)
-        r = device_starts_new(keeper, &keeper->device_starts);
+        r = errands_new(keeper, &keeper->errands);
     if (r == 0)
         r = device_polls_new(keeper, &keeper->device_polls);
-    if (r == 0)
-        r = pushes_new(keeper, &keeper->pushes);
     if (r == 0)
         r = lanes_new(keeper, back->settings, &keeper->lanes);
     if (r == 0)
@@ -225,10 +222,9 @@ static void tear_down(struct back *back)
     warn_free(keeper->warn);
     authority_free(keeper->authority);
     revocations_free(keeper->revocations);
-    device_starts_free(keeper->device_starts);
+    errands_free(keeper->errands);
     device_polls_free(keeper->device_polls);
     exchanges_free(keeper->exchanges);
-    pushes_free(keeper->pushes);
     lanes_free(keeper->lanes);
     http_client_free(keeper->http);
     audit_held_free(keeper->audit);

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "back/device.h"
 #include "back/device_poll.h"
+#include "back/errand.h"
 #include "back/exchange.h"
 #include "back/lanes.h"
-#include "back/push.h"
 #include "back/questions.h"
 #include "back/rekey.h"
 #include "back/restored.h"
@@ -222,9 +221,8 @@ static bool is_quiet(const struct backup *backup)
     const struct failure failure =
         failure_make(WIRE_BUSY, 0, "the broker's store is being moved: log in there");
     return device_polls_refuse(keeper->device_polls, &failure) && !lanes_busy(keeper->lanes) &&
-           !exchanges_busy(keeper->exchanges) && !device_starts_busy(keeper->device_starts) &&
-           !pushes_busy(keeper->pushes) && !revocations_busy(keeper->revocations) &&
-           !commits_pending(keeper->commits);
+           !exchanges_busy(keeper->exchanges) && !errands_busy(keeper->errands) &&
+           !revocations_busy(keeper->revocations) && !commits_pending(keeper->commits);
 }
 
 static void wait_for_quiet(struct backup *backup)

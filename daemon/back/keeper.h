@@ -19,9 +19,8 @@ enum { KEEPER_FIRST_TOKEN_ROOM = 12 * 1024 };
 struct lanes;
 struct exchanges;
 struct settle;
-struct device_starts;
+struct errands;
 struct device_polls;
-struct pushes;
 struct revocations;
 struct authority;
 struct warn;
@@ -43,9 +42,8 @@ struct keeper {
     struct lanes *lanes;
     struct exchanges *exchanges;
     struct settle *settles; /* all logins that are under way, the newest first */
-    struct device_starts *device_starts;
+    struct errands *errands;
     struct device_polls *device_polls;
-    struct pushes *pushes;
     struct revocations *revocations;
     struct authority *authority;
     struct warn *warn;

@@ -9,6 +9,7 @@
 #include "back/callers.h"
 #include "back/device.h"
 #include "back/device_poll.h"
+#include "back/errand.h"
 #include "back/exchange.h"
 #include "back/first_token.h"
 #include "back/judgement.h"
@@ -386,7 +387,7 @@ static void ask_audit(struct keeper *keeper, struct message *question)
 /* Whichever of them it is about. */
 static void cancel(struct keeper *keeper, struct message *letter)
 {
-    if (push_cancel(keeper, letter->id) || device_cancel(keeper, letter->id))
+    if (errand_cancel(keeper, letter->id))
         message_free(letter);
     else
         device_poll_cancel(keeper, letter);
