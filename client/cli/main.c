@@ -83,10 +83,10 @@ static int run_command(const struct command *command, char **argv, int index, st
 static int help(const char *topic)
 {
     const char *nearest = NULL;
-    const struct command *command = topic ? find_command(topic, &nearest) : NULL;
 
-    if (!topic)
+    if (!topic || strcmp(topic, "help") == 0 || strcmp(topic, "version") == 0)
         return help_all(commands);
+    const struct command *command = find_command(topic, &nearest);
     return command ? help_command(command) : unknown_command(topic, nearest);
 }
 

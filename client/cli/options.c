@@ -113,11 +113,9 @@ static bool set_value(const struct option_row *row, struct arguments *arguments,
 
     switch (row->kind) {
     case OPTION_MAYBE:
-        if (!*value) /* that of a variable which is not set */
-            return object(objection, "%s= needs a value", row->name);
-        *(const char **)field = value;
-        return true;
     case OPTION_TEXT:
+        if (!*value) /* that of a variable which is not set */
+            return object(objection, "%s needs %s", row->name, row->metavar);
         *(const char **)field = value;
         return true;
     case OPTION_DURATION:

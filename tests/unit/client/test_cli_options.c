@@ -63,7 +63,7 @@ static void test_a_value_that_may_be_left_out(void **state)
     assert_true(TAKE(&a, &objection, "--key-kept=3f", "acc"));
     assert_string_equal(a.key_kept, "3f");
     assert_false(TAKE(&a, &objection, "--key-kept=", "acc"));
-    assert_string_equal(objection.text, "--key-kept= needs a value");
+    assert_string_equal(objection.text, "--key-kept needs ID");
 }
 
 static void test_rest(void **state)
@@ -122,6 +122,8 @@ static void test_objections(void **state)
         { { "--param", "=x" }, "--param takes NAME=VALUE, not '=x'" },
         { { "a", "b", "c" }, "unexpected argument 'c'" },
         { { "--format", "--json" }, "--format needs FORMAT" },
+        { { "--format", "" }, "--format needs FORMAT" },
+        { { "--format=" }, "--format needs FORMAT" },
         { { "--limit", "--socket=/s" }, "--limit needs N" },
         { { "--format", "--", "json" }, "--format needs FORMAT" },
         { { "--limit", "0", "-x" }, "--limit takes a number, not '0'" },

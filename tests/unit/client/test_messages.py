@@ -79,6 +79,8 @@ class Usage(Case):
     def test_a_command_that_is_none(self):
         self.assert_says(["tokn"], USAGE, "unknown command 'tokn'", "token")
         self.assert_says(["help", "tokn"], USAGE, "unknown command 'tokn'")
+        for topic in ("help", "version"):
+            self.assertEqual(self.run_command("help", topic).stdout, self.run_command("help").stdout)
 
 
 class Json(Case):
