@@ -12,6 +12,7 @@ from harness.background import in_background
 from harness.devices import with_device
 from harness.logins import start
 from harness.relay import relay
+from harness.stream import Stream
 from test_backup import FEW, elsewhere, key_file, provider, restored  # noqa: F401
 
 KILLS = int(os.environ.get("TOKENBROKER_TEST_MOVE_KILLS", "12"))
@@ -86,21 +87,14 @@ def test_moved(daemon, cli, provider, elsewhere, folder):
     assert len(requests(provider)) == ours
 
 
-def test_it_is_said_everywhere(daemon, cli, provider, folder):
-    events = cli.spawn("watch", "--json")
-    time.sleep(0.5)
-    move(cli, folder / "moved")
+def test_it_is_said_everywhere(daemon, cli, provider, schema, folder):
+    with Stream(daemon.api, schema) as events:
+        move(cli, folder / "moved")
+        events.wait_for("broker_moved")
     assert "MOVED" in cli.run("health").stdout
     assert "\ntokenbroker_refreshing 0\n" in daemon.api.request("GET", "/metrics").text
     doctor = cli.run("doctor").stdout
     assert "was moved" in doctor and "--moved-back" in doctor
-    deadline = time.monotonic() + 10
-    line = ""
-    while "broker_moved" not in line:
-        assert time.monotonic() < deadline
-        line = events.stdout.readline()
-    events.terminate()
-    events.communicate()
     listed = cli.run("list")
     assert listed.returncode == 0 and FEW[0] in listed.stdout and "moved" in listed.stdout
     assert "moved" in cli.run("status", FEW[0]).stdout
