@@ -81,8 +81,10 @@ static void reload(struct daemon *daemon)
     CLEANUP(cleanup_reading) struct reading new = { .text = NULL };
     CLEANUP(cleanup_seal_key) struct seal_key *key_next = NULL;
     notify_manager("RELOADING=1");
-    if (reading_all(&daemon->places, daemon->watchdog, &new, &complaint) != 0 ||
-        keys_read_next(&daemon->places, new.back, &key_next, &complaint) != 0)
+    int r = reading_all(&daemon->places, daemon->watchdog, &new, &complaint);
+    if (r == SETTINGS_STOPPED)
+        return;
+    if (r != 0 || keys_read_next(&daemon->places, new.back, &key_next, &complaint) != 0)
         log_error("the configuration stays as it was: %s", complaint.text);
     else if (configure_hooks(daemon->hooks, new.front) != 0 ||
              threads_reload(daemon->threads, steal(new.front), steal(new.back), steal(key_next),
@@ -243,7 +245,7 @@ static int serve(struct daemon *daemon)
     if (r == 0)
         result = run(daemon);
     else {
-        fail(&complaint);
+        result = r == SETTINGS_STOPPED ? EXIT_SUCCESS : fail(&complaint);
         give_up_socket(daemon);
         close_parts(&parts);
     }

@@ -1,5 +1,7 @@
 #include "main/reading.h"
 
+#include <signal.h>
+
 #include "main/certificate.h"
 #include "main/unsupported.h"
 
@@ -25,11 +27,22 @@ int reading_configuration(const struct places *places, struct reading *reading,
     return r;
 }
 
+/* Who tells it to stop does not wait for all of the programs: the time that a stop may take is for
+ * what is under way to providers. */
+static bool go_on(void *userdata)
+{
+    sigset_t pending;
+    if (userdata)
+        watchdog_look(userdata);
+    return sigpending(&pending) < 0 ||
+           (!sigismember(&pending, SIGTERM) && !sigismember(&pending, SIGINT));
+}
+
 int reading_secrets(const struct places *places, struct watchdog *watchdog, struct reading *reading,
                     struct complaint *complaint)
 {
     const struct settings_places where = { .credentials_directory = places->credentials_directory,
-                                           .ran = watchdog ? watchdog_look : NULL,
+                                           .ran = go_on,
                                            .userdata = watchdog };
     int r = settings_parse(reading->text, &where, true, &reading->back, complaint);
     if (r == 0)

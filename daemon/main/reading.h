@@ -26,7 +26,8 @@ static inline void cleanup_reading(struct reading *reading)
 int reading_configuration(const struct places *places, struct reading *reading,
                           struct complaint *complaint);
 /* Then those: it runs the programs that give some. watchdog: NULL where no manager waits. Also
- * returns SETTINGS_NO_CREDENTIALS. */
+ * returns SETTINGS_NO_CREDENTIALS, and SETTINGS_STOPPED where a signal that ends the daemon is
+ * pending. */
 int reading_secrets(const struct places *places, struct watchdog *watchdog, struct reading *reading,
                     struct complaint *complaint);
 /* Both, one after the other. */

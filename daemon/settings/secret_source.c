@@ -183,11 +183,24 @@ static int from_literal(const char *literal, const char *where, struct secret **
     return 0;
 }
 
+static int from_command_of(const char *line, const struct settings_places *places,
+                           const char *where, struct secret **ret, struct complaint *complaint)
+{
+    CLEANUP(cleanup_secret) struct secret *secret = NULL;
+    int r = from_command(line, where, &secret, complaint);
+    if (places != NULL && places->ran != NULL && !places->ran(places->userdata)) {
+        (void)refuse(complaint, where, "it is told to stop, and reads no more secrets");
+        return SETTINGS_STOPPED;
+    }
+    if (r == 0)
+        *ret = steal(secret);
+    return r;
+}
+
 int settings_resolve_secret(const char *source, const struct settings_places *places,
                             const char *where, struct secret **ret, struct complaint *complaint)
 {
     const char *rest = NULL;
-    int r = 0;
     switch (secret_kind_of(source, &rest)) {
     case SECRET_FILE:
         return from_file(rest, true, where, ret, complaint);
@@ -195,10 +208,7 @@ int settings_resolve_secret(const char *source, const struct settings_places *pl
         return from_credential(rest, places != NULL ? places->credentials_directory : NULL, where,
                                ret, complaint);
     case SECRET_COMMAND:
-        r = from_command(rest, where, ret, complaint);
-        if (places != NULL && places->ran != NULL)
-            places->ran(places->userdata);
-        return r;
+        return from_command_of(rest, places, where, ret, complaint);
     case SECRET_LITERAL:
         break;
     }

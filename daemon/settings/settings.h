@@ -19,6 +19,7 @@
 enum { SETTINGS_FILE_MAX = 1024 * 1024, SETTINGS_PROVIDERS_MAX = 1000, SETTINGS_RULES_MAX = 1000 };
 enum {
     SETTINGS_INVALID = 1,
+    SETTINGS_STOPPED,        /* ran() wanted no more */
     SETTINGS_NO_CREDENTIALS, /* a credential: where systemd gave none: the service may have it */
 };
 enum { PUBLIC_URL_MAX = 512, LINK_URL_MAX = PUBLIC_URL_MAX + 64 };
@@ -141,13 +142,14 @@ struct settings_text *settings_text_free(struct settings_text *text);
 /* Where the parser looks things up. */
 struct settings_places {
     const char *credentials_directory; /* systemd's; NULL: none */
-    void (*ran)(void *userdata);       /* after each `command:`, which may take 10 s; NULL: none */
+    bool (*ran)(void *userdata);       /* after each `command:`, which may take 10 s; NULL: none.
+                                          false: no further one is wanted */
     void *userdata;
 };
 
 /* Parses and checks everything. With secrets, `file:`, `credential:` and `command:` are resolved
- * (this may block: the main thread alone calls it). Returns 0, SETTINGS_INVALID, or
- * SETTINGS_NO_CREDENTIALS where that is what the first secret that cannot be had wants. */
+ * (this may block: the main thread alone calls it). Returns 0, SETTINGS_INVALID, SETTINGS_STOPPED,
+ * or SETTINGS_NO_CREDENTIALS where that is what the first secret that cannot be had wants. */
 int settings_parse(const struct settings_text *text, const struct settings_places *places,
                    bool with_secrets, struct settings **ret, struct complaint *complaint);
 
@@ -156,7 +158,7 @@ struct settings *settings_free(struct settings *settings);
 
 /* A secret's source as the configuration writes it: "file:PATH", "credential:NAME",
  * "command:ARGV", or the literal itself. where is what the complaint starts with. Returns 0,
- * SETTINGS_INVALID or SETTINGS_NO_CREDENTIALS. */
+ * SETTINGS_INVALID, SETTINGS_STOPPED or SETTINGS_NO_CREDENTIALS. */
 int settings_resolve_secret(const char *source, const struct settings_places *places,
                             const char *where, struct secret **ret, struct complaint *complaint);
 

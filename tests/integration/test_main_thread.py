@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from harness.daemon import await_end
 from harness.hook import wait_for_lines
 
 
@@ -31,6 +32,29 @@ def test_watchdog_is_fed_while_commands_take_their_time(daemon, plain, folder):
     for _ in range(2):
         daemon.notices.wait_for("WATCHDOG=1", daemon.process, timeout=1.5)
     daemon.notices.wait_for("READY=1", daemon.process, timeout=10)
+
+
+@pytest.mark.parametrize("during", ["start", "reload"])
+def test_a_stop_waits_for_one_command_at_most(daemon, plain, folder, during):
+    """Else many of them would take the time that a provider's last answer may need."""
+    command, slow, ran = folder / "secret", folder / "slow", folder / "ran"
+    command.write_text(f"#!/bin/sh\ntest -e {slow} && echo >>{ran} && sleep 1\necho {'s' * 20}\n")
+    command.chmod(0o700)
+    for number in range(5):
+        daemon.with_provider(f"p{number}", plain, client_secret=f"command:{command}")
+    if during == "reload":
+        daemon.start()
+    slow.touch()
+    if during == "reload":
+        daemon.process.send_signal(signal.SIGHUP)
+    else:
+        daemon.spawn()
+    while not ran.exists():
+        time.sleep(0.02)
+    daemon.process.send_signal(signal.SIGTERM)
+    assert await_end(daemon.process, 20) == 0
+    assert ran.read_text() == "\n"
+    assert "error" not in daemon.log()
 
 
 def test_says_that_it_stops(daemon):

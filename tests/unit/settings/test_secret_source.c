@@ -168,6 +168,27 @@ static void commands_are_split_at_spaces(void **state)
     assert_unresolved("command:/bin/cat /no/such/hunter2", "the command /bin/cat failed");
 }
 
+static bool once(void *userdata)
+{
+    return ++*(int *)userdata < 2;
+}
+
+/* Whoever waits for them may have enough. */
+static void commands_end_when_no_further_one_is_wanted(void **state)
+{
+    int count = 0;
+    struct complaint complaint = { "" };
+    const struct settings_places places = { .ran = once, .userdata = &count };
+    CLEANUP(cleanup_secret) struct secret *secret = NULL;
+    struct secret *second = NULL;
+    assert_int_equal(settings_resolve_secret("command:echo a", &places, "x", &secret, &complaint),
+                     0);
+    assert_int_equal(settings_resolve_secret("command:echo a", &places, "x", &second, &complaint),
+                     SETTINGS_STOPPED);
+    assert_null(second);
+    assert_non_null(strstr(complaint.text, "told to stop"));
+}
+
 static void commands_have_a_longest_line(void **state)
 {
     char source[300] = "command:echo";
@@ -229,6 +250,7 @@ int main(void)
         cmocka_unit_test(credentials_come_from_systemds_folder),
         cmocka_unit_test(without_systemd_there_are_no_credentials),
         cmocka_unit_test(commands_are_split_at_spaces),
+        cmocka_unit_test(commands_end_when_no_further_one_is_wanted),
         cmocka_unit_test(commands_have_a_longest_line),
         cmocka_unit_test(slips_in_a_source_are_no_literals),
         cmocka_unit_test(the_sealing_key_is_no_literal),
