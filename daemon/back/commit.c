@@ -1,11 +1,14 @@
 #include "back/commit.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 
-enum { FINISH_ROUNDS_MAX = 3 };
+enum { FINISH_ROUNDS_MAX = 3, SAID_MAX = 64 * 1024 };
 
 struct commit {
     struct commit *next;
@@ -28,6 +31,7 @@ struct commits {
     struct loop_source *retry;
     struct commit_queue waiting;
     struct commit_stamp stamp;
+    struct buffer said; /* in this transaction: lines, each with its NUL */
     uint64_t groups;
     uint64_t failures;
     bool failing;
@@ -87,6 +91,26 @@ static int apply_all(struct commits *commits, const struct commit_queue *batch,
     return r;
 }
 
+void commits_say(struct commits *commits, const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    buffer_append(&commits->said, line, strlen(line) + 1);
+    if (commits->said.failed) /* too early is better than never */
+        log_warning("%s", line);
+}
+
+static void log_said(struct commits *commits)
+{
+    const struct buffer *said = &commits->said;
+    for (size_t at = 0; at < said->length; at += strlen(said->data + at) + 1)
+        log_warning("%s", said->data + at);
+    buffer_clear(&commits->said);
+}
+
 /* probe: writes something even for an empty batch, to learn whether the store takes it again. */
 static int write_all(struct commits *commits, const struct commit_queue *batch, bool probe,
                      struct commit **ret_culprit)
@@ -94,6 +118,7 @@ static int write_all(struct commits *commits, const struct commit_queue *batch, 
     const struct commit_stamp *stamp = &commits->stamp;
     struct store *store = commits->store;
     *ret_culprit = NULL;
+    buffer_clear(&commits->said);
     int r = store_begin(store);
     if (r >= 0 && probe)
         r = store_put_fact(store, "write_probe", "");
@@ -103,9 +128,12 @@ static int write_all(struct commits *commits, const struct commit_queue *batch, 
         r = stamp->write(stamp->userdata, store);
     if (r >= 0)
         r = store_commit(store);
-    if (r < 0)
+    if (r < 0) {
         store_rollback(store);
-    else if (stamp->written)
+        return r;
+    }
+    log_said(commits);
+    if (stamp->written)
         stamp->written(stamp->userdata);
     return r;
 }
@@ -210,6 +238,7 @@ int commits_new(struct loop *loop, struct store *store, struct commits **ret)
         return -ENOMEM;
     commits->store = store;
     commits->waiting.end = &commits->waiting.first;
+    commits->said = BUFFER_WITH_MAXIMUM(SAID_MAX);
     int r = loop_add_idle(loop, end_of_turn, commits, &commits->end_of_turn);
     if (r >= 0)
         r = loop_add_timer(loop, end_of_turn, commits, &commits->retry);
@@ -247,6 +276,7 @@ struct commits *commits_free(struct commits *commits)
         return NULL;
     loop_source_free(commits->end_of_turn);
     loop_source_free(commits->retry);
+    buffer_release(&commits->said);
     free(commits);
     return NULL;
 }

@@ -62,6 +62,10 @@ struct commit *commit_free(struct commit *commit);
 void commits_add_prepared(struct commits *commits, struct commit *commit, enum commit_kind kind,
                           commit_apply apply, commit_done done, void *userdata);
 
+/* In apply(): a warning for the log, which is written when that is durable; until then it is
+ * forgotten whenever the transaction is rolled back, as apply() runs again. */
+void commits_say(struct commits *commits, const char *format, ...) PRINTF_LIKE(2, 3);
+
 /* Commits what is pending now, without waiting for the end of the turn. */
 void commits_flush(struct commits *commits);
 

@@ -92,9 +92,19 @@ static bool is_to_be_kept(struct keeper *keeper, const struct account_name *name
         return may_revoke(lane);
     if (!grant->refresh_token && !grant->access_token)
         return false;
-    log_warning("%s: its tokens are revoked when its provider is configured again",
+    commits_say(keeper->commits, "%s: its tokens are revoked when its provider is configured again",
                 account_text(name, text));
     return true;
+}
+
+static void tell_displaced(void *userdata, int64_t id, const char *account)
+{
+    struct keeper *keeper = userdata;
+    (void)id;
+    commits_say(keeper->commits,
+                "%s: its tokens are not revoked any more, as %d others wait for that: revoke them "
+                "at the provider",
+                account, KEPT_ROWS_MAX);
 }
 
 int revocation_write(struct keeper *keeper, struct store *store, const struct account_name *name,
@@ -108,6 +118,8 @@ int revocation_write(struct keeper *keeper, struct store *store, const struct ac
                             .due_at = clock_now(),
                             .identity = identity };
     int r = vault_close_kept(keeper->key, &row, grant);
+    if (r == 0)
+        r = store_trim_kept(store, KEPT_REVOCATION, KEPT_ROWS_MAX - 1, tell_displaced, keeper);
     if (r == 0)
         r = store_keep(store, &row);
     kept_row_release(&row);
@@ -124,10 +136,15 @@ static void forgo(void *userdata, int64_t id, const char *label)
 {
     const struct newcomer *newcomer = userdata;
     struct revocations *revocations = newcomer->revocations;
-    if (revocations->under_way && revocations->row.id == id)
-        revocations->forgone = true;
-    log_warning("%s/%s: its older grant is not revoked any more, as that may end the one that %s "
-                "has now: end it at the provider by hand",
+    const bool under_way = revocations->under_way && revocations->row.id == id;
+    const bool was_sent = under_way && (revocations->transfer || revocations->access_token_next);
+    revocations->forgone = revocations->forgone || under_way;
+    commits_say(revocations->keeper->commits,
+                was_sent
+                    ? "%s/%s: its older grant may have been revoked a moment ago, and with it "
+                      "the one that %s has now: it shows at the next refresh"
+                    : "%s/%s: its older grant is not revoked any more, as that may end the one "
+                      "that %s has now: end it at the provider by hand",
                 newcomer->name->provider, label, newcomer->name->label);
 }
 

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "back/revoke.h"
-#include "base/log.h"
 
 /* What a look into the store comes to: what cannot be read may be anything. */
 static int spare(int looked)
@@ -72,7 +71,8 @@ int unused_revoke(struct keeper *keeper, struct store *store, const struct accou
         return r;
     if (r == 0)
         return revocation_write(keeper, store, name, identity, grant);
-    log_warning("%s: a grant that is done with is not revoked, as it may be the same person's as "
+    commits_say(keeper->commits,
+                "%s: a grant that is done with is not revoked, as it may be the same person's as "
                 "that of %s: end it at the provider by hand",
                 account_text(name, text), account_text(&other, other_text));
     return 0;

@@ -374,6 +374,11 @@ int store_forget_links(struct store *store, int64_t now);
 
 /* Of each kind the oldest rows beyond KEPT_ROWS_MAX go. */
 int store_keep(struct store *store, const struct kept_row *row);
+/* The oldest rows of a kind go until so many are left. Tells which they were, unless dropped is
+ * NULL. */
+int store_trim_kept(struct store *store, enum kept_kind kind, size_t left,
+                    void (*dropped)(void *userdata, int64_t id, const char *account),
+                    void *userdata);
 /* Rows with due_at <= due_before, the longest due first, at most limit; INT64_MAX: all. */
 int store_each_kept(struct store *store, enum kept_kind kind, int64_t due_before, size_t limit,
                     bool (*each)(void *userdata, const struct kept_row *row), void *userdata);

@@ -21,8 +21,24 @@ static const struct field kept_fields[] = {
 
 enum { KEPT_FIELDS = sizeof kept_fields / sizeof kept_fields[0] };
 
-/* The oldest of a kind go when there are too many of it. */
-static int trim_kept(struct store *store, enum kept_kind kind)
+/* All of them are gone before the first is told. */
+static int each_dropped(struct store *store, sqlite3_stmt *statement,
+                        void (*dropped)(void *userdata, int64_t id, const char *whose),
+                        void *userdata)
+{
+    int r = store_step(store, statement);
+
+    for (; r > 0; r = store_step(store, statement)) {
+        const char *whose = (const char *)sqlite3_column_text(statement, 1);
+        if (dropped)
+            dropped(userdata, sqlite3_column_int64(statement, 0), whose ? whose : "");
+    }
+    return r;
+}
+
+int store_trim_kept(struct store *store, enum kept_kind kind, size_t left,
+                    void (*dropped)(void *userdata, int64_t id, const char *account),
+                    void *userdata)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
@@ -30,8 +46,8 @@ static int trim_kept(struct store *store, enum kept_kind kind)
     if (r == 0)
         r = store_bind_number(store, statement, 1, kind);
     if (r == 0)
-        r = store_bind_number(store, statement, 2, KEPT_ROWS_MAX);
-    return r < 0 ? r : store_write(store, statement);
+        r = store_bind_limit(store, statement, 2, left);
+    return r < 0 ? r : each_dropped(store, statement, dropped, userdata);
 }
 
 int store_keep(struct store *store, const struct kept_row *row)
@@ -43,7 +59,7 @@ int store_keep(struct store *store, const struct kept_row *row)
         r = store_bind_row(store, statement, 1, kept_fields + 1, KEPT_FIELDS - 1, row);
     if (r == 0)
         r = store_write(store, statement);
-    return r < 0 ? r : trim_kept(store, row->kind);
+    return r < 0 ? r : store_trim_kept(store, row->kind, KEPT_ROWS_MAX, NULL, NULL);
 }
 
 static int each_kept(struct store *store, sqlite3_stmt *statement,
@@ -128,20 +144,6 @@ int store_drop_kept(struct store *store, int64_t id)
     if (r == 0)
         r = store_bind_number(store, statement, 1, id);
     return r < 0 ? r : write_kept(store, statement);
-}
-
-/* All of them are gone before the first is told. */
-static int each_dropped(struct store *store, sqlite3_stmt *statement,
-                        void (*dropped)(void *userdata, int64_t id, const char *label),
-                        void *userdata)
-{
-    int r = store_step(store, statement);
-
-    for (; r > 0; r = store_step(store, statement)) {
-        const char *label = (const char *)sqlite3_column_text(statement, 1);
-        dropped(userdata, sqlite3_column_int64(statement, 0), label ? label : "");
-    }
-    return r;
 }
 
 int store_drop_revocations(struct store *store, const struct account_name *name,

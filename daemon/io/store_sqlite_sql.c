@@ -172,7 +172,8 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
         "INSERT INTO kept (" KEPT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [STATEMENT_TRIM_KEPT] = "DELETE FROM kept WHERE id IN"
                             " (SELECT id FROM kept WHERE kind = ?1 ORDER BY id LIMIT"
-                            " max(0, (SELECT count(*) FROM kept WHERE kind = ?1) - ?2))",
+                            " max(0, (SELECT count(*) FROM kept WHERE kind = ?1) - ?2))"
+                            " RETURNING id, provider || '/' || label",
     [STATEMENT_EACH_KEPT] = "SELECT id, " KEPT_COLUMNS " FROM kept"
                             " WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3",
     [STATEMENT_FIND_KEPT] = "SELECT 1 FROM kept WHERE kind = ?1 AND created_at > ?2"

@@ -172,6 +172,17 @@ def test_a_login_after_a_logout_lives_on(broker, api, plain, person):
     assert_lives_on(broker, api, plain)
 
 
+def test_a_revocation_that_was_sent_is_not_said_to_be_given_up(broker, api, plain, person):
+    """Nobody knows what becomes of it: the log does not say that the older grant lives."""
+    log_in(api, person, ACCOUNT)
+    plain.fault("hold", endpoint="revoke", times=1)
+    api.forget(ACCOUNT).ok()
+    plain.ledger.wait_for("fault", endpoint="revoke")
+    log_in(api, person, ACCOUNT)
+    broker.wait_log("may have been revoked a moment ago")
+    assert "is not revoked any more" not in broker.log()
+
+
 def test_an_import_after_a_logout_lives_on(broker, api, plain, person):
     log_in(api, person, ACCOUNT)
     log_out_in_an_outage(api, plain)

@@ -116,6 +116,45 @@ static void writes_of_a_turn_go_together(void **state)
     assert_false(commits_pending(fixture->commits));
 }
 
+static int apply_and_say(void *userdata, struct store *store)
+{
+    const struct write *write = userdata;
+    commits_say(write->fixture->commits, "%s is said", write->name);
+    return apply(userdata, store);
+}
+
+/* How often the text was logged. */
+static int count_logged(FILE *caught, const char *text)
+{
+    char line[256];
+    int count = 0;
+    rewind(caught);
+    while (fgets(line, sizeof line, caught))
+        count += strstr(line, text) != NULL;
+    return count;
+}
+
+/* What a transaction does is in the log once, however often it had to be tried. */
+static void what_is_said_is_durable(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write write = { .fixture = fixture, .name = "must", .failures = 2, .last = true };
+    FILE *caught = tmpfile();
+    const int error_fd = dup(STDERR_FILENO);
+    assert_true(caught && error_fd >= 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply_and_say, done, &write), 0);
+    (void)dup2(fileno(caught), STDERR_FILENO);
+    commits_flush(fixture->commits);
+    const int before = count_logged(caught, "must is said");
+    (void)fseek(caught, 0, SEEK_END);
+    (void)loop_run(fixture->loop);
+    (void)dup2(error_fd, STDERR_FILENO);
+    (void)close(error_fd);
+    assert_int_equal(before, 0);
+    assert_int_equal(count_logged(caught, "must is said"), 1);
+    (void)fclose(caught);
+}
+
 static void what_must_be_kept_is_written_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -215,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_of_a_turn_go_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_must_be_kept_is_written_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_said_is_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_meets_damage_fails_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_told_while_the_disk_is_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_writes_what_is_pending, set_up, tear_down),

@@ -154,6 +154,11 @@ static int drop_revocations(struct store *store)
     return store_drop_revocations(store, &alice, "one", see_dropped, NULL);
 }
 
+static int trim_kept(struct store *store)
+{
+    return store_trim_kept(store, KEPT_REVOCATION, 0, see_dropped, NULL);
+}
+
 static int put_sealed(struct store *store)
 {
     return store_put_sealed(store, SEALED_ACCOUNT, 1, "anew", 4);
@@ -381,6 +386,7 @@ const struct store_work store_works[] = {
     { "postpone_kept", postpone_kept, true },
     { "drop_kept", drop_kept, true },
     { "drop_revocations", drop_revocations, true },
+    { "trim_kept", trim_kept, true },
     { "put_sealed", put_sealed, true },
     { "put_owner", put_owner, true },
     { "drop_owner", drop_owner, true },

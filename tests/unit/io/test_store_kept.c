@@ -222,6 +222,22 @@ static void test_kept_is_bounded(void **state)
     assert_int_equal(other.count, 1);
 }
 
+static void test_who_gave_way_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct kept_seen gone = { 0 };
+
+    assert_int_equal(store_begin(f->store), 0);
+    keep_revocations(f->store);
+    assert_int_equal(store_trim_kept(f->store, KEPT_REVOCATION, 1000, see_dropped, &gone), 0);
+    assert_string_equal(gone.labels, "");
+    assert_int_equal(store_trim_kept(f->store, KEPT_REVOCATION, 0, see_dropped, &gone), 0);
+    assert_int_equal(store_commit(f->store), 0);
+    assert_non_null(strstr(gone.labels, "/"));
+    assert_int_equal(store_each_kept(f->store, KEPT_REVOCATION, INT64_MAX, 9, see_kept, &gone), 0);
+    assert_int_equal(gone.count, 0);
+}
+
 struct audit_seen {
     char verdicts[256];
     struct audit_row last;
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropped_revocations, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_an_id_is_never_given_twice, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_kept_is_bounded, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_who_gave_way_is_told, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_counts, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_filters, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_audit_tells_apart, make_store, drop_store),
