@@ -169,6 +169,7 @@ static enum page_result login_result(const struct login *login)
     case LOGIN_CANCELLED:
         return login->ending == ENDING_REPLACED    ? PAGE_REPLACED
                : login->ending == ENDING_LINK_OVER ? PAGE_LINK_OVER
+               : login->ending == ENDING_GONE      ? PAGE_ACCOUNT_GONE
                                                    : PAGE_CANCELLED;
     case LOGIN_FAILED:
         break;

@@ -64,6 +64,7 @@ enum login_ending {
     ENDING_AWAITS,      /* the first by a link: held until it is accepted */
     ENDING_UNTOLD,      /* nobody said whose it is: held until it is accepted */
     ENDING_LINK_OVER,   /* another attempt by the account's link came first */
+    ENDING_GONE,        /* the account was logged out or renamed */
     ENDING_UNCERTAIN,   /* no usable answer: the code may have been spent */
     ENDING_REPLACED,    /* by a newer login of the same browser (state = absent) */
 };

@@ -85,11 +85,13 @@ void logins_notice(struct logins *logins, const struct message *notice)
         if (login->status != LOGIN_PENDING ||
             !account_name_equal(&login->account, &notice->account))
             continue;
-        if (login->mode == LOGIN_DEVICE)
+        if (login->mode == LOGIN_DEVICE) {
             (void)login_cancel_device(login); /* else the back refuses what it brings */
-        else
-            login_set_status(login, LOGIN_CANCELLED, "account_gone",
-                             "the account was logged out or renamed: log in again");
+            continue;
+        }
+        login->ending = ENDING_GONE;
+        login_set_status(login, LOGIN_CANCELLED, "account_gone",
+                         "the account was logged out or renamed: log in again");
     }
 }
 

@@ -59,10 +59,11 @@ enum page_result {
     PAGE_UNCERTAIN, /* no answer: the code may have been spent */
     PAGE_EXPIRED,
     PAGE_CANCELLED,
-    PAGE_REPLACED,  /* by a newer login of the same browser */
-    PAGE_UNTOLD,    /* the provider did not say whose: held until it is accepted */
-    PAGE_AWAITS,    /* a first consent by a link: held until it is accepted */
-    PAGE_LINK_OVER, /* another attempt by the same link came first */
+    PAGE_REPLACED,     /* by a newer login of the same browser */
+    PAGE_UNTOLD,       /* the provider did not say whose: held until it is accepted */
+    PAGE_AWAITS,       /* a first consent by a link: held until it is accepted */
+    PAGE_LINK_OVER,    /* another attempt by the same link came first */
+    PAGE_ACCOUNT_GONE, /* logged out, or renamed */
     PAGE_RESULT_COUNT,
 };
 

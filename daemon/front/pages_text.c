@@ -172,6 +172,10 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                          "The link was opened more than once, and the account was connected by "
                          "another attempt.",
                          "You can close this page." },
+    [PAGE_ACCOUNT_GONE] = { 410, TONE_CALM, "The account is not here any more",
+                            "It was logged out, or it got another name, while this login was open. "
+                            "Nothing came of the login.",
+                            "If it is to be connected, log in again:", LOGIN_COMMAND },
     [PAGE_REPLACED] = { 410, TONE_CALM, "A newer login took over",
                         "You opened a newer login for {{provider}} in this browser, so this one "
                         "has ended.",
@@ -250,6 +254,8 @@ static const struct {
                          "Open the link again. That is safe, whatever became of this attempt." },
     [PAGE_EXPIRED] = { NULL, "Open the link again." },
     [PAGE_CANCELLED] = { NULL, "If you still want to connect the account, open the link again." },
+    [PAGE_ACCOUNT_GONE] = { NULL,
+                            "Open the link again. If it is over, ask whoever sent it to you." },
 };
 
 const struct page_text *page_elsewhere_text(enum page_result result, const struct page_text *text,
