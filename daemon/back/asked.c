@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "back/judgement.h"
 #include "back/lanes.h"
+#include "back/plan.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -30,7 +30,7 @@ static int apply(void *userdata, struct store *store)
                                      .now = asked->at,
                                      .random = random_below(1000) };
     const int64_t refresh_at = row.refresh_at;
-    if (!judge_asked(&row, &c))
+    if (!plan_asked(&row, &c))
         return 0;
     asked->planned = row.refresh_at != refresh_at;
     return store_put_facts(store, &row);

@@ -16,6 +16,7 @@
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/rekey.h"
+#include "back/replan.h"
 #include "back/restored.h"
 #include "back/revoke.h"
 #include "back/warn.h"
@@ -96,6 +97,7 @@ static void take_settings(struct back *back, struct message *letter)
     if (r != 0)
         log_error("some providers keep their old configuration: %s", strerror(-r));
     warn_again(&back->keeper);
+    replan_again(back->keeper.replan);
 }
 
 static void take_letter(struct back *back, struct message *letter)
@@ -177,6 +179,8 @@ static int build_rooms(struct back *back, const struct back_options *options)
     if (r == 0)
         r = lanes_new(keeper, back->settings, &keeper->lanes);
     if (r == 0)
+        r = replan_new(keeper, &keeper->replan);
+    if (r == 0)
         r = revocations_new(keeper, &keeper->revocations);
     if (r == 0)
         r = authority_new(keeper, back->settings, &keeper->authority);
@@ -219,6 +223,7 @@ static void tear_down(struct back *back)
     loop_source_free(back->stop_timer);
     backup_free(keeper->backup);
     rekey_free(keeper->rekey);
+    replan_free(keeper->replan);
     warn_free(keeper->warn);
     authority_free(keeper->authority);
     revocations_free(keeper->revocations);

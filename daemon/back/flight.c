@@ -7,6 +7,7 @@
 #include "back/flight_private.h"
 #include "back/lane.h"
 #include "back/links.h"
+#include "back/plan.h"
 #include "back/revoke.h"
 #include "back/vault.h"
 #include "back/waiters.h"
@@ -278,7 +279,7 @@ static int apply_rest(void *userdata, struct store *store)
     struct flight *flight = userdata;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int r = store_read(store, &flight->name, &row);
-    if (r == 0 && judge_due(&row, &flight->outcome.circumstances))
+    if (r == 0 && plan_rests(&row, &flight->outcome.circumstances))
         r = store_put_facts(store, &row);
     return r;
 }
@@ -299,7 +300,7 @@ static bool nobody_wants(struct flight *flight)
     struct outcome *outcome = &flight->outcome;
     outcome->circumstances.now = clock_now();
     return !flight->canary && !flight->waiters &&
-           judge_due(&outcome->row, &outcome->circumstances) &&
+           plan_rests(&outcome->row, &outcome->circumstances) &&
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }
 

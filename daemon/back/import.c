@@ -3,28 +3,21 @@
 #include <string.h>
 
 #include "back/job.h"
-#include "back/judgement.h"
 #include "back/lanes.h"
+#include "back/plan.h"
 #include "back/questions.h"
 #include "back/revoke.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "oauth/lifetime.h"
-
-/* An imported refresh token is not spent before someone asks, or its idle limit comes near. */
-static int64_t first_refresh(const struct provider *provider, const struct import_request *import)
-{
-    const int64_t keepalive = lifetime_keepalive_at(provider, clock_now());
-    return import->refresh_token && keepalive != INT64_MAX ? keepalive : 0;
-}
 
 static int fill_imported(struct job *job, const struct provider *provider, struct account_row *row,
                          struct grant *grant)
 {
     const struct import_request *import = job->question->import;
     const int64_t now = clock_now();
+    const struct circumstances c = { .provider = provider, .now = now };
     int r = secret_copy(import->refresh_token, &grant->refresh_token);
     if (r == 0)
         r = secret_copy(import->access_token, &grant->access_token);
@@ -38,9 +31,10 @@ static int fill_imported(struct job *job, const struct provider *provider, struc
     row->lifetime_ms = 0;
     row->lifetime_assumed = false;
     row->expires_at = 0;
-    row->refresh_at = first_refresh(provider, import);
     row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
     row->warned_days = 0;
+    row->refresh_at =
+        plan_next(row, &c); /* not before someone asks, or its idle limit comes near */
     row->imported[0] = '\0';
     if (import->refresh_token)
         (void)secret_fingerprint(import->refresh_token, row->imported);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "back/plan.h"
 #include "base/text.h"
 #include "oauth/lifetime.h"
 
@@ -73,54 +74,6 @@ bool account_needs_consent(const struct account_row *row, const struct provider 
            (row->state == ACCOUNT_CONSENT_REQUIRED || !row->has_refresh_token);
 }
 
-/* When something that is planned for `at` is sent where only those are kept fresh that are asked
- * for. A grant of which a reply was lost is at stake, whoever asks. */
-static int64_t if_asked(const struct account_row *row, const struct circumstances *c, int64_t at)
-{
-    const int64_t keepalive = lifetime_keepalive_at(c->provider, row->refreshed_at);
-    if (row->lost_at > 0 || at >= keepalive || !lifetime_rests(c->provider, row->asked_at, at))
-        return at;
-    return keepalive == INT64_MAX ? 0 : keepalive;
-}
-
-static int64_t next_refresh(const struct account_row *row, const struct circumstances *c)
-{
-    if (!account_is_renewable(row, c->provider))
-        return 0;
-    return if_asked(row, c,
-                    earlier(lifetime_refresh_at(row->refreshed_at, row->lifetime_ms, c->random),
-                            lifetime_keepalive_at(c->provider, row->refreshed_at)));
-}
-
-/* What was never refreshed is refreshed by whoever asks for it. */
-static bool has_a_schedule(const struct account_row *row, const struct circumstances *c)
-{
-    return c->provider->keep == KEEP_ASKED && row->refreshed_at > 0 && row->failures == 0 &&
-           row->state == ACCOUNT_ACTIVE && account_is_renewable(row, c->provider);
-}
-
-bool judge_asked(struct account_row *row, const struct circumstances *c)
-{
-    if (c->now - row->asked_at < ASKED_GRAIN_MS)
-        return false;
-    row->asked_at = c->now;
-    if (!has_a_schedule(row, c))
-        return true;
-    const int64_t at = next_refresh(row, c);
-    if (row->refresh_at == 0 || at < row->refresh_at)
-        row->refresh_at = at;
-    return true;
-}
-
-bool judge_due(struct account_row *row, const struct circumstances *c)
-{
-    const int64_t at = if_asked(row, c, c->now);
-    if (at == c->now)
-        return false;
-    row->refresh_at = at;
-    return true;
-}
-
 /* The next try, moved before the grace's end where it would be the first after it. */
 static int64_t within_grace(const struct account_row *row, const struct circumstances *c,
                             int64_t at)
@@ -132,7 +85,7 @@ static int64_t within_grace(const struct account_row *row, const struct circumst
 static void plan_retry(struct account_row *row, const struct circumstances *c, int64_t rest_ms)
 {
     const int64_t at = within_grace(row, c, c->now + rest_ms);
-    row->refresh_at = if_asked(row, c, later(at, c->now + c->retry_after_ms));
+    row->refresh_at = plan_if_asked(row, c, later(at, c->now + c->retry_after_ms));
 }
 
 int judge_granted(struct account_row *row, const struct token_grant *grant, int64_t sent_at,
@@ -153,7 +106,7 @@ int judge_granted(struct account_row *row, const struct token_grant *grant, int6
     if (grant->refresh_token)
         row->has_refresh_token = true;
     judge_troubles_over(row);
-    row->refresh_at = next_refresh(row, c);
+    row->refresh_at = plan_next(row, c);
     return 0;
 }
 

@@ -68,15 +68,6 @@ int judge_rejected(struct account_row *row, const struct provider *provider, int
  * Returns 0 or -ENOMEM. */
 int judge_rejected_again(struct account_row *row, int64_t now);
 
-/* A token of the account was asked for. With KEEP_ASKED its refresh is planned again where it
- * rested. Returns true when the row has changed: it is noted to ASKED_GRAIN_MS. */
-bool judge_asked(struct account_row *row, const struct circumstances *c);
-
-/* True when what is due by the schedule is not sent now, since nobody asked for it for too long:
- * row->refresh_at is when it is. A plan gets so old when the machine slept, or `keep` was changed.
- */
-bool judge_due(struct account_row *row, const struct circumstances *c);
-
 /* Not sent, or no usable answer. Within the provider's grace the last try is shortly before its
  * end; after it the token is sent all the same, since whether it was spent is not known. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c);

@@ -25,6 +25,7 @@ struct revocations;
 struct authority;
 struct warn;
 struct rekey;
+struct replan;
 struct restored;
 struct callers;
 struct backup;
@@ -48,6 +49,7 @@ struct keeper {
     struct authority *authority;
     struct warn *warn;
     struct rekey *rekey;
+    struct replan *replan;
     struct restored *restored;
     struct callers *callers;
     struct backup *backup;

@@ -54,6 +54,15 @@ def test_a_script_brings_a_spent_token_after_a_provider_went_wrong(broker, api, 
     assert_grant_lives(api, ACCOUNT)
 
 
+def test_a_rename_into_another_section_is_kept_as_that_one_says(daemon, api, plain):
+    daemon.with_provider("plain", plain)
+    daemon.with_provider("other", plain, refresh_token_idle_lifetime="4s",
+                         redirect_uri=daemon.redirect_uri("other")).start()
+    daemon.grant(plain, ACCOUNT)
+    api.rename(ACCOUNT, "other/acme").ok()
+    plain.ledger.wait_for("refresh", 2, outcome="accepted")
+
+
 def test_a_script_brings_a_spent_token_after_a_rename(broker, api, plain):
     plain.configure(kill_family_on_reuse=True)
     token = broker.grant(plain, ACCOUNT)

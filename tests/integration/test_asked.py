@@ -72,6 +72,19 @@ def test_a_valid_token_is_refreshed_again_too(asked, api, plain):
     assert "next_refresh_at" in api.account(ACCOUNT).ok()
 
 
+@pytest.mark.parametrize("way", ["reload", "restart"])
+def test_who_rests_is_refreshed_again_once_it_says_always(asked, api, plain, way):
+    plain.configure(lifetime=4)
+    daemon = asked()
+    api.token(ACCOUNT).ok()
+    restart_later(daemon, DAY + 3600)
+    settled = refreshes(plain)
+    assert quiet(plain) == settled and api.account(ACCOUNT).ok()["rests"]
+    daemon.config.providers["plain"]["keep"] = "always"
+    getattr(daemon, way)()
+    plain.ledger.wait_for("refresh", settled + 2, outcome="accepted")
+
+
 def test_is_kept_alive(asked, api, plain):
     """By half of the idle limit, whoever asks."""
     daemon = asked(refresh_token_idle_lifetime="14d")

@@ -86,6 +86,25 @@ def test_idle_moves_with_each_refresh(daemon, plain, api):
     assert forecast(api, "plain/acme")["dies_at"] > first
 
 
+@pytest.mark.parametrize("way", ["reload", "restart"])
+def test_an_idle_limit_keeps_what_was_imported_before_it_alive(daemon, plain, api, way):
+    started(daemon, plain)
+    daemon.grant(plain, "plain/acme")
+    daemon.config.providers["plain"]["refresh_token_idle_lifetime"] = "4s"
+    getattr(daemon, way)()
+    plain.ledger.wait_for("refresh", 2, outcome="accepted")
+
+
+def test_many_that_become_due_at_once_keep_the_rate(daemon, plain, api):
+    started(daemon, plain, rate_limit="10/1s")
+    for number in range(30):
+        daemon.grant(plain, f"plain/n{number}")
+    change(daemon, refresh_token_idle_lifetime="2s")
+    plain.ledger.wait_for("refresh", 30, outcome="accepted")
+    times = [line["at"] for line in plain.ledger.lines("refresh")]
+    assert all(later - first > 0.9 for first, later in zip(times, times[10:]))
+
+
 def test_what_the_provider_says(daemon, plain, api):
     """refresh_token_expires_in of each reply; it slides, so it is not always about to die."""
     started(daemon, plain)

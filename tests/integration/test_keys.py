@@ -89,6 +89,20 @@ def test_lifetimes(provided, lives, server, keys):
     assert wanted - 30 < lives(provided(server, **keys))["expires_in"] <= wanted
 
 
+def test_a_corrected_default_lifetime_reaches_tokens_that_are_there(provided, daemon, api):
+    provider = provided({"expires_in": "absent"}, default_lifetime="1d")
+    daemon.grant(provider, ACCOUNT)
+    assert api.token(ACCOUNT).ok()["expires_in"] > 3600
+    daemon.config.providers["plain"]["default_lifetime"] = "20min"
+    daemon.reload()
+    api.wait_account(ACCOUNT, lambda found: found["expires_in"] <= 1200)
+    assert api.token(ACCOUNT).ok()["expires_in"] <= 1200
+    assert provider.ledger.count("refresh", outcome="accepted") == 1
+    daemon.config.providers["plain"]["default_lifetime"] = "2s"
+    daemon.reload()
+    provider.ledger.wait_for("refresh", 2, outcome="accepted")
+
+
 def test_params(provided, lives, api, plain):
     """Of each of the three requests, and the bare redirect_uri in the refresh."""
     provider = provided(

@@ -4,14 +4,13 @@ import sqlite3
 
 
 def enlarge(daemon, account, rows, **columns):
-    """Adds so many rows of 2 kB that look like this one, which nobody ever opens. Columns that
+    """Adds so many rows of 2 kB that look like this one, whose tokens cannot be opened. Columns that
     differ are SQL, in which `value` counts from 1."""
     daemon.stop()
     provider, _, label = account.partition("/")
     store = sqlite3.connect(daemon.state / "store.sqlite")
     names = [row[1] for row in store.execute("PRAGMA table_info(accounts)")]
-    other = {"label": "'copy' || value", "sealed": "randomblob(2000)", "refresh_at": "0",
-             "id": "NULL", **columns}
+    other = {"label": "'copy' || value", "sealed": "randomblob(2000)", "id": "NULL", **columns}
     store.execute(
         f"WITH RECURSIVE n(value) AS"
         f" (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {rows})"

@@ -275,7 +275,7 @@ static void seed_valid(struct stage *stage)
                                .refresh_token = "rt-secret-a",
                                .access_token = "at-secret-a",
                                .lifetime_ms = HOUR,
-                               .refresh_at = broker_now() + HOUR });
+                               .refresh_at = broker_now() + HOUR / 2 });
     start(stage);
 }
 

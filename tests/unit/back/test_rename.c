@@ -31,7 +31,7 @@ static int set_up_renaming(void **state)
                                .predecessor = "rt-secret-0",
                                .access_token = "at-secret-a",
                                .lifetime_ms = HOUR,
-                               .refresh_at = broker_now() + HOUR,
+                               .refresh_at = broker_now() + HOUR / 2,
                                .identity = "one" });
     start(stage);
     return 0;

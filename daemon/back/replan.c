@@ -1,0 +1,156 @@
+#include "back/replan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "back/lanes.h"
+#include "back/plan.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { REPLAN_AGAIN_MS = 1000 };
+
+/* A row that is to be written. */
+struct found {
+    struct account_name name;
+    uint64_t generation;
+    bool shortened; /* its access token ends sooner than the front knows */
+};
+
+struct replan {
+    struct keeper *keeper;
+    struct loop_source *timer;
+    struct account_name after; /* provider "": from the start */
+    size_t rows;               /* of this turn */
+    struct found found[REPLAN_ROWS_PER_TURN];
+    size_t found_count;
+    bool writes; /* what was found */
+};
+
+/* True when the row has changed. */
+static bool take_configuration(const struct keeper *keeper, struct account_row *row)
+{
+    struct lane *lane = lanes_find(keeper->lanes, row->name.provider);
+    if (!lane)
+        return false;
+    const struct circumstances c = { .provider = lane_setup(lane)->provider,
+                                     .now = clock_now(),
+                                     .random = random_below(1000) };
+    return plan_anew(row, &c);
+}
+
+static bool look_at(void *userdata, const struct account_row *row)
+{
+    struct replan *replan = userdata;
+    struct account_row copy = *row; /* shallow: only numbers change */
+    replan->after = row->name;
+    replan->rows++;
+    if (take_configuration(replan->keeper, &copy))
+        replan->found[replan->found_count++] = (struct found){ .name = row->name };
+    return true;
+}
+
+static int write_one(const struct keeper *keeper, struct store *store, struct found *found)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &found->name, &row);
+    const int64_t expires_at = row.expires_at;
+    if (r != 0 || !take_configuration(keeper, &row))
+        return r < 0 ? r : 0; /* it has changed since */
+    found->generation = row.generation;
+    found->shortened = row.expires_at != expires_at;
+    return store_put_facts(store, &row);
+}
+
+static int write_found(void *userdata, struct store *store)
+{
+    struct replan *replan = userdata;
+    int r = 0;
+    for (size_t i = 0; i < replan->found_count && r == 0; i++)
+        r = write_one(replan->keeper, store, &replan->found[i]);
+    return r;
+}
+
+static void from_the_start(struct replan *replan, int64_t delay_ms)
+{
+    replan->after = (struct account_name){ "", "" };
+    (void)loop_timer_set(replan->timer, delay_ms);
+}
+
+static void found_is_written(void *userdata, int result)
+{
+    struct replan *replan = userdata;
+    replan->writes = false;
+    if (result != 0) {
+        from_the_start(replan, REPLAN_AGAIN_MS);
+        return;
+    }
+    for (size_t i = 0; i < replan->found_count; i++)
+        if (replan->found[i].shortened)
+            keeper_notify(replan->keeper, &replan->found[i].name, replan->found[i].generation,
+                          NULL);
+    lanes_pump(replan->keeper->lanes);
+    (void)loop_timer_set(replan->timer, 0);
+}
+
+static void begin_write(struct replan *replan)
+{
+    replan->writes = true;
+    int r = commits_add(replan->keeper->commits, COMMIT_MAY, write_found, found_is_written, replan);
+    if (r != 0)
+        found_is_written(replan, r);
+}
+
+static void turn(void *userdata)
+{
+    struct replan *replan = userdata;
+    struct keeper *keeper = replan->keeper;
+    const bool begins = replan->after.provider[0] == '\0';
+    if (keeper->stopping || replan->writes)
+        return;
+    if (commits_problem(keeper->commits)) {
+        (void)loop_timer_set(replan->timer, REPLAN_AGAIN_MS);
+        return;
+    }
+    replan->rows = replan->found_count = 0;
+    int r = store_list(keeper->store, begins ? NULL : &replan->after, REPLAN_ROWS_PER_TURN, look_at,
+                       replan);
+    if (r < 0)
+        log_warning("the accounts cannot be read: some keep the plan that they had: %s",
+                    store_message(keeper->store));
+    if (replan->found_count > 0)
+        begin_write(replan);
+    else if (replan->rows == REPLAN_ROWS_PER_TURN)
+        (void)loop_timer_set(replan->timer, 0);
+}
+
+void replan_again(struct replan *replan)
+{
+    from_the_start(replan, 0);
+}
+
+int replan_new(struct keeper *keeper, struct replan **ret)
+{
+    struct replan *replan = calloc(1, sizeof *replan);
+    if (!replan)
+        return -ENOMEM;
+    replan->keeper = keeper;
+    int r = loop_add_timer(keeper->loop, turn, replan, &replan->timer);
+    if (r == 0)
+        r = loop_timer_set(replan->timer, 0);
+    if (r != 0) {
+        replan_free(replan);
+        return r;
+    }
+    *ret = replan;
+    return 0;
+}
+
+struct replan *replan_free(struct replan *replan)
+{
+    if (!replan)
+        return NULL;
+    loop_source_free(replan->timer);
+    free(replan);
+    return NULL;
+}
