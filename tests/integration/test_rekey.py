@@ -95,7 +95,7 @@ def test_from_auto_to_a_key_from_outside(granted, folder, plain, cli, source):
         granted.restart()  # systemd gives credentials at the start alone
     else:
         granted.reload()
-    assert "3 rows" in rekey(cli)
+    assert "rows sealed anew: 3" in rekey(cli)
     assert not (granted.state / "key").exists()
     granted.restart()
     granted.config.broker["key"] = granted.config.broker.pop("key_next")
@@ -212,7 +212,7 @@ def test_what_the_first_release_sealed_opens(granted, plain, cli):
     store.commit()
     store.close()
     granted.start()
-    assert "3 rows" in rekey(cli)
+    assert "rows sealed anew: 3" in rekey(cli)
     assert_all_open(granted, plain, ACCOUNTS[:3])
 
 
