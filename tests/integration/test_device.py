@@ -184,6 +184,27 @@ def test_cancelled_while_a_poll_hangs(device, api, provider, decided):
     assert len(poll_times(provider)) == 1
 
 
+def test_a_cancelled_login_ends_nobodys_grant(daemon, emulator, api):
+    """The same person has connected another account, and one revocation would end both."""
+    provider = emulator("plain", "device")
+    provider.configure(fields=["company_id"], revocation_ends_all=True)
+    with_device(daemon, provider, identity="company_id").start()
+    started = _begin(api)
+    enter_code(started)
+    wait_ended(api, started["login_id"])
+    wrong = start(api, "plain/wrong", mode="device")
+    enter_code(wrong)
+    provider.fault("hold")
+    provider.ledger.wait_for("fault")
+    assert api.cancel(wrong["login_id"]).ok()["status"] == "cancelled"
+    provider.clear_faults()
+    provider.ledger.wait_for("device", 2, outcome="accepted")
+    daemon.wait_log("as it may be the same person's")
+    assert api.token("plain/wrong").status == 404
+    assert not provider.ledger.lines("revocation")
+    assert provider.call(api.refresh_allowed(ACCOUNT).ok() and api.token(ACCOUNT).ok())[0] == 200
+
+
 def test_a_logout_counts_for_a_login_that_waits(device, api, provider):
     """Between two polls as well: the account does not come back."""
     device.grant(provider, ACCOUNT)
