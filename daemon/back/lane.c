@@ -120,6 +120,11 @@ bool lane_paused(const struct lane *lane)
     return pause_holds(&lane->pause) && !lane_is_static(lane);
 }
 
+const struct pause_row *lane_pause_row(const struct lane *lane)
+{
+    return &lane->pause.row;
+}
+
 void lane_health(const struct lane *lane, struct provider_health *ret)
 {
     *ret = (struct provider_health){ .paused = lane_paused(lane),

@@ -99,6 +99,8 @@ void lane_unresolve(struct lane *lane, const void *userdata);
 
 /* Whether the provider rests, and what health says of it. */
 bool lane_paused(const struct lane *lane);
+/* Also where the store has not taken it yet. */
+const struct pause_row *lane_pause_row(const struct lane *lane);
 void lane_health(const struct lane *lane, struct provider_health *ret);
 
 /* When another account than this one was last refreshed; 0: never since the start. */

@@ -12,10 +12,10 @@ unsigned warn_told(const struct account_row *row, enum warn_subject subject)
     return subject == WARN_HELD ? row->held_warned_days : row->warned_days;
 }
 
-/* A row without an error never had a grant that could have died; where its provider is not
- * configured, nobody could consent. */
-unsigned warn_level(const struct keeper *keeper, const struct account_row *row,
-                    enum warn_subject subject)
+/* What is to be told, in the same words. A row without an error never had a grant that could have
+ * died; where its provider is not configured, nobody could consent. */
+static unsigned level_of(const struct keeper *keeper, const struct account_row *row,
+                         enum warn_subject subject)
 {
     struct lane *lane = lanes_find(keeper->lanes, row->name.provider);
     const struct provider *provider = lane ? lane_setup(lane)->provider : NULL;
@@ -29,6 +29,36 @@ unsigned warn_level(const struct keeper *keeper, const struct account_row *row,
     const unsigned days = (held ? forecast_of_held : forecast_of_account)(row, provider).days;
     /* That it is held comes first. */
     return held && (told == 0 || days == 0) ? WARNED_HELD : days;
+}
+
+/* Of a grant's coming end the level says enough. */
+static int64_t since(const struct account_row *row, enum warn_subject subject, unsigned level)
+{
+    if (subject == WARN_HELD)
+        return row->held_at;
+    return level == WARNED_NEEDS_CONSENT ? row->last_error_at : 0;
+}
+
+struct warning warn_of(const struct keeper *keeper, const struct account_row *row,
+                       enum warn_subject subject)
+{
+    const unsigned level = level_of(keeper, row, subject);
+    return (struct warning){
+        .subject = subject, .name = row->name, .level = level, .since = since(row, subject, level)
+    };
+}
+
+bool warn_is_same(const struct warning *one, const struct warning *other)
+{
+    return one->subject == other->subject && one->level == other->level &&
+           one->since == other->since && account_name_equal(&one->name, &other->name);
+}
+
+bool warn_is_still(const struct keeper *keeper, const struct account_row *row,
+                   const struct warning *warning)
+{
+    const struct warning now = warn_of(keeper, row, warning->subject);
+    return warn_is_same(&now, warning);
 }
 
 bool warn_is_news(unsigned level, unsigned told)

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -54,11 +55,42 @@ int __wrap_loop_timer_set(struct loop_source *timer, int64_t delay_ms)
     return __real_loop_timer_set(timer, (delay_ms + speed - 1) / speed);
 }
 
+static atomic_uint notes_in_all, notes_in_this, notes_that_fit;
+
+int __real_store_begin(struct store *store);
+int __wrap_store_begin(struct store *store);
+int __wrap_store_begin(struct store *store)
+{
+    notes_in_this = 0;
+    return __real_store_begin(store);
+}
+
+int __real_store_put_facts(struct store *store, const struct account_row *row);
+int __wrap_store_put_facts(struct store *store, const struct account_row *row);
+int __wrap_store_put_facts(struct store *store, const struct account_row *row)
+{
+    notes_in_all += row->warned_days > 0;
+    notes_in_this += row->warned_days > 0;
+    return __real_store_put_facts(store, row);
+}
+
+unsigned notes_tried(void)
+{
+    return notes_in_all;
+}
+
+void refuse_notes_beyond(unsigned count)
+{
+    notes_that_fit = count;
+}
+
 int __real_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store)
 {
     unsigned left = commits_to_refuse;
+    if (notes_in_this > notes_that_fit)
+        return -ENOSPC;
     while (left > 0)
         if (atomic_compare_exchange_weak(&commits_to_refuse, &left, left - 1))
             return -ENOSPC;
@@ -322,6 +354,7 @@ int set_up(void **state)
     refuse_commits(0);
     damage_reads(NULL);
     damage_audit(NULL);
+    refuse_notes_beyond(UINT_MAX);
     fail_schedule(0);
     clock_use_source(&fast_clock);
     (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/tb-back-XXXXXX");

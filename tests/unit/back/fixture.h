@@ -49,6 +49,10 @@ void set_speed(int64_t speed);
 void refuse_commits(unsigned count);
 /* So many of the next commits find no memory before what they store exists. */
 void refuse_commit_memory(unsigned count);
+/* How often it was written since, in a transaction that stood or not, that a person was told of an
+ * account; and commits that say so of more accounts find the disk full, until set_up(). */
+unsigned notes_tried(void);
+void refuse_notes_beyond(unsigned count);
 /* Takes all that is free for secrets, but so many of the longest, until empty_secrets(). */
 void fill_secrets(size_t but);
 void empty_secrets(void);

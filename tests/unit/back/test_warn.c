@@ -3,6 +3,8 @@
 
 #include "fixture.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "back/warn.h"
@@ -167,6 +169,82 @@ static void a_full_disk_tells_nobody_twice(void **state)
     end(stage);
 }
 
+/* What would share its transaction with a new token, and fail it, is not tried meanwhile. */
+static void nothing_is_noted_while_the_store_refuses_writes(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    begin(stage);
+    struct message *letter = event(stage, "consent_required");
+    refuse_commits(UINT_MAX);
+    expect_failure(stage, ask_import(stage, "b", "rt-secret-b"), WIRE_BUSY);
+    const unsigned before = notes_tried();
+    hear(stage, letter, true);
+    rest(QUIET_MS);
+    assert_int_equal(notes_tried(), before);
+    refuse_commits(0);
+    rest(QUIET_MS);
+    assert_true(notes_tried() > before);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+/* Where the disk has room for a page or two, many are not tried for ever at once. */
+static void what_does_not_fit_at_once_is_noted_one_by_one(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, MANY);
+    refuse_notes_beyond(1);
+    set_speed(100);
+    start(stage);
+    for (unsigned i = 0, patience = 1000; i < MANY; patience--) {
+        char label[16];
+        (void)snprintf(label, sizeof label, "a%02u", i);
+        CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, label);
+        i += row.warned_days == WARNED_NEEDS_CONSENT;
+        assert_true(patience > 0);
+        rest(10);
+    }
+}
+
+/* One that cannot be noted for damage stands aside, and is not told over and over. */
+static void a_damaged_row_keeps_no_note_from_others(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 2);
+    begin(stage);
+    struct message *first = event(stage, "consent_required");
+    struct message *second = event(stage, "consent_required");
+    fail_reads("a00", -EBADMSG);
+    hear(stage, first, true);
+    hear(stage, second, true);
+    expect_silence(stage);
+    fail_reads(NULL, 0);
+    end(stage);
+    run_sql(stage, "CREATE TABLE told (n INTEGER NOT NULL CHECK (n = 1))");
+    run_sql(stage, "INSERT INTO told SELECT count(*) FROM accounts WHERE warned_days = 1000");
+}
+
+/* It is told when it can be noted, and so once. */
+static void a_pause_that_begins_on_a_full_disk_is_told_later(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 401, .body = BAD_CLIENT, .held = true });
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .refresh_at = 1 });
+    begin(stage);
+    assert_true(server_wait(stage->server, NULL, 1));
+    refuse_commits(UINT_MAX);
+    expect_failure(stage, ask_import(stage, "b", "rt-secret-b"), WIRE_BUSY);
+    server_release(stage->server);
+    expect_silence(stage);
+    refuse_commits(0);
+    hear(stage, event(stage, "provider_paused"), true);
+    expect_silence(stage);
+    end(stage);
+}
+
 /* The account is brought back and dies once more: another matter, also within the hour of a sweep.
  */
 static void expect_second_death(struct stage *stage, bool imported)
@@ -283,6 +361,60 @@ static void what_is_held_is_told_before_it_dies(void **state)
     end(stage);
 }
 
+#define GRANT_OF(identity, number)                                                                 \
+    "{\"access_token\":\"at-secret-" number "\",\"expires_in\":3600,\"refresh_token\":"            \
+    "\"rt-secret-" number "\",\"company_id\":\"" identity "\"}"
+
+/* While the hook is told of the first, somebody else puts another in its place. */
+static void a_second_held_consent_is_told_too(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-1", .identity = "one" });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-2", .status = 200, .body = GRANT_OF("two", "2") });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-3", .status = 200, .body = GRANT_OF("three", "3") });
+    begin(stage);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+    struct message *first = event(stage, "identity_mismatch");
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-3", NULL));
+    struct message *second = event(stage, "identity_mismatch");
+    assert_non_null(strstr(second->event.text, "(three)"));
+    hear(stage, first, true);
+    rest(QUIET_MS);
+    message_free(second);
+    begin_again(stage);
+    second = event(stage, "identity_mismatch");
+    assert_non_null(strstr(second->event.text, "(three)"));
+    hear(stage, second, true);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
+/* Its hook runs still when the account was brought back and has died again. */
+static void a_second_death_within_the_first_call_is_told_too(void **state)
+{
+    struct stage *stage = *state;
+    seed_dead(stage, 1);
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+    begin(stage);
+    struct message *first = event(stage, "consent_required");
+    expect_ok(stage, ask_import(stage, "a00", "rt-secret-new"));
+    expect_failure(stage, ask(stage, ASK_REFRESH, "a00"), WIRE_CONSENT_REQUIRED);
+    struct message *second = event(stage, "consent_required");
+    hear(stage, first, true);
+    hear(stage, second, true);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +423,12 @@ int main(void)
         TEST(each_of_many_is_told_once_and_few_wait_for_the_hook),
         TEST(a_program_that_could_not_be_started_has_heard_nothing),
         TEST(a_full_disk_tells_nobody_twice),
+        TEST(nothing_is_noted_while_the_store_refuses_writes),
+        TEST(what_does_not_fit_at_once_is_noted_one_by_one),
+        TEST(a_damaged_row_keeps_no_note_from_others),
+        TEST(a_pause_that_begins_on_a_full_disk_is_told_later),
+        TEST(a_second_held_consent_is_told_too),
+        TEST(a_second_death_within_the_first_call_is_told_too),
         TEST(a_second_death_is_told_too),
         TEST(also_after_a_retry),
         TEST(a_level_is_told_once_and_the_next_too),
