@@ -168,6 +168,7 @@ def test_nonce(provided, api, person, scope):
         assert login["status"] == "done"
 
 
+@pytest.mark.slow
 def test_endpoints_that_moved(daemon, plain, api, person):
     """Metadata are read when they are first needed, and anew after a reload."""
     daemon.config.providers["plain"] = {

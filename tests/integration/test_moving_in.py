@@ -25,6 +25,7 @@ def seeded(plain, count):
     return {f"plain/{label}": token for label, token in plain.seed(*labels).items()}
 
 
+@pytest.mark.slow
 def test_many(broker, plain, api, cli, folder):
     accounts = seeded(plain, 1500)
     path = folder / "grants.jsonl"

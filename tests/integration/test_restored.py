@@ -186,6 +186,7 @@ def test_a_section_that_is_back_after_the_resume_has_its_canary_too(daemon, api,
     assert_one_went_first(api, provider, "plain")
 
 
+@pytest.mark.slow
 def test_accounts_that_move_to_another_section_are_tried_one_by_one(daemon, api, provider):
     """The section has another name on the new machine."""
     take_old_copy(daemon, api, provider)
