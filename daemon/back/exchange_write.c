@@ -263,16 +263,21 @@ static bool is_outdone(const struct exchange_write *write, bool held)
     return newer == NEWER_WHOLE || (newer == NEWER_PARTIAL && !refresh_token_of(&write->reply));
 }
 
-/* Another code of the link was answered first, without a refresh token: this reply has the only
+/* Another code of the link was answered first, without a refresh token: this one may have the only
  * one. */
+static bool may_complete_grant(const struct exchange_write *write, const struct account_row *row,
+                               const struct link_row *link)
+{
+    return link->ending == LINK_USED && account_name_equal(&link->name, &row->name) &&
+           row->generation > 0 && (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL);
+}
+
 static bool completes_grant(const struct exchange_write *write, const struct account_row *row,
                             const struct link_row *link)
 {
     const char *identity = write->reply.grant.identity;
-    return link->ending == LINK_USED && account_name_equal(&link->name, &row->name) &&
-           (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL) &&
-           refresh_token_of(&write->reply) && row->generation > 0 && row->identity && identity &&
-           strcmp(row->identity, identity) == 0;
+    return may_complete_grant(write, row, link) && refresh_token_of(&write->reply) &&
+           row->identity && identity && strcmp(row->identity, identity) == 0;
 }
 
 /* The same when it has come. */
@@ -317,9 +322,12 @@ int exchange_write_look(struct exchange_write *write, struct store *store)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
     int r = look(write, store, &row, &link);
-    if (r == 0)
-        write->late = why_late(write, &row, &link);
-    return r;
+    if (r != 0)
+        return r;
+    write->late = why_late(write, &row, &link);
+    if (write->late == EXCHANGE_LINK_OVER && may_complete_grant(write, &row, &link))
+        write->late = EXCHANGE_IN_TIME;
+    return 0;
 }
 
 /* Returns 0, EXCHANGE_OWNED or -errno. */

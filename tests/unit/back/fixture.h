@@ -114,6 +114,9 @@ uint64_t ask(struct stage *stage, enum message_kind kind, const char *label);
  * back by the server. */
 uint64_t ask_in_the_air(struct stage *stage, const char *label);
 uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_token);
+/* Of a consent that was begun by a link. */
+uint64_t ask_exchange_by(struct stage *stage, const char *label, const char *code,
+                         const char *digest);
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce);
 /* The same, not sent, for the account that is there now. */
 struct message *exchange_question(struct stage *stage, const char *label, const char *code,
@@ -121,6 +124,10 @@ struct message *exchange_question(struct stage *stage, const char *label, const 
 /* A device login's end, whose codes were shown. */
 uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms, int64_t lifetime_ms);
 uint64_t ask_reject(struct stage *stage, const char *label, const char *access_token);
+
+/* Makes a link, for whoever's consent where expect is NULL; its digest goes to out. */
+void make_link(struct stage *stage, const char *label, const char *expect,
+               char out[static LINK_DIGEST_SIZE]);
 
 /* The answer to it, within 20 s. The caller's. */
 struct message *answer(struct stage *stage, uint64_t id);

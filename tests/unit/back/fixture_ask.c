@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include <stdio.h>
+
 #include "fixture_private.h"
 
 enum { PATIENCE_MS = 20 * 1000, POLL_MS = 5 };
@@ -75,6 +77,28 @@ struct message *exchange_question(struct stage *stage, const char *label, const 
     message->exchange->scope = strdup("read write");
     message->exchange->account_created_at = begun->account_created_at;
     return message;
+}
+
+uint64_t ask_exchange_by(struct stage *stage, const char *label, const char *code,
+                         const char *digest)
+{
+    struct message *message = exchange_question(stage, label, code, NULL);
+    (void)snprintf(message->exchange->link, LINK_DIGEST_SIZE, "%s", digest);
+    return post(stage, message);
+}
+
+void make_link(struct stage *stage, const char *label, const char *expect,
+               char out[static LINK_DIGEST_SIZE])
+{
+    struct message *message = question(ASK_LINK, label);
+    message->link_order = calloc(1, sizeof *message->link_order);
+    assert_non_null(message->link_order);
+    message->link_order->life_ms = HOUR;
+    if (expect)
+        set_text(&message->link_order->expect, expect);
+    CLEANUP(cleanup_message) struct message *came = answer(stage, post(stage, message));
+    assert_false(came->failed);
+    memcpy(out, came->rows[0].link->digest, LINK_DIGEST_SIZE);
 }
 
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce)

@@ -224,69 +224,6 @@ static void the_expected_one_is_connected_at_once(void **state)
     assert_int_equal(server_count(stage->server, "code=code-secret-1"), 1);
 }
 
-/* Its code was sent before; the newer link is not used up by it. */
-static void a_link_that_is_replaced_meanwhile_connects_nothing(void **state)
-{
-    struct stage *stage = *state;
-    char first[LINK_DIGEST_SIZE], second[LINK_DIGEST_SIZE], url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    stop(stage);
-    set_text(&acme(stage)->revocation_endpoint, url);
-    start(stage);
-    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
-    server_script(stage->server, (struct canned){ .match = "code-secret",
-                                                  .times = 1,
-                                                  .status = 200,
-                                                  .body = GRANT_OF("one"),
-                                                  .held = true });
-    make_one(stage, "a", "one", first);
-    const uint64_t id = begin_consent(stage, "a", first);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    make_one(stage, "a", "two", second);
-    server_release(stage->server);
-    expect_failure(stage, id, WIRE_BAD_REQUEST);
-    assert_int_equal(ending_of(stage, second), LINK_OPEN);
-    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_UNKNOWN_ACCOUNT);
-    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
-}
-
-/* It waits for another try; what it would bring is nobody's. */
-static void nor_is_the_code_of_one_that_is_withdrawn_sent(void **state)
-{
-    struct stage *stage = *state;
-    char digest[LINK_DIGEST_SIZE];
-    server_script(stage->server, (struct canned){ .times = 1, .status = 429 });
-    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_OF("one") });
-    make_one(stage, "a", "one", digest);
-    const uint64_t id = begin_consent(stage, "a", digest);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask(stage, ASK_UNLINK, "a"));
-    expect_failure(stage, id, WIRE_BAD_REQUEST);
-    assert_int_equal(server_count(stage->server, "code=code-secret-1"), 1);
-}
-
-/* Some providers give a refresh token at the first consent alone. */
-static void of_two_codes_of_one_the_refresh_token_is_kept(void **state)
-{
-    struct stage *stage = *state;
-    char digest[LINK_DIGEST_SIZE];
-    server_script(
-        stage->server,
-        (struct canned){ .times = 1, .status = 200, .body = GRANT_OF("one"), .held = true });
-    server_script(
-        stage->server,
-        (struct canned){ .status = 200,
-                         .body = "{\"access_token\":\"at-secret-new\",\"company_id\":\"one\"}" });
-    make_one(stage, "a", "one", digest);
-    const uint64_t first = begin_consent(stage, "a", digest);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_consent(stage, "a", digest, CONSENT_WITHOUT_REFRESH_TOKEN);
-    server_release(stage->server);
-    expect_ok(stage, first);
-    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
-    assert_true(row.has_refresh_token);
-}
-
 static void another_than_the_expected_is_held_and_the_link_goes_on(void **state)
 {
     struct stage *stage = *state;
@@ -482,9 +419,6 @@ int main(void)
         TEST_MADE(a_first_consent_is_held_then_accepted),
         TEST_MADE(a_first_consent_is_held_then_discarded),
         TEST_MADE(the_expected_one_is_connected_at_once),
-        TEST_MADE(a_link_that_is_replaced_meanwhile_connects_nothing),
-        TEST_MADE(nor_is_the_code_of_one_that_is_withdrawn_sent),
-        TEST_MADE(of_two_codes_of_one_the_refresh_token_is_kept),
         TEST_MADE(another_than_the_expected_is_held_and_the_link_goes_on),
         TEST_MADE(one_without_an_identity_is_held),
         TEST_PUBLIC(an_account_of_another_cannot_be_expected),

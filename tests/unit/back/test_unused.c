@@ -61,25 +61,9 @@ static void seed_held(struct stage *stage, const char *label, const char *identi
     run_sql(stage, sql);
 }
 
-static void make_link(struct stage *stage, const char *label, char out[static LINK_DIGEST_SIZE])
+static uint64_t send_code(struct stage *stage, const char *digest, const char *code)
 {
-    struct message *message = question(ASK_LINK, label);
-    message->link_order = calloc(1, sizeof *message->link_order);
-    message->link_order->life_ms = HOUR;
-    CLEANUP(cleanup_message) struct message *came = answer(stage, post(stage, message));
-    assert_false(came->failed);
-    memcpy(out, came->rows[0].link->digest, LINK_DIGEST_SIZE);
-}
-
-static uint64_t send_code(struct stage *stage, const char *label, const char *digest,
-                          const char *code)
-{
-    struct message *message = question(ASK_EXCHANGE, label);
-    message->exchange = calloc(1, sizeof *message->exchange);
-    assert_int_equal(secret_new(code, strlen(code), &message->exchange->code), 0);
-    message->exchange->redirect_uri = strdup("https://hr.example/oauth/callback/acme");
-    (void)snprintf(message->exchange->link, LINK_DIGEST_SIZE, "%s", digest);
-    const uint64_t id = post(stage, message);
+    const uint64_t id = ask_exchange_by(stage, "late", code, digest);
     assert_true(server_wait(stage->server, code, 1));
     return id;
 }
@@ -89,8 +73,8 @@ static void bring_late(struct stage *stage)
 {
     char digest[LINK_DIGEST_SIZE];
     start(stage);
-    make_link(stage, "late", digest);
-    const uint64_t id = send_code(stage, "late", digest, "code-secret-1");
+    make_link(stage, "late", NULL, digest);
+    const uint64_t id = send_code(stage, digest, "code-secret-1");
     expect_ok(stage, ask(stage, ASK_UNLINK, "late"));
     server_release(stage->server);
     expect_failure(stage, id, WIRE_BAD_REQUEST);
@@ -182,9 +166,9 @@ static void two_codes_of_one_link_leave_the_held_one_alive(void **state)
     struct stage *stage = *state;
     char digest[LINK_DIGEST_SIZE];
     start(stage);
-    make_link(stage, "late", digest);
-    const uint64_t ids[] = { send_code(stage, "late", digest, "code-secret-1"),
-                             send_code(stage, "late", digest, "code-secret-2") };
+    make_link(stage, "late", NULL, digest);
+    const uint64_t ids[] = { send_code(stage, digest, "code-secret-1"),
+                             send_code(stage, digest, "code-secret-2") };
     server_release(stage->server);
     server_release(stage->server);
     CLEANUP(cleanup_message) struct message *first = answer(stage, ids[0]);
