@@ -7,6 +7,7 @@
 #include "back/judgement.h"
 #include "back/lanes.h"
 #include "back/questions.h"
+#include "back/replan.h"
 #include "back/revoke.h"
 #include "back/unused.h"
 #include "base/clock.h"
@@ -156,6 +157,7 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
         return r;
     const bool readable = vault_open(keeper->key, row, &old) == 0;
     take_over(row, &held, &grant);
+    (void)replan_row(keeper, row); /* it was planned when it was held */
     r = put_grant(keeper, store, row, &grant);
     if (r == 0)
         r = store_drop_held(store, &row->name);

@@ -6,8 +6,8 @@
 #include "back/job.h"
 #include "back/lanes.h"
 #include "back/pause.h"
-#include "back/plan.h"
 #include "back/questions.h"
+#include "back/replan.h"
 #include "back/revoke.h"
 #include "back/settle.h"
 #include "back/vault.h"
@@ -53,16 +53,6 @@ static int check_names(struct job *job, struct store *store, const struct accoun
     return lanes_fly(lanes, &row->name) ? JOB_IN_FLIGHT : 0;
 }
 
-/* Under the section that it belongs to now. */
-static void plan_renamed(const struct job *job, struct account_row *row)
-{
-    struct lane *lane = lanes_find(job->keeper->lanes, row->name.provider);
-    const struct circumstances c = { .provider = lane_setup(lane)->provider,
-                                     .now = clock_now(),
-                                     .random = random_below(1000) };
-    (void)plan_anew(row, &c);
-}
-
 static int put_renamed(struct job *job, struct store *store, struct account_row *row,
                        const struct grant *grant)
 {
@@ -70,7 +60,7 @@ static int put_renamed(struct job *job, struct store *store, struct account_row 
     const struct secret *token = grant->refresh_token;
     row->name = job->question->new_name;
     row->generation += row->generation > 0; /* 0 says that there never was a grant */
-    plan_renamed(job, row);
+    (void)replan_row(job->keeper, row);     /* its section may be another */
     /* First, since it alone may find something that cannot be read: then nothing is written. */
     int r = held_move(job->keeper, store, &job->question->account, &row->name);
     if (r == 0)

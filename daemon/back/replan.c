@@ -27,8 +27,7 @@ struct replan {
     bool writes; /* what was found */
 };
 
-/* True when the row has changed. */
-static bool take_configuration(const struct keeper *keeper, struct account_row *row)
+bool replan_row(const struct keeper *keeper, struct account_row *row)
 {
     struct lane *lane = lanes_find(keeper->lanes, row->name.provider);
     if (!lane)
@@ -45,7 +44,7 @@ static bool look_at(void *userdata, const struct account_row *row)
     struct account_row copy = *row; /* shallow: only numbers change */
     replan->after = row->name;
     replan->rows++;
-    if (take_configuration(replan->keeper, &copy))
+    if (replan_row(replan->keeper, &copy))
         replan->found[replan->found_count++] = (struct found){ .name = row->name };
     return true;
 }
@@ -55,7 +54,7 @@ static int write_one(const struct keeper *keeper, struct store *store, struct fo
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int r = store_read(store, &found->name, &row);
     const int64_t expires_at = row.expires_at;
-    if (r != 0 || !take_configuration(keeper, &row))
+    if (r != 0 || !replan_row(keeper, &row))
         return r < 0 ? r : 0; /* it has changed since */
     found->generation = row.generation;
     found->shortened = row.expires_at != expires_at;

@@ -18,5 +18,9 @@ int replan_new(struct keeper *keeper, struct replan **ret);
 /* After commits_finish(). NULL is fine; returns NULL. */
 struct replan *replan_free(struct replan *replan);
 
+/* plan_anew() by the section that the row's name says: not written. Returns true when the row has
+ * changed. */
+bool replan_row(const struct keeper *keeper, struct account_row *row);
+
 /* The configuration is another now. */
 void replan_again(struct replan *replan);

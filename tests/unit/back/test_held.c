@@ -100,6 +100,17 @@ static void accepted_it_is_the_grant(void **state)
     assert_int_equal(server_count(stage->server, "token=rt-secret-2"), 0);
 }
 
+/* It may have been held for long. */
+static void accepted_it_is_planned_as_its_section_says_by_then(void **state)
+{
+    struct stage *stage = *state;
+    acme(stage)->refresh_token_idle_lifetime_ms = HOUR;
+    reload(stage);
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", true);
+    assert_false(came->failed);
+    assert_int_equal(came->rows[0].refresh_at, came->rows[0].refreshed_at + HOUR / 2);
+}
+
 static void discarded_it_is_revoked(void **state)
 {
     struct stage *stage = *state;
@@ -359,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_OTHER(it_is_listed),
         TEST_OTHER(accepted_it_is_the_grant),
+        TEST_OTHER(accepted_it_is_planned_as_its_section_says_by_then),
         TEST_OTHER(discarded_it_is_revoked),
         TEST_OTHER(a_newer_takes_the_place),
         TEST_OTHER(what_nobody_saw_is_not_decided),
