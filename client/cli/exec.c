@@ -21,7 +21,8 @@ static bool set_environment(const struct tb_token *token)
     return set_variable("TOKENBROKER_ACCESS_TOKEN", token->access_token) &&
            set_variable("TOKENBROKER_TOKEN_TYPE", token->token_type) &&
            set_variable("TOKENBROKER_API_BASE", token->api_base) &&
-           set_variable("TOKENBROKER_EXPIRES_AT", expires_at);
+           set_variable("TOKENBROKER_EXPIRES_AT", expires_at) &&
+           unsetenv("TOKENBROKER_EXPIRES_IN") == 0; /* another account's, of token --format env */
 }
 
 static int run(struct cli *cli)

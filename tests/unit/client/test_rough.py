@@ -103,6 +103,10 @@ class Text(Case):
                           '$TOKENBROKER_EXPIRES_AT,$TOKENBROKER_EXPIRES_IN"')
         self.assertEqual(done.stdout, b"b,,,\n")
 
+        done = self.shell(f'eval "$($T token {A} --format env)"; export TOKENBROKER_EXPIRES_IN=7; '
+                          "$T exec b/x -- env | grep ^TOKENBROKER_E")
+        self.assertEqual(done.stdout, b"TOKENBROKER_EXPIRES_AT=\n")
+
     def test_a_token_with_a_nul(self):
         """UTF-16: what stands before the first NUL is no token."""
         for line in (f"$T import {A}", f"$T reject {A}"):
