@@ -35,14 +35,15 @@ static bool lacks_a_word(const char *asked, const struct token_grant *granted)
     return false;
 }
 
-static const struct secret *refresh_token_of(const struct token_reply *reply)
+const struct secret *exchange_write_refresh_token(const struct exchange_write *write)
 {
+    const struct token_reply *reply = &write->reply;
     return reply->rescued_refresh_token ? reply->rescued_refresh_token : reply->grant.refresh_token;
 }
 
 static int check_owner(struct exchange_write *write, struct store *store)
 {
-    const struct secret *token = refresh_token_of(&write->reply);
+    const struct secret *token = exchange_write_refresh_token(write);
     const struct account_name *name = &write->question->account;
     char fingerprint[FINGERPRINT_SIZE];
     if (!token)
@@ -65,7 +66,7 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     CLEANUP(cleanup_grant) struct grant next = { 0 };
     CLEANUP(cleanup_grant) struct grant before = { 0 };
     const struct token_grant *granted = &write->reply.grant;
-    const struct secret *refresh_token = refresh_token_of(&write->reply);
+    const struct secret *refresh_token = exchange_write_refresh_token(write);
     const struct secret *predecessor = NULL;
     int r = 0;
     if (!refresh_token && old && old->has_refresh_token && old->state != ACCOUNT_CONSENT_REQUIRED &&
@@ -135,7 +136,7 @@ static int fill_row(const struct exchange_write *write, struct account_row *row,
     const char *asked = write->question->exchange->scope;
     row->asked_at = c.now; /* whoever consents wants to use it */
     row->has_refresh_token = grant->refresh_token != NULL;
-    if (!row->has_refresh_token || refresh_token_of(&write->reply)) {
+    if (!row->has_refresh_token || exchange_write_refresh_token(write)) {
         row->granted_at = c.now; /* one that is kept dies when it would have */
         row->refresh_token_expires_at = row->refresh_token_life_ms = 0;
     }
@@ -196,7 +197,7 @@ static int write_row(struct exchange_write *write, struct keeper *keeper, struct
     return r == 0 ? describe(write, row, outcome) : r;
 }
 
-static bool is_held(enum consent_outcome outcome)
+bool exchange_write_holds(enum consent_outcome outcome)
 {
     return outcome == CONSENT_IDENTITY_MISMATCH || outcome == CONSENT_AWAITS ||
            outcome == CONSENT_UNTOLD;
@@ -206,7 +207,7 @@ static int write_outcome(struct exchange_write *write, struct keeper *keeper, st
                          struct account_row *row, enum consent_outcome outcome)
 {
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    const bool held = is_held(outcome);
+    const bool held = exchange_write_holds(outcome);
     int r = build_grant(write, keeper->key, held ? NULL : row, &grant);
     if (r == 0 && held)
         r = hold(write, keeper, store, row, &grant, outcome);
@@ -237,68 +238,11 @@ static int drop(struct exchange_write *write, struct keeper *keeper, struct stor
                   : r;
 }
 
-static bool link_is_over(const struct exchange_write *write, const struct link_row *link)
-{
-    return write->question->exchange->link[0] != '\0' &&
-           (link->ending != LINK_OPEN ||
-            !account_name_equal(&link->name, &write->question->account));
-}
-
-static enum exchange_late why_late(const struct exchange_write *write,
-                                   const struct account_row *row, const struct link_row *link)
-{
-    if (link_is_over(write, link))
-        return EXCHANGE_LINK_OVER;
-    const int64_t begun_for = write->question->exchange->account_created_at;
-    if (begun_for != 0 && begun_for != row->created_at)
-        return EXCHANGE_GONE;
-    if (write->cancelled)
-        return EXCHANGE_CANCELLED;
-    return write->newer[false] == NEWER_WHOLE ? EXCHANGE_REPLACED : EXCHANGE_IN_TIME;
-}
-
-static bool is_outdone(const struct exchange_write *write, bool held)
-{
-    const enum exchange_newer newer = write->newer[held];
-    return newer == NEWER_WHOLE || (newer == NEWER_PARTIAL && !refresh_token_of(&write->reply));
-}
-
-/* Another code of the link was answered first, without a refresh token: this one may have the only
- * one. */
-static bool may_complete_grant(const struct exchange_write *write, const struct account_row *row,
-                               const struct link_row *link)
-{
-    return link->ending == LINK_USED && account_name_equal(&link->name, &row->name) &&
-           row->generation > 0 && (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL);
-}
-
-static bool completes_grant(const struct exchange_write *write, const struct account_row *row,
-                            const struct link_row *link)
-{
-    const char *identity = write->reply.grant.identity;
-    return may_complete_grant(write, row, link) && refresh_token_of(&write->reply) &&
-           row->identity && identity && strcmp(row->identity, identity) == 0;
-}
-
-/* The same when it has come. */
-static enum exchange_late why_dropped(const struct exchange_write *write,
-                                      const struct account_row *row, const struct link_row *link,
-                                      enum consent_outcome outcome)
-{
-    const enum exchange_late late = why_late(write, row, link);
-    if (late == EXCHANGE_LINK_OVER && completes_grant(write, row, link))
-        return EXCHANGE_IN_TIME;
-    if (late == EXCHANGE_IN_TIME &&
-        (is_outdone(write, false) || (is_held(outcome) && is_outdone(write, true))))
-        return EXCHANGE_REPLACED;
-    return late;
-}
-
 static int write_or_drop(struct exchange_write *write, struct keeper *keeper, struct store *store,
                          struct account_row *row, const struct link_row *link)
 {
     const enum consent_outcome outcome = judge_identity(write, row, link);
-    write->late = why_dropped(write, row, link, outcome);
+    write->late = exchange_late_reply(write, row, link, outcome);
     if (write->late != EXCHANGE_IN_TIME)
         return drop(write, keeper, store);
     int r = write_outcome(write, keeper, store, row, outcome);
@@ -322,12 +266,9 @@ int exchange_write_look(struct exchange_write *write, struct store *store)
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     CLEANUP(cleanup_link_row) struct link_row link = { .ending = LINK_REPLACED };
     int r = look(write, store, &row, &link);
-    if (r != 0)
-        return r;
-    write->late = why_late(write, &row, &link);
-    if (write->late == EXCHANGE_LINK_OVER && may_complete_grant(write, &row, &link))
-        write->late = EXCHANGE_IN_TIME;
-    return 0;
+    if (r == 0)
+        write->late = exchange_late_request(write, &row, &link);
+    return r;
 }
 
 /* Returns 0, EXCHANGE_OWNED or -errno. */
@@ -358,15 +299,6 @@ bool exchange_write_grants(const struct exchange_write *write)
 bool exchange_write_stored(const struct exchange_write *write)
 {
     return exchange_write_grants(write) && write->late == EXCHANGE_IN_TIME;
-}
-
-void exchange_write_outdo(struct exchange_write *older, const struct exchange_write *newer)
-{
-    enum exchange_newer *known = &older->newer[is_held(newer->consent->outcome)];
-    const enum exchange_newer brought =
-        refresh_token_of(&newer->reply) ? NEWER_WHOLE : NEWER_PARTIAL;
-    if (*known < brought)
-        *known = brought;
 }
 
 static int keep_odd(const struct exchange_write *write, const struct seal_key *key,

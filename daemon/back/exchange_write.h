@@ -2,27 +2,12 @@
 
 /* How a consent is written down: as the account's new grant, or held when it is another's. */
 
+#include "back/exchange_late.h"
 #include "back/judgement.h"
 #include "back/keeper.h"
 #include "back/vault.h"
 
 enum { EXCHANGE_OWNED = 1 }; /* another account holds this refresh token */
-
-/* What logins of the account have brought whose codes came later, where it is stored already. */
-enum exchange_newer {
-    NEWER_NONE,
-    NEWER_PARTIAL, /* no refresh token, which some providers give at the first consent alone */
-    NEWER_WHOLE,
-};
-
-/* Why a grant that came, or would come, is nobody's. */
-enum exchange_late {
-    EXCHANGE_IN_TIME,
-    EXCHANGE_LINK_OVER, /* the link was used, replaced or withdrawn while the code was in the air */
-    EXCHANGE_REPLACED,  /* a login of the account whose code came later was finished first */
-    EXCHANGE_CANCELLED, /* the login was */
-    EXCHANGE_GONE,      /* the account was: logged out, or renamed */
-};
 
 struct exchange_write {
     const struct message *question; /* borrowed */
@@ -42,6 +27,12 @@ struct exchange_write {
     struct account_name owner; /* with EXCHANGE_OWNED */
 };
 
+/* What came as such, or was rescued; NULL: none. */
+const struct secret *exchange_write_refresh_token(const struct exchange_write *write);
+
+/* True for what is kept beside the account's grant. */
+bool exchange_write_holds(enum consent_outcome outcome);
+
 /* True for a reply with something to store as the account's grant: an access token, or a refresh
  * token that was rescued from a reply that is no grant. Not for one that is foreign. */
 bool exchange_write_grants(const struct exchange_write *write);
@@ -53,9 +44,6 @@ int exchange_write_look(struct exchange_write *write, struct store *store);
 
 /* True when apply stored what came, as the account's grant or beside it. */
 bool exchange_write_stored(const struct exchange_write *write);
-
-/* What newer stored was asked for later, and takes the place of what older will bring. */
-void exchange_write_outdo(struct exchange_write *older, const struct exchange_write *newer);
 
 /* In a transaction; may run again. A reply that does not grant is only kept, where it is odd.
  * Returns 0, EXCHANGE_OWNED or -errno. */

@@ -38,7 +38,7 @@ static void replace_older(const struct settle *newer)
 {
     for (struct settle *settle = newer->next; settle; settle = settle->next)
         if (account_name_equal(&settle->question->account, &newer->question->account))
-            exchange_write_outdo(&settle->write, &newer->write);
+            exchange_late_outdo(&settle->write, &newer->write);
 }
 
 void settle_init(struct settle *settle, struct keeper *keeper, struct message *question,
@@ -136,9 +136,8 @@ void settle_say(struct settle *settle, enum consent_outcome outcome)
 /* What is held is nobody's grant yet. */
 static bool brought_refresh_token(const struct exchange_write *write)
 {
-    const struct token_reply *reply = &write->reply;
     return write->consent->outcome == CONSENT_GRANTED &&
-           (reply->rescued_refresh_token || reply->grant.refresh_token);
+           exchange_write_refresh_token(write) != NULL;
 }
 
 static void tell_lane(struct settle *settle)
