@@ -97,7 +97,7 @@ static void take_settings(struct back *back, struct message *letter)
     if (r != 0)
         log_error("some providers keep their old configuration: %s", strerror(-r));
     warn_again(&back->keeper);
-    replan_again(back->keeper.replan);
+    replan_again(&back->keeper);
 }
 
 static void take_letter(struct back *back, struct message *letter)

@@ -5,10 +5,11 @@
 
 #include "back/lanes.h"
 #include "back/plan.h"
+#include "back/restored.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { REPLAN_AGAIN_MS = 1000 };
+enum { REPLAN_AGAIN_MS = 1000, REPLAN_UNREAD_MS = 60 * 1000 };
 
 /* A row that is to be written. */
 struct found {
@@ -100,12 +101,19 @@ static void begin_write(struct replan *replan)
         found_is_written(replan, r);
 }
 
+static void rest_unread(struct replan *replan)
+{
+    log_warning("some accounts cannot be read, and keep the plan that they have meanwhile: %s",
+                store_message(replan->keeper->store));
+    (void)loop_timer_set(replan->timer, REPLAN_UNREAD_MS);
+}
+
 static void turn(void *userdata)
 {
     struct replan *replan = userdata;
     struct keeper *keeper = replan->keeper;
     const bool begins = replan->after.provider[0] == '\0';
-    if (keeper->stopping || replan->writes)
+    if (keeper->stopping || restored_fenced(keeper) || replan->writes)
         return;
     if (commits_problem(keeper->commits)) {
         (void)loop_timer_set(replan->timer, REPLAN_AGAIN_MS);
@@ -114,18 +122,18 @@ static void turn(void *userdata)
     replan->rows = replan->found_count = 0;
     int r = store_list(keeper->store, begins ? NULL : &replan->after, REPLAN_ROWS_PER_TURN, look_at,
                        replan);
-    if (r < 0)
-        log_warning("the accounts cannot be read: some keep the plan that they had: %s",
-                    store_message(keeper->store));
     if (replan->found_count > 0)
         begin_write(replan);
+    else if (r < 0)
+        rest_unread(replan);
     else if (replan->rows == REPLAN_ROWS_PER_TURN)
         (void)loop_timer_set(replan->timer, 0);
 }
 
-void replan_again(struct replan *replan)
+void replan_again(struct keeper *keeper)
 {
-    from_the_start(replan, 0);
+    if (keeper->replan)
+        from_the_start(keeper->replan, 0);
 }
 
 int replan_new(struct keeper *keeper, struct replan **ret)

@@ -22,5 +22,6 @@ struct replan *replan_free(struct replan *replan);
  * changed. */
 bool replan_row(const struct keeper *keeper, struct account_row *row);
 
-/* The configuration is another now. */
-void replan_again(struct replan *replan);
+/* The configuration is another now, or a fence (restored.h), behind which nothing is written, is
+ * gone. */
+void replan_again(struct keeper *keeper);

@@ -9,6 +9,7 @@
 
 #include "back/lanes.h"
 #include "back/pause.h"
+#include "back/replan.h"
 #include "back/revoke.h"
 #include "back/warn.h"
 #include "base/clock.h"
@@ -128,6 +129,7 @@ static void go_on(struct keeper *keeper)
     lanes_pump(keeper->lanes);
     revocations_pump(keeper->revocations);
     warn_again(keeper);
+    replan_again(keeper);
 }
 
 static void answer(struct restored *restored, const struct message *question, bool resumed)

@@ -79,6 +79,37 @@ static void one_damaged_row_keeps_no_plan_from_others(void **state)
     damage_reads(NULL);
 }
 
+#define FROZEN                                                                                     \
+    "CREATE TRIGGER frozen BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'it is written'); " \
+    "END"
+
+static void expect_nothing_written(struct stage *stage)
+{
+    rest(QUIET_MS);
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_HEALTH, "a"));
+    assert_true(came->health->store_ok);
+    assert_int_equal(came->health->commit_failures, 0);
+    stop(stage);
+    run_sql(stage, "DROP TRIGGER frozen");
+}
+
+/* A store that was moved away is another broker's, until it is resumed here. */
+static void nothing_is_written_behind_a_fence(void **state)
+{
+    struct stage *stage = *state;
+    seed_imported(stage, 3);
+    run_sql(stage, "INSERT OR REPLACE INTO facts (name, value) VALUES ('moved', '1790000000')");
+    run_sql(stage, FROZEN);
+    shorten_idle_limit(stage);
+    start(stage);
+    expect_nothing_written(stage);
+    start(stage);
+    struct message *resume = message_new(ASK_RESUME);
+    resume->accept = true;
+    expect_ok(stage, post(stage, resume));
+    expect_each_refreshed_once(stage, 3);
+}
+
 static void nothing_is_written_where_nothing_changes(void **state)
 {
     struct stage *stage = *state;
@@ -88,15 +119,9 @@ static void nothing_is_written_where_nothing_changes(void **state)
                                .access_token = "at-secret-b",
                                .lifetime_ms = HOUR,
                                .refresh_at = broker_now() + 40 * MINUTE });
-    run_sql(stage, "CREATE TRIGGER frozen BEFORE UPDATE ON accounts BEGIN"
-                   " SELECT RAISE(ABORT, 'it is written'); END");
+    run_sql(stage, FROZEN);
     start(stage);
-    rest(QUIET_MS);
-    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_HEALTH, "a"));
-    assert_true(came->health->store_ok);
-    assert_int_equal(came->health->commit_failures, 0);
-    stop(stage);
-    run_sql(stage, "DROP TRIGGER frozen");
+    expect_nothing_written(stage);
 }
 
 /* Its default lifetime was a day; the front still has it as living that long. */
@@ -130,6 +155,7 @@ int main(void)
         TEST(all_are_planned_at_a_start),
         TEST(and_at_a_reload_also_on_a_disk_that_is_full_for_a_while),
         TEST(one_damaged_row_keeps_no_plan_from_others),
+        TEST(nothing_is_written_behind_a_fence),
         TEST(nothing_is_written_where_nothing_changes),
         TEST(the_front_forgets_a_token_that_ends_sooner),
     };
