@@ -99,6 +99,29 @@ static void what_is_discovered_does_not_change_the_fingerprint(void **state)
     assert_string_not_equal(after, before);
 }
 
+static void the_audience_is_client_and_server(void **state)
+{
+    const struct provider one = { .issuer = (char[]){ "a" }, .client_id = (char[]){ "b" } };
+    static const struct {
+        const char *issuer, *token_endpoint, *client_id, *redirect_uri;
+        bool same;
+    } rows[] = {
+        { "a", NULL, "b", NULL, true },  { "a", NULL, "b", "r", true },
+        { "a", NULL, "x", NULL, false }, { "x", NULL, "b", NULL, false },
+        { "a", "t", "b", NULL, false },  { "b", NULL, "a", NULL, false },
+    };
+    char first[FINGERPRINT_SIZE], other[FINGERPRINT_SIZE];
+    provider_audience(&one, first);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct provider provider = { .issuer = (char *)rows[i].issuer,
+                                           .token_endpoint = (char *)rows[i].token_endpoint,
+                                           .client_id = (char *)rows[i].client_id,
+                                           .redirect_uri = (char *)rows[i].redirect_uri };
+        provider_audience(&provider, other);
+        assert_int_equal(strcmp(first, other) == 0, rows[i].same);
+    }
+}
+
 static void frees_nothing(void **state)
 {
     assert_null(provider_free(NULL));
@@ -140,6 +163,7 @@ int main(void)
         cmocka_unit_test(copies_deeply),
         cmocka_unit_test(copies_an_empty_one),
         cmocka_unit_test(what_is_discovered_does_not_change_the_fingerprint),
+        cmocka_unit_test(the_audience_is_client_and_server),
         cmocka_unit_test(frees_nothing),
         cmocka_unit_test(finds_parameters),
         cmocka_unit_test(copies_parameters),
