@@ -68,14 +68,15 @@ uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_
 struct message *exchange_question(struct stage *stage, const char *label, const char *code,
                                   const char *nonce)
 {
-    CLEANUP(cleanup_message) struct message *begun = answer(stage, ask(stage, ASK_PROVIDER, label));
+    CLEANUP(cleanup_message) struct message *begun = answer(stage, ask(stage, ASK_ACCOUNT, label));
     struct message *message = question(ASK_EXCHANGE, label);
     message->exchange = calloc(1, sizeof *message->exchange);
     message->exchange->code = make_secret(code);
     message->exchange->nonce = make_secret(nonce);
     message->exchange->redirect_uri = strdup("http://127.0.0.1:1/callback");
     message->exchange->scope = strdup("read write");
-    message->exchange->account_created_at = begun->account_created_at;
+    if (!begun->failed && begun->rows[0].generation > 0)
+        message->exchange->account_created_at = begun->rows[0].created_at;
     return message;
 }
 
