@@ -55,8 +55,20 @@ bool lane_flies(struct lane *lane, const struct account_name *name)
     return lane_find_flight(lane, name) != NULL;
 }
 
+/* As a reload does: whose endpoints moved says so there, and nowhere else. */
+static void discover_again(struct lane *lane)
+{
+    const struct client_secrets secrets = { .now = lane->credentials.now,
+                                            .next = lane->credentials.next };
+    if (lane->section->issuer && lane->setup->resolved &&
+        lane_configure(lane, lane->section, secrets) != 0)
+        log_warning("provider %s keeps the endpoints that it had: memory is short",
+                    lane->section->name);
+}
+
 void lane_retry(struct lane *lane)
 {
+    discover_again(lane);
     lane->asked_to_rest_until = 0;
     lane->undiscovered_until = 0;
     credentials_retry(&lane->credentials, lane->keeper);

@@ -75,7 +75,8 @@ void lane_resume(struct lane *lane);
 /* An account of the provider from is one of this lane's now. */
 void lane_take_over(struct lane *lane, const char *from);
 
-/* Forgets what was held against the provider and sends at once: someone asked for it. */
+/* Forgets what was held against the provider and sends at once, to the endpoints that discovery
+ * finds now: someone asked for it. */
 void lane_retry(struct lane *lane);
 
 /* The set-up as it is now, with the client secret in force, borrowed; setup_ref() keeps it. */

@@ -198,6 +198,14 @@ static int64_t free_at(const struct lane *lane)
     return later(lane->cramped_until, lane->paced_until);
 }
 
+/* False: what is to be sent needs them, and they are asked for; the answer pumps. */
+static bool knows_endpoints(struct lane *lane)
+{
+    if (!lane->setup->resolved && lane_start_resolve(lane) != 0)
+        (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
+    return lane->setup->resolved;
+}
+
 static void pump_paused(struct lane *lane)
 {
     const int64_t probe_at = later(lane->pause.row.probe_at, free_at(lane));
@@ -209,6 +217,8 @@ static void pump_paused(struct lane *lane)
         wake_at(lane, probe_at);
         return;
     }
+    if (!knows_endpoints(lane))
+        return;
     struct flight *flight = canary(lane);
     if (flight) {
         launch(lane, flight, true);
@@ -339,16 +349,11 @@ static void pump_flights(struct lane *lane)
         pump_resting(lane);
         return;
     }
-    if (!lane->setup->resolved) {
-        if (!has_work(lane))
-            wake_for_next_due(lane);
-        else if (lane_start_resolve(lane) != 0)
-            (void)loop_timer_set(lane->timer, LANE_STORE_CHECK_MS);
-        return;
-    }
     if (pause_holds(&lane->pause))
         pump_paused(lane);
-    else
+    else if (!lane->setup->resolved && !has_work(lane))
+        wake_for_next_due(lane);
+    else if (knows_endpoints(lane))
         pump_open(lane);
 }
 

@@ -69,6 +69,45 @@ static void a_reload_keeps_what_was_found(void **state)
     expect_failure(stage, ask(stage, ASK_PROVIDER, "acme/"), WIRE_PROVIDER_UNAVAILABLE);
 }
 
+/* As after a reload. */
+static void a_retry_asks_anew(void **state)
+{
+    static char moved[1024];
+    struct stage *stage = *state;
+    (void)snprintf(moved, sizeof moved,
+                   "{\"issuer\":\"%s\",\"token_endpoint\":\"%s/moved\","
+                   "\"authorization_endpoint\":\"%s/authorize\"}",
+                   stage->url, stage->url, stage->url);
+    server_script(stage->server,
+                  (struct canned){ .match = OPENID, .times = 1, .status = 200, .body = document });
+    server_script(stage->server,
+                  (struct canned){ .match = OPENID, .times = 1, .status = 200, .body = moved });
+    server_script(stage->server, (struct canned){ .status = 500 });
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_PROVIDER, "acme/"));
+    for (int i = 0; i < 2; i++) {
+        expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+        CLEANUP(cleanup_message)
+        struct message *came = answer(stage, ask(stage, ASK_PROVIDER, "acme/"));
+        assert_non_null(strstr(came->provider->token_endpoint, "/moved"));
+    }
+}
+
+/* Nothing is due, and whoever asks is refused while the provider is paused. */
+static void a_probe_has_its_endpoints_found(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
+    run_sql(stage, "INSERT OR REPLACE INTO facts (name, value) VALUES ('restored', 'a clone')");
+    server_script(stage->server,
+                  (struct canned){ .match = OPENID, .status = 200, .body = document });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    expect_ok(stage, post(stage, message_new(ASK_RESUME)));
+    assert_true(server_wait(stage->server, "POST /found ", 1));
+    await_paused(stage, false);
+}
+
 static void the_second_address_is_tried(void **state)
 {
     struct stage *stage = *state;
@@ -194,6 +233,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_ISSUER(endpoints_are_found_when_needed),
         TEST_ISSUER(a_reload_keeps_what_was_found),
+        TEST_ISSUER(a_retry_asks_anew),
+        TEST_ISSUER(a_probe_has_its_endpoints_found),
         TEST_ISSUER(the_second_address_is_tried),
         TEST_ISSUER(a_failure_is_said_to_all_who_wait_and_tried_again),
         TEST_ISSUER(a_document_of_another_issuer_is_refused),
