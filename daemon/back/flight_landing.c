@@ -50,12 +50,12 @@ static void warn_of_kept(const struct flight *flight)
 
 static void tell_identity(struct flight *flight)
 {
-    const struct outcome *outcome = &flight->outcome;
-    if (outcome->identity_before)
-        keeper_event(flight->keeper, &flight->name, "identity_changed",
-                     "a refresh says that the grant is of another identity (%.100s) than before "
-                     "(%.100s)",
-                     outcome->row.identity, outcome->identity_before);
+    const struct account_row *row = &flight->outcome.row;
+    if (row->identity_changed_at != flight->outcome.circumstances.now)
+        return;
+    keeper_remark(flight->keeper, &flight->name, "identity_changed", WARN_IDENTITY_TEXT,
+                  row->identity, row->identity_before);
+    warn_look(flight->keeper, &flight->name);
 }
 
 static void tell_granted(struct flight *flight)

@@ -217,17 +217,19 @@ static bool was_imported(const struct account_row *row)
 }
 
 /* Else it is news: somebody's data is another's from now on. */
-static int note_identity(struct outcome *outcome, const struct account_row *row)
+static int note_identity(const struct outcome *outcome, struct account_row *row)
 {
     const char *now = outcome->reply.grant.identity;
     char name[ACCOUNT_TEXT_SIZE];
-    free(outcome->identity_before);
-    outcome->identity_before = NULL;
     if (!row->identity || !now || strcmp(row->identity, now) == 0)
         return 0;
     log_warning("%s: its grant is of another identity (%.100s) than before (%.100s)",
                 account_text(&row->name, name), now, row->identity);
-    return was_imported(row) ? 0 : text_copy(row->identity, &outcome->identity_before);
+    if (was_imported(row))
+        return 0;
+    row->identity_changed_at = outcome->circumstances.now;
+    free(row->identity_before);
+    return text_copy(row->identity, &row->identity_before);
 }
 
 static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
@@ -404,6 +406,5 @@ void outcome_release(struct outcome *outcome)
     buffer_release(&outcome->unreadable);
     account_row_release(&outcome->row);
     issued_token_free(outcome->issued);
-    free(outcome->identity_before);
     *outcome = (struct outcome){ 0 };
 }

@@ -22,7 +22,6 @@ struct outcome {
     bool kept;                /* it was, beside what it granted */
 
     struct account_row row; /* at the start; then as it was written */
-    char *identity_before;  /* whose the grant was, where the reply says another; NULL else */
     enum next_step step;
     struct issued_token *issued; /* set when the reply granted and was written */
 };

@@ -42,10 +42,13 @@ static bool look(struct warn *warn, const struct account_row *row, enum warn_sub
     return true;
 }
 
-static bool look_at_both(struct warn *warn, const struct account_row *row)
+/* False when there is no place for something that it says. */
+static bool look_at_all(struct warn *warn, const struct account_row *row)
 {
-    const bool looked = look(warn, row, WARN_ACCOUNT);
-    return (row->held_at == 0 || look(warn, row, WARN_HELD)) && looked;
+    bool looked = look(warn, row, WARN_ACCOUNT);
+    looked &= row->identity_changed_at == 0 || look(warn, row, WARN_IDENTITY);
+    looked &= row->held_at == 0 || look(warn, row, WARN_HELD);
+    return looked;
 }
 
 static bool look_at_pause(struct warn *warn, const struct pause_row *row)
@@ -91,7 +94,7 @@ static void place_is_free(void *userdata)
 static bool look_at(void *userdata, const struct account_row *row)
 {
     struct warn *warn = userdata;
-    if (!look_at_both(warn, row)) {
+    if (!look_at_all(warn, row)) {
         warn->stands = true;
         return false;
     }
@@ -156,7 +159,7 @@ void warn_look(struct keeper *keeper, const struct account_name *name)
         return;
     int r = store_read(keeper->store, name, &row);
     sweep_again_unless(keeper->warn,
-                       r == STORE_NOT_FOUND || (r == 0 && look_at_both(keeper->warn, &row)));
+                       r == STORE_NOT_FOUND || (r == 0 && look_at_all(keeper->warn, &row)));
 }
 
 void warn_needs_consent(struct keeper *keeper, const struct account_row *row)

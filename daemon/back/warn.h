@@ -2,8 +2,8 @@
 
 /*
  * Calls a person, by the hook, for what an account's row says: its grant will die (once for each
- * level of its forecast: 30, 14, 7, 3, 1 days), it needs a consent, or one is held for it; and for
- * a provider's pause.
+ * level of its forecast: 30, 14, 7, 3, 1 days), it needs a consent, one is held for it, or it
+ * turned out to be another identity's; and for a provider's pause.
  *
  * What is told is derived from the rows, and only what the hook has heard is noted in them. So
  * nothing is lost by a crash or a restart, and what the hook is too slow for waits in the store:
@@ -23,6 +23,8 @@ enum {
 #define WARN_MISMATCH_TEXT "a consent for another identity (%.100s) is held: accept or discard it"
 #define WARN_UNTOLD_TEXT                                                                           \
     "a consent is held of which the provider did not say whose it is: accept or discard it"
+#define WARN_IDENTITY_TEXT                                                                         \
+    "a refresh says that the grant is of another identity (%.100s) than before (%.100s)"
 #define WARN_HELD_TEXT "a first consent by link (identity: %.100s) is held: accept or discard it"
 
 struct warn;

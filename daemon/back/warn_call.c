@@ -1,6 +1,7 @@
 #include "back/warn_call.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "back/lanes.h"
 #include "back/links.h"
@@ -9,7 +10,21 @@
 
 unsigned warn_told(const struct account_row *row, enum warn_subject subject)
 {
-    return subject == WARN_HELD ? row->held_warned_days : row->warned_days;
+    switch (subject) {
+    case WARN_HELD:
+        return row->held_warned_days;
+    case WARN_IDENTITY:
+        return 0; /* the mark goes when it was told */
+    default:
+        return row->warned_days;
+    }
+}
+
+/* Who consented meanwhile, or decided, may have made it the former one again. */
+static bool is_anothers(const struct account_row *row)
+{
+    return row->identity_changed_at != 0 && row->identity && row->identity_before &&
+           strcmp(row->identity, row->identity_before) != 0;
 }
 
 /* What is to be told, in the same words. A row without an error never had a grant that could have
@@ -22,6 +37,8 @@ static unsigned level_of(const struct keeper *keeper, const struct account_row *
     const bool held = subject == WARN_HELD;
     const bool consent_required = !held && row->state == ACCOUNT_CONSENT_REQUIRED;
     const unsigned told = warn_told(row, subject);
+    if (subject == WARN_IDENTITY)
+        return is_anothers(row) ? WARNED_IDENTITY : 0;
     if (consent_required && !provider)
         return told;
     if (consent_required)
@@ -36,6 +53,8 @@ static int64_t since(const struct account_row *row, enum warn_subject subject, u
 {
     if (subject == WARN_HELD)
         return row->held_at;
+    if (subject == WARN_IDENTITY)
+        return row->identity_changed_at;
     return level == WARNED_NEEDS_CONSENT ? row->last_error_at : 0;
 }
 
@@ -108,6 +127,9 @@ int warn_call(struct keeper *keeper, const struct warning *warning, const struct
         return links_call_hook(keeper, &row->name, warning->receipt, row->last_error);
     case WARNED_HELD:
         return call_of_held(keeper, &call, row);
+    case WARNED_IDENTITY:
+        return keeper_call_hook(keeper, &row->name, "identity_changed", &call, WARN_IDENTITY_TEXT,
+                                row->identity, row->identity_before);
     default:
         return call_of_days(keeper, &call, warning);
     }

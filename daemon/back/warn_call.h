@@ -4,13 +4,13 @@
 
 #include "back/keeper.h"
 
-enum warn_subject { WARN_ACCOUNT, WARN_HELD, WARN_PAUSE };
+enum warn_subject { WARN_ACCOUNT, WARN_HELD, WARN_IDENTITY, WARN_PAUSE };
 
 struct warning {
     enum warn_subject subject;
     struct account_name name; /* label "": the provider */
     unsigned level;           /* as in warned_days */
-    int64_t since;            /* which of several: of a pause, a refusal, what is held; else 0 */
+    int64_t since; /* which of several: of a pause, a refusal, what is held, …; else 0 */
     uint64_t receipt;
 };
 

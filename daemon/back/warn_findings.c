@@ -63,6 +63,19 @@ static int note_held(const struct keeper *keeper, struct store *store,
     return r == 0 ? store_put_held(store, &held) : r;
 }
 
+static int note_identity(const struct keeper *keeper, struct store *store,
+                         const struct warning *warning)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &warning->name, &row);
+    if (r != 0 || !warn_is_still(keeper, &row, warning))
+        return r;
+    row.identity_changed_at = 0;
+    free(row.identity_before);
+    row.identity_before = NULL;
+    return store_put_facts(store, &row);
+}
+
 static const char *pause_fact(const char *provider, char out[static FACT_SIZE])
 {
     (void)snprintf(out, FACT_SIZE, "pause_told %s", provider);
@@ -91,6 +104,7 @@ static int note(void *userdata, struct store *store)
     static int (*const notes[])(const struct keeper *, struct store *, const struct warning *) = {
         [WARN_ACCOUNT] = note_account,
         [WARN_HELD] = note_held,
+        [WARN_IDENTITY] = note_identity,
         [WARN_PAUSE] = note_pause,
     };
     const struct finding *finding = userdata;

@@ -12,6 +12,7 @@ void account_row_release(struct account_row *row)
     free(row->last_error_description);
     free(row->scope);
     free(row->identity);
+    free(row->identity_before);
     free(row->held_identity);
     free(row->sealed);
     link_row_free(row->link);
@@ -46,6 +47,7 @@ int account_row_copy(const struct account_row *from, struct account_row *ret)
     copied &= copy_text(from->last_error_description, &copy.last_error_description);
     copied &= copy_text(from->scope, &copy.scope);
     copied &= copy_text(from->identity, &copy.identity);
+    copied &= copy_text(from->identity_before, &copy.identity_before);
     copied &= copy_text(from->held_identity, &copy.held_identity);
     copied &= copy_bytes(from->sealed, from->sealed_length, &copy.sealed);
     if (!copied) {

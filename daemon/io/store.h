@@ -46,7 +46,7 @@ enum refusal_step {
 };
 
 /* Of what a person was told beside the levels of the forecast, which are days and fewer. */
-enum { WARNED_NEEDS_CONSENT = 1000, WARNED_HELD };
+enum { WARNED_NEEDS_CONSENT = 1000, WARNED_HELD, WARNED_IDENTITY };
 
 /* One account. Times are broker time in ms, 0 where there is none. Strings are owned, NULL where
  * there is none. */
@@ -86,6 +86,8 @@ struct account_row {
 
     char *scope;
     char *identity;
+    int64_t identity_changed_at; /* when a refresh told of another one; 0: a person was called */
+    char *identity_before;       /* whose the grant was then */
     char imported[FINGERPRINT_SIZE]; /* of the refresh token whose import made a grant last;
                                         "": none did */
 
@@ -261,8 +263,7 @@ const char *store_message(const struct store *store);
 /* All writes stand between begin and commit; rollback is always safe. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
-/* What failed in this transaction, -errno, whoever heard of it: it can only be rolled back. Else 0.
- */
+/* What has failed in this transaction, also if nobody heard of it: -errno; 0: nothing. */
 int store_failure(const struct store *store);
 void store_rollback(struct store *store);
 

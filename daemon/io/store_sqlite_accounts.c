@@ -56,6 +56,8 @@ static const struct field account_fields[] = {
     FIELD(account_row, UNSIGNED, failed_alone),
     FIELD(account_row, UNSIGNED, suspect_tries),
     FIELD_ARRAY(account_row, refused_under),
+    FIELD(account_row, NUMBER, identity_changed_at),
+    FIELD(account_row, TEXT, identity_before),
     FIELD_SIZED(account_row, BYTES, sealed, offsetof(struct account_row, sealed_length)),
 };
 

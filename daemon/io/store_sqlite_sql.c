@@ -9,10 +9,11 @@
     " lifetime_ms, expires_at, refresh_at, refresh_token_expires_at, refusals, refused_at,"        \
     " suspect_since, failures, last_error, last_error_description, last_error_at, scope,"          \
     " identity, refresh_token_life_ms, asked_at, lost_at, warned_days, imported,"                  \
-    " granted_at, lifetime_assumed, failed_alone, suspect_tries, refused_under"
+    " granted_at, lifetime_assumed, failed_alone, suspect_tries, refused_under,"                   \
+    " identity_changed_at, identity_before"
 #define ACCOUNT_FACTS_VALUES                                                                       \
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"   \
-    " ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31"
+    " ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33"
 #define ACCOUNT_FACTS_REPLACE                                                                      \
     "generation = excluded.generation, state = excluded.state,"                                    \
     " has_refresh_token = excluded.has_refresh_token, rejected = excluded.rejected,"               \
@@ -31,7 +32,9 @@
     " warned_days = excluded.warned_days, imported = excluded.imported,"                           \
     " granted_at = excluded.granted_at, lifetime_assumed = excluded.lifetime_assumed,"             \
     " failed_alone = excluded.failed_alone, suspect_tries = excluded.suspect_tries,"               \
-    " refused_under = excluded.refused_under"
+    " refused_under = excluded.refused_under,"                                                     \
+    " identity_changed_at = excluded.identity_changed_at,"                                         \
+    " identity_before = excluded.identity_before"
 
 /* What is held for the account, read with its row. */
 #define HELD_OF_ACCOUNT(column)                                                                    \
@@ -77,7 +80,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                                " WHERE provider = ?1 AND label = ?2",
     [STATEMENT_PUT_ACCOUNT] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ", sealed)"
-        " VALUES (" ACCOUNT_FACTS_VALUES ", ?32) ON CONFLICT (provider, label) DO UPDATE SET"
+        " VALUES (" ACCOUNT_FACTS_VALUES ", ?34) ON CONFLICT (provider, label) DO UPDATE SET"
         " " ACCOUNT_FACTS_REPLACE ", sealed = excluded.sealed",
     [STATEMENT_PUT_ACCOUNT_FACTS] =
         "INSERT INTO accounts (" ACCOUNT_FACTS ")"

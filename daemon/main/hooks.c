@@ -294,15 +294,36 @@ int hooks_new(struct loop *loop, const struct hook_programs *programs, struct ho
     return 0;
 }
 
+/* What has an id is told again by the next start. Takes the letter over. */
+static void drop(struct message *letter, const char *what)
+{
+    char account[ACCOUNT_TEXT_SIZE];
+    if (letter->id == 0)
+        log_warning("at the end, %s for %s %s: %s", what, letter->event.name,
+                    letter->account.label[0] ? account_text(&letter->account, account)
+                                             : letter->account.provider,
+                    letter->event.text);
+    message_free(letter);
+}
+
+static void drop_all(struct hooks *hooks)
+{
+    struct message *letter = NULL;
+    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
+        if (hooks->children[i].pid == 0)
+            continue;
+        (void)kill(-hooks->children[i].pid, SIGTERM);
+        drop(hooks->children[i].letter, "the program was ended");
+    }
+    while (hooks->mailbox && (letter = mailbox_take(hooks->mailbox)))
+        drop(letter, "no program was run");
+}
+
 struct hooks *hooks_free(struct hooks *hooks)
 {
     if (!hooks)
         return NULL;
-    for (size_t i = 0; i < HOOKS_AT_ONCE; i++) {
-        if (hooks->children[i].pid != 0)
-            (void)kill(-hooks->children[i].pid, SIGTERM);
-        message_free(hooks->children[i].letter);
-    }
+    drop_all(hooks);
     loop_source_free(hooks->letters);
     loop_source_free(hooks->child_ended);
     loop_source_free(hooks->impatience);

@@ -99,3 +99,18 @@ def test_a_missing_hook_is_said_and_harms_nothing(daemon, plain, folder, api):
     assert api.token("plain/acme", wait=20).error == "consent_required"
     assert api.health().status == 200
     daemon.wait_log("not-there cannot be started for consent_required")
+
+
+def test_what_the_end_keeps_from_the_hook_is_in_the_log(daemon, plain, folder, api):
+    """It is told once only: no row of the store says it."""
+    hook = folder / "hook"
+    hook.write_text(f"#!/bin/sh\ncat >>{folder}/events\nsleep 20\n")
+    hook.chmod(0o700)
+    daemon.config.broker["on_event"] = str(hook)
+    plain.configure(client_secret="the next secret")
+    daemon.with_provider("plain", plain, client_secret_next="the next secret").start()
+    daemon.grant(plain, "plain/acme")
+    api.token("plain/acme").ok()
+    wait_for_lines(folder / "events", 1)
+    daemon.stop()
+    assert "the program was ended for client_secret_changed plain" in daemon.log()

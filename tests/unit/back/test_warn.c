@@ -396,6 +396,30 @@ static void a_second_held_consent_is_told_too(void **state)
     end(stage);
 }
 
+/* Another company's data comes under the account's name: a person has to hear of it. */
+static void an_identity_that_changed_is_told_until_it_was_heard(void **state)
+{
+    struct stage *stage = *state;
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-1", .identity = "one" });
+    server_script(stage->server,
+                  (struct canned){ .times = 1, .status = 200, .body = GRANT_OF("two", "2") });
+    begin(stage);
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_REFRESH, "a"));
+    assert_false(came->failed);
+    CLEANUP(cleanup_message) struct message *unheard = event(stage, "identity_changed");
+    assert_non_null(strstr(unheard->event.text, "(two) than before (one)"));
+    expect_silence(stage);
+    begin_again(stage);
+    CLEANUP(cleanup_message) struct message *again = event(stage, "identity_changed");
+    assert_string_equal(again->event.text, unheard->event.text);
+    hear(stage, steal(again), true);
+    rest(QUIET_MS);
+    begin_again(stage);
+    expect_silence(stage);
+    end(stage);
+}
+
 /* Its hook runs still when the account was brought back and has died again. */
 static void a_second_death_within_the_first_call_is_told_too(void **state)
 {
@@ -429,6 +453,7 @@ int main(void)
         TEST(a_pause_that_begins_on_a_full_disk_is_told_later),
         TEST(a_second_held_consent_is_told_too),
         TEST(a_second_death_within_the_first_call_is_told_too),
+        TEST(an_identity_that_changed_is_told_until_it_was_heard),
         TEST(a_second_death_is_told_too),
         TEST(also_after_a_retry),
         TEST(a_level_is_told_once_and_the_next_too),

@@ -39,6 +39,8 @@ static struct account_row full_row(void)
         .last_error_at = INT64_MAX,
         .scope = scope_text,
         .identity = empty_text,
+        .identity_changed_at = 110,
+        .identity_before = scope_text,
         .sealed = sealed_bytes,
         .sealed_length = sizeof sealed_bytes,
     };
@@ -76,6 +78,8 @@ static void assert_same_facts(const struct account_row *a, const struct account_
     assert_int_equal(a->last_error_at, b->last_error_at);
     assert_string_equal(a->scope, b->scope);
     assert_string_equal(a->identity, b->identity);
+    assert_int_equal(a->identity_changed_at, b->identity_changed_at);
+    assert_string_equal(a->identity_before, b->identity_before);
 }
 
 static void test_every_member_comes_back(void **state)

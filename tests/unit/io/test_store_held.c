@@ -226,7 +226,9 @@ static void test_whose(void **state)
 #define BEFORE_VERDICTS                                                                            \
     "DROP INDEX accounts_refused; ALTER TABLE accounts DROP COLUMN failed_alone;"                  \
     "ALTER TABLE accounts DROP COLUMN suspect_tries;"                                              \
-    "ALTER TABLE accounts DROP COLUMN refused_under;"
+    "ALTER TABLE accounts DROP COLUMN refused_under;"                                              \
+    "ALTER TABLE accounts DROP COLUMN identity_changed_at;"                                        \
+    "ALTER TABLE accounts DROP COLUMN identity_before;"
 
 /* A store of the version before: the newest of what was kept for an account is held. */
 static void test_from_the_version_before(void **state)
