@@ -73,8 +73,8 @@ def assert_paused(api, provider, why):
 
 
 def rotate(api, accounts):
+    time.sleep(1)  # the broker's own limit between two refreshes of an account
     for account in accounts:
-        time.sleep(1)  # the broker's own limit between two refreshes
         api.refresh_allowed(account).ok()
 
 
