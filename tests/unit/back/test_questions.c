@@ -181,6 +181,24 @@ static void a_flood_is_answered(void **state)
 }
 
 /* Nobody is to consent to what cannot be written down. */
+static int64_t told_at_the_begin(struct stage *stage, const char *label)
+{
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_PROVIDER, label));
+    assert_false(came->failed);
+    return came->account_created_at;
+}
+
+/* By which a login is for no later account of the name; there is none where nobody gave a grant. */
+static void a_login_is_told_which_account_it_is_for(void **state)
+{
+    struct stage *stage = *state;
+    seed_valid(stage);
+    start(stage);
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_ACCOUNT, "a"));
+    assert_int_equal(told_at_the_begin(stage, "a"), came->rows[0].created_at);
+    assert_int_equal(told_at_the_begin(stage, "b"), 0);
+}
+
 static void no_login_begins_for_a_row_that_cannot_be_read(void **state)
 {
     struct stage *stage = *state;
@@ -200,6 +218,7 @@ int main(void)
         TEST(more_than_half_of_the_lifetime_is_too_much),
         TEST(a_token_near_its_end_is_replaced),
         TEST_STARTED(what_is_unknown_is_said),
+        TEST(a_login_is_told_which_account_it_is_for),
         TEST(refreshes_on_demand_are_a_second_apart),
         TEST(after_a_failure_demands_are_spaced),
         TEST(what_cannot_be_unsealed_is_said),
