@@ -216,6 +216,14 @@ int mailbox_send_bulky(struct mailbox *mailbox, void *letter)
     return free_slot ? 0 : MAILBOX_FULL;
 }
 
+bool mailbox_takes_bulky(struct mailbox *mailbox)
+{
+    lock(mailbox);
+    const bool takes = mailbox->bulky < MAILBOX_BULKY_MAX && mailbox->slots_used < mailbox->slots;
+    unlock(mailbox);
+    return takes;
+}
+
 int mailbox_reserve(struct mailbox *mailbox)
 {
     bool free_slot;

@@ -40,6 +40,8 @@ int mailbox_send(struct mailbox *mailbox, void *letter);
 
 /* The same for a letter of much memory. */
 int mailbox_send_bulky(struct mailbox *mailbox, void *letter);
+/* Whether there is a slot for one: who makes it of much memory asks before. */
+bool mailbox_takes_bulky(struct mailbox *mailbox);
 
 /* Reserves a slot for one later mailbox_send_reserved(). Returns 0 or MAILBOX_FULL. */
 int mailbox_reserve(struct mailbox *mailbox);

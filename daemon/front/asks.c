@@ -199,6 +199,11 @@ int asks_tell_bulky(struct asks *asks, struct message *letter)
     return tell(asks, letter, mailbox_send_bulky);
 }
 
+bool asks_take_bulky(const struct asks *asks)
+{
+    return mailbox_takes_bulky(asks->back);
+}
+
 void asks_refusals(const struct asks *asks, uint64_t *ret_front, uint64_t *ret_back)
 {
     *ret_front = mailbox_refusals(asks->inbox);

@@ -57,8 +57,10 @@ int asks_send_for_visitor(struct asks *asks, struct message *question, asks_answ
 /* Sends a letter that gets no answer; takes it over in every case. Returns like asks_send(). */
 int asks_tell(struct asks *asks, struct message *letter);
 
-/* The same for a letter of much memory, of which MAILBOX_BULKY_MAX may wait. */
+/* The same for a letter of much memory, of which MAILBOX_BULKY_MAX may wait; and whether there is
+ * room for one more, to be asked before it is made. */
 int asks_tell_bulky(struct asks *asks, struct message *letter);
+bool asks_take_bulky(const struct asks *asks);
 
 /* Whoever asked is gone: the answer is dropped when it comes. An unknown id is fine. */
 void asks_forget(struct asks *asks, uint64_t id);

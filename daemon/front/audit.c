@@ -148,9 +148,10 @@ static struct message *make_letter(const struct audit_table *table)
 
 bool audit_flush(struct audit *audit)
 {
+    struct asks *asks = audit->context->asks;
     if (audit->table->count == 0)
         return true;
-    if (asks_tell_bulky(audit->context->asks, make_letter(audit->table))) {
+    if (!asks_take_bulky(asks) || asks_tell_bulky(asks, make_letter(audit->table)) != 0) {
         (void)loop_timer_set(audit->timer, AUDIT_FLUSH_MS);
         return false;
     }

@@ -183,16 +183,20 @@ static void test_kept_while_the_back_is_full(void **state)
     message_free(letter);
 }
 
-/* Neither room here nor in the back's mailbox: old rows go on counting. */
+/* Neither room here nor in the back's mailbox: old rows go on counting, and no letter is made of a
+ * full table for each event in vain. */
 static void test_full_and_the_back_is_full(void **state)
 {
     struct fixture *fixture = *state;
+    uint64_t ignored, refused;
 
     assert_int_equal(asks_tell(fixture->context.asks, message_new(TELL_AUDIT)), 0);
     for (uint64_t i = 0; i < 3 * AUDIT_PENDING_MAX; i++)
         count(fixture, "zenegy/acme", 1, "token", i + 1);
     count(fixture, "zenegy/acme", 1, "token", 1);
     assert_int_equal(audit_lost(fixture->context.audit), 2 * AUDIT_PENDING_MAX);
+    asks_refusals(fixture->context.asks, &ignored, &refused);
+    assert_int_equal(refused, 0);
     message_free(fixture_take(fixture, TELL_AUDIT));
     struct message *letter = flush(fixture);
     assert_int_equal(letter->audit_count, AUDIT_PENDING_MAX);
