@@ -118,9 +118,8 @@ uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_
 uint64_t ask_exchange_by(struct stage *stage, const char *label, const char *code,
                          const char *digest);
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce);
-/* The same, not sent, for the account that is there now. */
-struct message *exchange_question(struct stage *stage, const char *label, const char *code,
-                                  const char *nonce);
+/* A login begins, for the account that is there now: returns what brings its code, not sent. */
+struct message *begin_login(struct stage *stage, const char *label, const char *code);
 /* A device login's end, whose codes were shown. */
 uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms, int64_t lifetime_ms);
 uint64_t ask_reject(struct stage *stage, const char *label, const char *access_token);

@@ -65,25 +65,29 @@ uint64_t ask_import(struct stage *stage, const char *label, const char *refresh_
     return post(stage, message);
 }
 
-struct message *exchange_question(struct stage *stage, const char *label, const char *code,
-                                  const char *nonce)
+static struct message *exchange_question(const char *label, const char *code, const char *nonce)
 {
-    CLEANUP(cleanup_message) struct message *begun = answer(stage, ask(stage, ASK_ACCOUNT, label));
     struct message *message = question(ASK_EXCHANGE, label);
     message->exchange = calloc(1, sizeof *message->exchange);
     message->exchange->code = make_secret(code);
     message->exchange->nonce = make_secret(nonce);
     message->exchange->redirect_uri = strdup("http://127.0.0.1:1/callback");
     message->exchange->scope = strdup("read write");
-    if (!begun->failed && begun->rows[0].generation > 0)
-        message->exchange->account_created_at = begun->rows[0].created_at;
+    return message;
+}
+
+struct message *begin_login(struct stage *stage, const char *label, const char *code)
+{
+    CLEANUP(cleanup_message) struct message *begun = answer(stage, ask(stage, ASK_PROVIDER, label));
+    struct message *message = exchange_question(label, code, NULL);
+    message->exchange->account_created_at = begun->account_created_at;
     return message;
 }
 
 uint64_t ask_exchange_by(struct stage *stage, const char *label, const char *code,
                          const char *digest)
 {
-    struct message *message = exchange_question(stage, label, code, NULL);
+    struct message *message = begin_login(stage, label, code);
     (void)snprintf(message->exchange->link, LINK_DIGEST_SIZE, "%s", digest);
     return post(stage, message);
 }
@@ -104,7 +108,7 @@ void make_link(struct stage *stage, const char *label, const char *expect,
 
 uint64_t ask_exchange(struct stage *stage, const char *label, const char *code, const char *nonce)
 {
-    return post(stage, exchange_question(stage, label, code, nonce));
+    return post(stage, exchange_question(label, code, nonce));
 }
 
 uint64_t ask_poll(struct stage *stage, const char *label, int64_t interval_ms, int64_t lifetime_ms)

@@ -179,7 +179,7 @@ static void a_code_whose_account_was_logged_out_is_not_sent_again(void **state)
     server_script(stage->server, (struct canned){ .times = 1, .status = 429 });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
-    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    const uint64_t id = post(stage, begin_login(stage, "a", "code-secret-1"));
     assert_true(server_wait(stage->server, "code-secret-1", 1));
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     expect_failure(stage, id, WIRE_UNKNOWN_ACCOUNT);

@@ -219,7 +219,7 @@ static void a_logout_meanwhile_is_not_undone(void **state)
                                            "\"rt-secret-x\"}",
                                    .held = true });
     start(stage);
-    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    const uint64_t id = post(stage, begin_login(stage, "a", "code-secret-1"));
     assert_true(server_wait(stage->server, "code=code-secret-1", 1));
     struct message *rename = question(ASK_RENAME, "a");
     rename->new_name = rename->account;
@@ -242,7 +242,7 @@ static void a_logout_before_the_code_is_not_undone(void **state)
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
     start(stage);
-    struct message *late = exchange_question(stage, "a", "code-secret-1", NULL);
+    struct message *late = begin_login(stage, "a", "code-secret-1");
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
     expect_failure(stage, post(stage, late), WIRE_UNKNOWN_ACCOUNT);
     expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
