@@ -6,5 +6,5 @@ ALTER TABLE accounts ADD COLUMN failed_alone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN suspect_tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN refused_under TEXT NOT NULL DEFAULT '';
 
-CREATE INDEX accounts_refused ON accounts (provider, label, refused_under)
+CREATE INDEX accounts_refused ON accounts (provider, label, refused_under, has_refresh_token, state)
     WHERE state = 2 AND has_refresh_token <> 0;

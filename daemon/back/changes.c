@@ -117,9 +117,13 @@ static void retry_providers(struct keeper *keeper, const struct message *questio
 {
     const char *only = question->account.provider;
     struct lane *lane = lanes_at(keeper->lanes, 0);
-    for (size_t i = 0; lane; lane = lanes_at(keeper->lanes, ++i))
-        if (!only[0] || strcmp(lane_setup(lane)->provider->name, only) == 0)
+    for (size_t i = 0; lane; lane = lanes_at(keeper->lanes, ++i)) {
+        const bool named = strcmp(lane_setup(lane)->provider->name, only) == 0;
+        if (named || !only[0])
             lane_retry(lane);
+        if (named)
+            lane_try_refused(lane);
+    }
     keeper_answer(keeper, question->id, message_new(ANSWER));
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "back/client_call.h"
 #include "back/flight_private.h"
@@ -154,6 +155,24 @@ static int apply(void *userdata, struct store *store)
     return r;
 }
 
+/* Not with what is configured now, but with what was before, or a secret that is only tried. */
+static bool went_out_as_another(const struct flight *flight)
+{
+    const struct setup *in_force = lane_setup(flight->lane);
+    char used[FINGERPRINT_SIZE], now[FINGERPRINT_SIZE];
+    if (flight->outcome.setup == in_force)
+        return false;
+    setup_fingerprint(flight->outcome.setup, used);
+    setup_fingerprint(in_force, now);
+    return strcmp(used, now) != 0;
+}
+
+/* How the others will fare cannot be told from that, nor from one that was given up before. */
+static bool tells_of_others(const struct flight *flight)
+{
+    return flight->outcome.row.state != ACCOUNT_CONSENT_REQUIRED && !went_out_as_another(flight);
+}
+
 /* The lane hears of refusals before the row does: it may pause, and then no verdict falls. */
 static void report_to_lane(struct flight *flight)
 {
@@ -164,14 +183,16 @@ static void report_to_lane(struct flight *flight)
     c->provider_paused = lane_paused(flight->lane);
     switch (outcome->reply.verdict) {
     case VERDICT_ACCOUNT_REFUSED:
-        lane_refused(flight->lane, &flight->name, refusal_is_its_own(&outcome->row, c));
+        if (tells_of_others(flight))
+            lane_refused(flight->lane, &flight->name, refusal_is_its_own(&outcome->row, c));
         break;
     case VERDICT_PROVIDER_REFUSED:
-        if (outcome_blames_provider(outcome) && lane_setup(flight->lane) == outcome->setup)
+        if (outcome_blames_provider(outcome) && !went_out_as_another(flight))
             lane_credentials_refused(flight->lane, &flight->name, outcome->reply.error);
         break;
     case VERDICT_ACCOUNT_SUSPECT:
-        lane_refused(flight->lane, &flight->name, suspicion_is_its_own(&outcome->row, c));
+        if (tells_of_others(flight))
+            lane_refused(flight->lane, &flight->name, suspicion_is_its_own(&outcome->row, c));
         break;
     case VERDICT_NOT_SENT:
     case VERDICT_NO_ANSWER:
@@ -182,14 +203,14 @@ static void report_to_lane(struct flight *flight)
     }
 }
 
-/* True when what was refused is not the set-up in force, but a client secret that is only tried, or
- * what was configured before: it goes again at once, and its row hears nothing of it. */
+/* True when what was refused is not the set-up in force: it goes again at once under that, and its
+ * row hears nothing of it, but where the steps that it notes have to be taken back. */
 static bool refused_as_another(const struct flight *flight)
 {
     const struct outcome *outcome = &flight->outcome;
     (void)lane_judge_trial(flight->lane, outcome->setup, &outcome->reply);
-    return outcome->reply.verdict == VERDICT_PROVIDER_REFUSED && !flight->canary &&
-           lane_setup(flight->lane) != outcome->setup;
+    return verdict_is_refusal(outcome->reply.verdict) && !flight->canary &&
+           went_out_as_another(flight);
 }
 
 static void replied(void *userdata, const struct http_reply *http)
@@ -206,7 +227,8 @@ static void replied(void *userdata, const struct http_reply *http)
         flight->lost_at = outcome->sent_at;
     outcome->circumstances.lost_at = flight->lost_at;
     const bool as_another = r == 0 && refused_as_another(flight);
-    if (as_another && !outcome_must_be_kept(outcome)) {
+    outcome->circumstances.as_another = as_another;
+    if (as_another && !outcome_must_be_kept(outcome) && outcome->row.refusals == REFUSAL_NONE) {
         lane_wait_again(flight->lane, flight, 0);
         return;
     }
@@ -300,6 +322,7 @@ static bool nobody_wants(struct flight *flight)
     struct outcome *outcome = &flight->outcome;
     outcome->circumstances.now = clock_now();
     return !flight->canary && !flight->waiters &&
+           outcome->row.state != ACCOUNT_CONSENT_REQUIRED && /* that is a probe */
            plan_rests(&outcome->row, &outcome->circumstances) &&
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }

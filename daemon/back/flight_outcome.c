@@ -291,6 +291,10 @@ static void judge_row(struct outcome *outcome, struct account_row *row)
 {
     const struct circumstances *c = &outcome->circumstances;
     outcome->step = STEP_REST;
+    if (c->as_another) {
+        outcome->step = judge_refused_as_another(row, c->now);
+        return;
+    }
     switch (outcome->reply.verdict) {
     case VERDICT_NOT_SENT:
     case VERDICT_NO_ANSWER:
@@ -331,6 +335,8 @@ static int apply_failed(struct outcome *outcome, const struct seal_key *key, str
     const struct token_reply *reply = &outcome->reply;
     const bool early = row->failures < UNREADABLE_KEPT_IN_A_ROW;
     judge_row(outcome, row);
+    if (row->state == ACCOUNT_CONSENT_REQUIRED)
+        setup_fingerprint(outcome->setup, row->refused_under);
     int r = judge_note_error(row, reply->error, reply->description, outcome->circumstances.now);
     if (r == 0 && outcome->unreadable.length > 0 && early)
         r = keep_unreadable(outcome, key, store);

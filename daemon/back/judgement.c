@@ -1,6 +1,7 @@
 #include "back/judgement.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -232,11 +233,37 @@ static void send_no_more(struct account_row *row)
     row->refresh_at = 0;
 }
 
+void judge_tried_once_more(struct account_row *row, const char *set_up, int64_t now)
+{
+    (void)snprintf(row->refused_under, sizeof row->refused_under, "%s", set_up);
+    if (row->refusals != REFUSAL_NONE)
+        row->refusals = REFUSAL_TWICE; /* its predecessor went once: so this is the last try */
+    row->refresh_at = now;
+}
+
+/* It was refused for good before, under another set-up, and was tried once more. */
+static bool is_last_try(const struct account_row *row)
+{
+    return row->state == ACCOUNT_CONSENT_REQUIRED && row->refusals == REFUSAL_TWICE;
+}
+
+enum next_step judge_refused_as_another(struct account_row *row, int64_t now)
+{
+    if (row->state != ACCOUNT_CONSENT_REQUIRED)
+        row->refusals = REFUSAL_NONE;
+    row->refresh_at = now;
+    return STEP_SAME_TOKEN;
+}
+
 enum next_step judge_refused(struct account_row *row, const struct circumstances *c)
 {
     count(&row->failures);
     if (row->refused_at == 0)
         row->refused_at = c->now;
+    if (is_last_try(row)) {
+        send_no_more(row);
+        return STEP_REST;
+    }
     if (c->provider_paused) {
         row->state = ACCOUNT_SUSPECT;
         row->refusals = REFUSAL_NONE;

@@ -36,6 +36,7 @@ struct circumstances {
     int64_t others_succeeded_at; /* when another of its accounts was refreshed; 0: never */
     bool has_predecessor;        /* a refresh token before the current one is kept */
     bool provider_paused;
+    bool as_another; /* what was refused is not the set-up in force */
     unsigned random; /* in [0, 1000) */
 };
 
@@ -75,6 +76,14 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c);
 /* invalid_grant: RFC 6749 5.2. The same token once more, then the predecessor once, then the
  * verdict; while the provider is paused no verdict falls. */
 enum next_step judge_refused(struct account_row *row, const struct circumstances *c);
+
+/* What was refused is not the set-up in force: under that one the current token goes first again,
+ * and neither this refusal nor those before it count. */
+enum next_step judge_refused_as_another(struct account_row *row, int64_t now);
+
+/* A consent is wanted, but the set-up is another than when that was found: the current token alone
+ * goes once more, now. */
+void judge_tried_once_more(struct account_row *row, const char *set_up, int64_t now);
 
 /* An odd refusal of this account, which may pass; that of an account which needs no person is never
  * given up. */

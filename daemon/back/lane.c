@@ -337,7 +337,7 @@ int lane_configure(struct lane *lane, const struct provider *provider,
         lane->window = 1; /* it may be wrong: one account goes first */
     if (credentials_wants_trial(&lane->credentials, NULL))
         pause_probe_now(&lane->pause, lane->keeper);
-    lane_pump_soon(lane);
+    lane_look_again(lane);
     return 0;
 }
 
@@ -360,7 +360,7 @@ int lane_new(struct keeper *keeper, const struct provider *provider, struct clie
         lane_free(lane);
         return r;
     }
-    lane_pump_soon(lane);
+    lane_look_again(lane);
     *ret = lane;
     return 0;
 }

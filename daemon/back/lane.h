@@ -79,6 +79,10 @@ void lane_take_over(struct lane *lane, const char *from);
  * finds now: someone asked for it. */
 void lane_retry(struct lane *lane);
 
+/* The same for the accounts that want a consent and have a refresh token: each is tried once, and
+ * one goes first. */
+void lane_try_refused(struct lane *lane);
+
 /* The set-up as it is now, with the client secret in force, borrowed; setup_ref() keeps it. */
 struct setup *lane_setup(const struct lane *lane);
 

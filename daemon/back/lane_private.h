@@ -19,6 +19,15 @@ struct success {
     int64_t at; /* 0: none yet */
 };
 
+/* A pass over the accounts for which a consent is wanted. */
+struct again {
+    bool looks;               /* it has not come to the end */
+    bool all;                 /* whatever set-up they were refused under */
+    bool marks;               /* `last` is being written to be due */
+    struct account_name last; /* that it has come to; label "": none */
+    char set_up[FINGERPRINT_SIZE];
+};
+
 struct lane {
     struct keeper *keeper;
     struct setup *setup;      /* with the client secret in force */
@@ -49,9 +58,18 @@ struct lane {
     bool flights_turn; /* the next request is a flight's, if one wants it: a visit was the last */
     struct success latest, before; /* of two different accounts */
 
+    struct again again;
     struct resolve *resolve; /* discovery under way */
     struct resolve_waiter *resolve_waiters;
 };
+
+/* --- lane_again.c --- */
+
+/* Accounts that were refused for good under another set-up are tried once more, one by one. */
+void lane_look_again(struct lane *lane);
+
+/* Goes on with the next, if its turn has come. */
+void lane_look_on(struct lane *lane);
 
 /* --- lane_discovery.c --- */
 

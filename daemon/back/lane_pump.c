@@ -360,6 +360,7 @@ static void pump_flights(struct lane *lane)
 void lane_pump(struct lane *lane)
 {
     lane_admit(lane); /* also at the end: nobody may have to consent again for nothing */
+    lane_look_on(lane);
     pump_flights(lane);
     if (lane_has_room(lane) && clock_now() >= lane->paced_until)
         lane->flights_turn = false; /* none wanted it */

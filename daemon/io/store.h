@@ -68,8 +68,7 @@ struct account_row {
     int64_t refresh_token_life_ms;    /* when that end was last set further out; 0: not known */
     int64_t asked_at;                 /* when a token was last asked for, to the minute; 0: never */
     int64_t lost_at; /* when the current refresh token was first sent without a usable answer */
-    unsigned warned_days; /* of the forecast's levels the last that was told; 0: none; or
-                             WARNED_NEEDS_CONSENT */
+    unsigned warned_days; /* the forecast's level that was told last, or WARNED_NEEDS_CONSENT */
 
     enum refusal_step refusals;
     int64_t refused_at; /* first refusal of the current refresh token */
@@ -77,19 +76,16 @@ struct account_row {
     unsigned suspect_tries; /* since then */
     unsigned failures;      /* in a row, of whatever class */
     unsigned failed_alone;  /* of them without a usable answer, while others succeeded */
-    char
-        refused_under[FINGERPRINT_SIZE]; /* of the set-up under which a consent came to be required;
-                                            "": not known */
+    char refused_under[FINGERPRINT_SIZE]; /* set-up by which a consent came to be wanted; or "" */
     char *last_error;
     char *last_error_description;
     int64_t last_error_at;
 
     char *scope;
     char *identity;
+    char imported[FINGERPRINT_SIZE]; /* refresh token whose import made a grant last; or "" */
     int64_t identity_changed_at; /* when a refresh told of another one; 0: a person was called */
     char *identity_before;       /* whose the grant was then */
-    char imported[FINGERPRINT_SIZE]; /* of the refresh token whose import made a grant last;
-                                        "": none did */
 
     /* Of a consent for another identity that is held; only read, see struct held_row. */
     int64_t held_at;     /* 0: none is */
@@ -296,8 +292,7 @@ struct store_copy *store_copy_free(struct store_copy *copy);
 /* Reads all of it: 0, or STORE_FOREIGN with a complaint when anything is damaged. It takes long. */
 int store_check(struct store *store, struct complaint *complaint);
 
-/* Small facts by name: the uuid, the clock's record, the key's proof. *ret is freed by the caller.
- */
+/* Small facts by name: the uuid, the clock's record, the key's proof. The caller frees *ret. */
 int store_get_fact(struct store *store, const char *name, char **ret);
 int store_put_fact(struct store *store, const char *name, const char *value);
 
@@ -333,6 +328,11 @@ int store_next_due(struct store *store, const char *provider, int64_t *ret);
  * ACCOUNT_CONSENT_REQUIRED. */
 int store_canary(struct store *store, const char *provider, const char *not_this,
                  const char *nor_this, struct account_name *ret);
+
+/* The provider's first account after this label that wants a consent and has a refresh token; where
+ * set_up is not "", one that was refused under another one, if that is known. STORE_NOT_FOUND. */
+int store_refused(struct store *store, const char *provider, const char *after, const char *set_up,
+                  struct account_name *ret);
 
 /* STORE_NOT_FOUND for a provider that was never paused. */
 int store_get_pause(struct store *store, const char *provider, struct pause_row *ret);

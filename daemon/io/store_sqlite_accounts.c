@@ -255,6 +255,21 @@ int store_canary(struct store *store, const char *provider, const char *not_this
     return r < 0 ? r : read_name(store, statement, ret);
 }
 
+int store_refused(struct store *store, const char *provider, const char *after, const char *set_up,
+                  struct account_name *ret)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_REFUSED, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_text(store, statement, 2, after);
+    if (r == 0)
+        r = store_bind_text(store, statement, 3, set_up);
+    return r < 0 ? r : read_name(store, statement, ret);
+}
+
 int store_count(struct store *store, uint64_t ret[static 3])
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;

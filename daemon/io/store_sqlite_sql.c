@@ -104,6 +104,10 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_CANARY] = "SELECT provider, label FROM accounts"
                          " WHERE provider = ?1 AND has_refresh_token <> 0 AND state <> 2"
                          " AND label NOT IN (?2, ?3) ORDER BY refreshed_at DESC LIMIT 1",
+    [STATEMENT_REFUSED] = "SELECT provider, label FROM accounts"
+                          " WHERE provider = ?1 AND state = 2 AND has_refresh_token <> 0"
+                          " AND label > ?2 AND (?3 = '' OR refused_under NOT IN ('', ?3))"
+                          " ORDER BY label LIMIT 1",
     [STATEMENT_IDENTITY_ACCOUNT] =
         "SELECT provider, label FROM accounts WHERE provider = ?1 AND identity = ?2"
         " AND generation <> 0 AND label <> ?3 UNION ALL SELECT provider, label FROM held"

@@ -34,6 +34,13 @@ enum verdict {
 
 enum { VERDICT_COUNT = VERDICT_PROVIDER_REFUSED + 1 };
 
+/* The provider has said no, to whatever it was. */
+static inline bool verdict_is_refusal(enum verdict verdict)
+{
+    return verdict == VERDICT_ACCOUNT_REFUSED || verdict == VERDICT_ACCOUNT_SUSPECT ||
+           verdict == VERDICT_PROVIDER_REFUSED;
+}
+
 /* A 200 that granted; of one with a rescued refresh token alone, only the last three. */
 struct token_grant {
     struct secret *access_token;

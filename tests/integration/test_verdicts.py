@@ -64,6 +64,33 @@ def test_refused_account(broker, api, plain):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", ["retry", "reload"])
+def test_a_verdict_under_a_wrong_set_up(broker, api, plain, how):
+    """One more try of the same token once the set-up is another, or a person says so; no second one."""
+    for user in ("acme", "dead"):
+        broker.grant(plain, f"plain/{user}")
+    plain.fault("invalid_grant")
+    for user in ("acme", "dead"):
+        api.token(f"plain/{user}", wait=1)
+        api.wait_state(f"plain/{user}", "consent_required", timeout=30)
+    plain.clear_faults()
+    plain.fault("invalid_grant", users=["dead"])
+    if how == "retry":
+        api.retry("plain").ok()
+    else:
+        broker.config.providers["plain"]["refresh_params"] = ["mended=yes"]
+        broker.reload()
+    api.wait_state("plain/acme", "active")
+    plain.ledger.wait_for("token_request", 6)
+    assert [len(plain.ledger.token_requests(user=user)) for user in ("acme", "dead")] == [3, 3]
+    assert [line["user"] for line in plain.ledger.refreshes()] == ["acme"]
+    assert api.account("plain/dead").ok()["state"] == "consent_required"
+    if how == "reload":
+        broker.restart()
+        assert len(plain.ledger.token_requests(user="dead")) == 3
+
+
+@pytest.mark.slow
 def test_predecessor_is_tried_once(broker, api, plain):
     """The current token is refused for good, the one before it is alive: it saves the grant."""
     plain.configure(rotation="new-old-alive")

@@ -163,6 +163,7 @@ static void what_came_with_a_refusal_outlives_a_reload(void **state)
     set_speed(10);
     start(stage);
     assert_true(server_wait(stage->server, NULL, 1));
+    set_text(&acme(stage)->client_id, "another");
     reload(stage);
     rest(100);
     server_release(stage->server);

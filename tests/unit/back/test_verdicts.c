@@ -38,10 +38,193 @@ static void the_first_to_fail_after_an_outage_is_not_silenced(void **state)
     assert_true(row.refresh_at - broker_now() < HOUR / 2);
 }
 
+/* The set-up as it was, "client:client-secret-1", is one that the server has not given the tokens
+ * to. */
+#define OLD "Y2xpZW50OmNsaWVudC1zZWNyZXQtMQ=="
+#define OTHER "client-secret-2"
+
+static void set_secret(struct stage *stage, const char *text)
+{
+    struct secret **secret = &stage->settings->credentials[0].client_secret;
+    *secret = secret_free(*secret);
+    assert_int_equal(secret_new(text, strlen(text), secret), 0);
+}
+
+static void refuse_old_set_up(struct stage *stage)
+{
+    server_script(stage->server, (struct canned){ .match = OLD, .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+}
+
+static void condemn(struct stage *stage)
+{
+    seed_due(stage, "a", NULL);
+    refuse_old_set_up(stage);
+    set_speed(20);
+    start(stage);
+    await_state(stage, "a", ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(server_count(stage->server, RT("a")), 2);
+}
+
+static void what_a_wrong_set_up_has_condemned_a_reload_saves(void **state)
+{
+    struct stage *stage = *state;
+    condemn(stage);
+    reload(stage); /* nothing was mended */
+    rest(300);
+    assert_int_equal(server_count(stage->server, RT("a")), 2);
+    set_secret(stage, OTHER);
+    reload(stage);
+    await_state(stage, "a", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, RT("a")), 3);
+}
+
+static void so_does_a_restart(void **state)
+{
+    struct stage *stage = *state;
+    condemn(stage);
+    stop(stage);
+    start(stage);
+    rest(300);
+    assert_int_equal(server_count(stage->server, RT("a")), 2);
+    stop(stage);
+    set_secret(stage, OTHER);
+    start(stage);
+    await_state(stage, "a", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, RT("a")), 3);
+}
+
+/* More than would make the provider pause, one that lives among them. */
+static void seed_the_dead(struct stage *stage)
+{
+    static const char *const dead[] = { "a", "b", "c", "d", "e" };
+    static char tokens[5][16];
+    for (size_t i = 0; i < sizeof dead / sizeof *dead; i++) {
+        (void)snprintf(tokens[i], sizeof tokens[i], "rt-secret-%s", dead[i]);
+        seed(stage, (struct seed){ .label = dead[i],
+                                   .refresh_token = tokens[i],
+                                   .predecessor = "rt-secret-spent",
+                                   .state = ACCOUNT_CONSENT_REQUIRED,
+                                   .refusals = REFUSAL_PREDECESSOR });
+    }
+    server_script(stage->server,
+                  (struct canned){ .match = RT("d"), .status = 200, .body = GRANT_ROTATED });
+    server_script(stage->server, (struct canned){ .status = 400, .body = REFUSED });
+}
+
+static void expect_one_try_each(struct stage *stage)
+{
+    await_state(stage, "d", ACCOUNT_ACTIVE);
+    assert_true(server_wait(stage->server, RT("e"), 1));
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 5);
+    assert_int_equal(server_count(stage->server, RT("spent")), 0);
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_CONSENT_REQUIRED);
+    assert_int_equal(ask_state(stage, "e"), ACCOUNT_CONSENT_REQUIRED);
+    assert_false(ask_paused(stage));
+}
+
+static void the_dead_are_tried_once_and_never_their_predecessors(void **state)
+{
+    struct stage *stage = *state;
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    set_speed(20);
+    start(stage);
+    expect_one_try_each(stage);
+    stop(stage);
+    start(stage);
+    reload(stage);
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 5);
+}
+
+/* Of these it is not known under which set-up they were refused. */
+static void or_when_a_person_says_so(void **state)
+{
+    struct stage *stage = *state;
+    seed_the_dead(stage);
+    set_speed(20);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_RETRY, NULL));
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 0);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    expect_one_try_each(stage);
+}
+
+/* One goes first, and while its reply is out no other does. */
+static void one_of_the_dead_goes_first(void **state)
+{
+    struct stage *stage = *state;
+    server_script(
+        stage->server,
+        (struct canned){ .match = RT("a"), .status = 400, .body = REFUSED, .held = true });
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    server_release(stage->server);
+    expect_one_try_each(stage);
+}
+
+static void what_an_old_set_up_was_refused_goes_again_under_the_new(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server,
+                  (struct canned){ .match = OLD, .status = 400, .body = REFUSED, .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    set_secret(stage, OTHER);
+    reload(stage);
+    rest(200);
+    server_release(stage->server);
+    await_generation(stage, "a", 2);
+    assert_int_equal(server_count(stage->server, RT("a")), 2);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_null(row.last_error);
+}
+
+/* The predecessor is spent, and the current token was refused under the old set-up alone. */
+static void under_the_new_set_up_the_current_token_goes_first_again(void **state)
+{
+    struct stage *stage = *state;
+    seed(stage, (struct seed){ .label = "a",
+                               .refresh_token = "rt-secret-a",
+                               .predecessor = "rt-secret-old",
+                               .refresh_at = 1,
+                               .state = ACCOUNT_SUSPECT,
+                               .refusals = REFUSAL_PREDECESSOR });
+    server_script(stage->server,
+                  (struct canned){ .match = OLD, .status = 400, .body = REFUSED, .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    set_speed(20);
+    start(stage);
+    assert_true(server_wait(stage->server, RT("old"), 1));
+    set_secret(stage, OTHER);
+    reload(stage);
+    rest(200);
+    server_release(stage->server);
+    await_generation(stage, "a", 2);
+    assert_int_equal(server_count(stage->server, RT("old")), 1);
+    assert_int_equal(server_count(stage->server, RT("a")), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_first_to_fail_after_an_outage_is_not_silenced),
+        TEST(what_a_wrong_set_up_has_condemned_a_reload_saves),
+        TEST(so_does_a_restart),
+        TEST(the_dead_are_tried_once_and_never_their_predecessors),
+        TEST(or_when_a_person_says_so),
+        TEST(one_of_the_dead_goes_first),
+        TEST(what_an_old_set_up_was_refused_goes_again_under_the_new),
+        TEST(under_the_new_set_up_the_current_token_goes_first_again),
     };
     return RUN(tests);
 }

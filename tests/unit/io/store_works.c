@@ -292,6 +292,13 @@ static int identity_account(struct store *store)
     return r;
 }
 
+static int refused(struct store *store)
+{
+    struct account_name name;
+    int r = store_refused(store, "x", "", "", &name);
+    return r == STORE_NOT_FOUND ? 0 : r;
+}
+
 static int canary(struct store *store)
 {
     struct account_name name = bob;
@@ -408,6 +415,7 @@ const struct store_work store_works[] = {
     { "imported_account", imported_account, false },
     { "identity_account", identity_account, false },
     { "canary", canary, false },
+    { "refused", refused, false },
     { "next_due", next_due, false },
     { "count", count, false },
     { "count_links", count_links, false },

@@ -251,6 +251,41 @@ static void test_canary_is_the_last_that_succeeded(void **state)
     assert_string_not_equal(canary.label, "a");
 }
 
+static void test_who_was_refused_under_another_set_up(void **state)
+{
+    struct fixture *f = *state;
+    struct account_name found = name_of("un", "touched");
+    static const struct {
+        const char *label, *set_up;
+        enum account_state state;
+        bool has_refresh_token;
+    } rows[] = {
+        { "active", "old", ACCOUNT_ACTIVE, true },
+        { "b", "old", ACCOUNT_CONSENT_REQUIRED, true },
+        { "c", "new", ACCOUNT_CONSENT_REQUIRED, true },
+        { "d", "", ACCOUNT_CONSENT_REQUIRED, true },
+        { "e", "old", ACCOUNT_CONSENT_REQUIRED, true },
+        { "gone", "old", ACCOUNT_CONSENT_REQUIRED, false },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct account_row row = { .name = name_of("zenegy", rows[i].label),
+                                   .generation = 1,
+                                   .state = rows[i].state,
+                                   .has_refresh_token = rows[i].has_refresh_token };
+        (void)snprintf(row.refused_under, sizeof row.refused_under, "%s", rows[i].set_up);
+        assert_int_equal(commit_account(f->store, &row), 0);
+    }
+    assert_int_equal(store_refused(f->store, "zenegy", "", "new", &found), 0);
+    assert_string_equal(found.label, "b");
+    assert_int_equal(store_refused(f->store, "zenegy", "b", "new", &found), 0);
+    assert_string_equal(found.label, "e");
+    assert_int_equal(store_refused(f->store, "zenegy", "e", "new", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_refused(f->store, "other", "", "new", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_refused(f->store, "zenegy", "c", "", &found), 0);
+    assert_string_equal(found.label, "d");
+}
+
 static void test_counts_follow(void **state)
 {
     struct fixture *f = *state;
@@ -358,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list_pages, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_due_in_order, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_canary_is_the_last_that_succeeded, make_store,
+                                        drop_store),
+        cmocka_unit_test_setup_teardown(test_who_was_refused_under_another_set_up, make_store,
                                         drop_store),
         cmocka_unit_test_setup_teardown(test_counts_follow, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_calls_within_a_list, make_store, drop_store),

@@ -72,7 +72,7 @@ static void test_plans(void **state)
         STATEMENT_LIST_HELD,        STATEMENT_IMPORTED_ACCOUNT,
         STATEMENT_IDENTITY_ACCOUNT, STATEMENT_PUT_IMPORT,
         STATEMENT_MOVE_IMPORTS,     STATEMENT_DROP_CURRENT_IMPORT,
-        STATEMENT_FIND_IMPORT,
+        STATEMENT_FIND_IMPORT,      STATEMENT_REFUSED,
     };
     struct fixture *f = *state;
 
@@ -84,8 +84,8 @@ static void test_plans(void **state)
 static void test_the_schedule_reads_no_row(void **state)
 {
     static const enum store_statement picking[] = { STATEMENT_LIST_ACCOUNTS, STATEMENT_LIST_HELD,
-                                                    STATEMENT_DUE_ACCOUNTS, STATEMENT_NEXT_DUE,
-                                                    STATEMENT_CANARY };
+                                                    STATEMENT_DUE_ACCOUNTS,  STATEMENT_NEXT_DUE,
+                                                    STATEMENT_CANARY,        STATEMENT_REFUSED };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof picking / sizeof picking[0]; i++)
@@ -112,6 +112,7 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_list(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_canary(f->store, "zenegy", "", "", &found), 0);
+    assert_int_equal(store_refused(f->store, "zenegy", "", "", &found), STORE_NOT_FOUND);
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
     assert_int_equal(store_imported_account(f->store, "zenegy", "fingerprint", &found), 0);
     assert_int_equal(store_identity_account(f->store, &middle, identity, &found), 0);

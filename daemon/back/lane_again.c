@@ -1,0 +1,100 @@
+#include "back/lane_private.h"
+
+#include <string.h>
+
+#include "back/judgement.h"
+#include "back/restored.h"
+#include "base/clock.h"
+
+/*
+ * A consent may be wanted only because the set-up was wrong: servers say invalid_grant to a client
+ * that a refresh token was not given to. Under another set-up each such account is tried once more,
+ * with its current token alone, as its predecessor is spent. They go one by one, each when the one
+ * before has landed; so that a provider that is still wrong is met with one.
+ */
+
+static int mark(void *userdata, struct store *store)
+{
+    struct lane *lane = userdata;
+    const struct again *again = &lane->again;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = store_read(store, &again->last, &row);
+    if (r != 0)
+        return r; /* it is damaged, or was logged out meanwhile: the next one, then */
+    if (row.state != ACCOUNT_CONSENT_REQUIRED || !row.has_refresh_token)
+        return 0;
+    judge_tried_once_more(&row, again->set_up, clock_now());
+    return store_put_facts(store, &row);
+}
+
+static void marked(void *userdata, int result)
+{
+    struct lane *lane = userdata;
+    lane->again.marks = false;
+    if (result < 0)
+        lane->again.looks = false; /* the store still knows what was not tried */
+    lane_pump_soon(lane);
+}
+
+/* The one that was marked last has not landed. */
+static bool last_is_under_way(struct lane *lane)
+{
+    const struct account_name *last = &lane->again.last;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    if (!last->label[0])
+        return false;
+    if (lane_find_flight(lane, last))
+        return true;
+    return store_read(lane->keeper->store, last, &row) == 0 &&
+           row.state == ACCOUNT_CONSENT_REQUIRED && row.refresh_at > 0 &&
+           row.refresh_at <= clock_now();
+}
+
+/* Others that can probe go before them. */
+static bool others_probe(struct lane *lane)
+{
+    struct account_name canary;
+    return lane_paused(lane) && store_canary(lane->keeper->store, lane->setup->provider->name, "",
+                                             "", &canary) != STORE_NOT_FOUND;
+}
+
+static bool has_to_wait(struct lane *lane)
+{
+    return lane->again.marks || lane->keeper->stopping || lane->removed || lane_is_static(lane) ||
+           restored_holds(lane->keeper) || last_is_under_way(lane) || others_probe(lane);
+}
+
+void lane_look_on(struct lane *lane)
+{
+    struct again *again = &lane->again;
+    if (!again->looks || has_to_wait(lane))
+        return;
+    struct account_name next;
+    int r = store_refused(lane->keeper->store, lane->setup->provider->name, again->last.label,
+                          again->all ? "" : again->set_up, &next);
+    again->looks = r == 0;
+    if (r != 0)
+        return;
+    again->last = next;
+    again->marks = commits_add(lane->keeper->commits, COMMIT_MAY, mark, marked, lane) == 0;
+}
+
+static void look(struct lane *lane, bool all)
+{
+    struct again *again = &lane->again;
+    again->all = all || (again->looks && again->all);
+    again->looks = true;
+    again->last = (struct account_name){ "", "" };
+    setup_fingerprint(lane->setup, again->set_up);
+    lane_pump_soon(lane);
+}
+
+void lane_look_again(struct lane *lane)
+{
+    look(lane, false);
+}
+
+void lane_try_refused(struct lane *lane)
+{
+    look(lane, true);
+}
