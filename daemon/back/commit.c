@@ -220,7 +220,7 @@ void commits_flush(struct commits *commits)
         finish_all(&batch);
     } else {
         note_failure(commits, r);
-        sort_out(commits, &batch, r);
+        sort_out(commits, &batch, r == -EBADMSG ? -EIO : r); /* nobody's own damage */
         (void)loop_timer_set(commits->retry, COMMIT_RETRY_MS);
     }
     finish_all(&damaged);

@@ -227,6 +227,32 @@ static void damage_is_told_while_the_disk_is_full(void **state)
     assert_int_equal(whole.result, 0);
 }
 
+static int stamp_on_damage(void *userdata, struct store *store)
+{
+    (void)userdata;
+    (void)store;
+    return -EBADMSG;
+}
+
+/* What all write lies on a damaged page, and nothing that any of them works on. */
+static void damage_of_all_is_held_against_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct write may = { .fixture = fixture, .name = "may" };
+    struct write must = { .fixture = fixture, .name = "must" };
+    commits_set_stamp(fixture->commits, &(struct commit_stamp){ .write = stamp_on_damage });
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MAY, apply, done, &may), 0);
+    assert_int_equal(commits_add(fixture->commits, COMMIT_MUST, apply, done, &must), 0);
+    commits_flush(fixture->commits);
+    assert_int_equal(may.result, -EIO);
+    assert_int_equal(must.done, 0);
+    assert_non_null(commits_problem(fixture->commits));
+    commits_set_stamp(fixture->commits, &(struct commit_stamp){ .write = NULL });
+    commits_flush(fixture->commits);
+    assert_int_equal(must.done, 1);
+    assert_int_equal(must.result, 0);
+}
+
 static void the_end_writes_what_is_pending(void **state)
 {
     struct fixture *fixture = *state;
@@ -257,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_said_is_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_meets_damage_fails_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_told_while_the_disk_is_full, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damage_of_all_is_held_against_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_writes_what_is_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_tells_what_it_could_not_write, set_up, tear_down),
     };
