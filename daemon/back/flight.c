@@ -398,6 +398,10 @@ void flight_start(struct flight *flight, bool canary)
         return;
     if (r == 0)
         r = take_room(flight);
+    if (r == 0 && flight_has_kept(flight)) {
+        flight_take_kept(flight);
+        return;
+    }
     if (r == 0 && outcome_is_early(outcome, clock_now())) {
         r = commits_add(flight->keeper->commits, COMMIT_MAY, apply_due, marked_due, flight);
         if (r == 0)

@@ -2,20 +2,32 @@
 
 #include <string.h>
 
+#include "back/lane.h"
 #include "base/log.h"
+
+static int seal_what_came(struct flight *flight, struct kept_row *row)
+{
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    const struct outcome *outcome = &flight->outcome;
+    secret_room_enter(flight->room);
+    int r = secret_copy(outcome_refresh_token(outcome), &grant.refresh_token);
+    if (r == 0 && outcome->spent)
+        r = secret_copy(outcome->spent, &grant.predecessor);
+    if (r == 0)
+        r = vault_close_kept(flight->keeper->key, row, &grant);
+    secret_room_leave();
+    return r;
+}
 
 static int keep(void *userdata, struct store *store)
 {
-    const struct flight *flight = userdata;
-    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    struct flight *flight = userdata;
     struct kept_row row = {
-        .kind = KEPT_UNREADABLE_REPLY,
+        .kind = KEPT_SUCCESSOR,
         .name = flight->name,
         .created_at = flight->outcome.circumstances.now,
     };
-    int r = secret_copy(outcome_refresh_token(&flight->outcome), &grant.refresh_token);
-    if (r == 0)
-        r = vault_close_kept(flight->keeper->key, &row, &grant);
+    int r = seal_what_came(flight, &row);
     if (r == 0)
         r = store_keep(store, &row);
     kept_row_release(&row);
@@ -28,8 +40,8 @@ static void kept(void *userdata, int result)
     char name[ACCOUNT_TEXT_SIZE];
     account_text(&flight->name, name);
     if (result == 0)
-        log_error("%s: the refresh token that came is kept sealed in the store, but not as the "
-                  "account's",
+        log_error("%s: the refresh token that came is kept sealed in the store until the account's "
+                  "row can be written",
                   name);
     else
         log_error("%s: the refresh token that came could not be kept: %s", name,
@@ -46,4 +58,65 @@ void flight_lost_its_place(struct flight *flight)
     int r = commits_add(flight->keeper->commits, COMMIT_MUST, keep, kept, flight);
     if (r != 0)
         kept(flight, r);
+}
+
+bool flight_has_kept(const struct flight *flight)
+{
+    return store_find_kept(flight->keeper->store, KEPT_SUCCESSOR, &flight->name, 0) == 0;
+}
+
+struct search {
+    const struct flight *flight;
+    struct grant grant;
+    int64_t id; /* 0: not found yet */
+    int result; /* of unsealing it */
+};
+
+static bool find(void *userdata, const struct kept_row *row)
+{
+    struct search *search = userdata;
+    if (!account_name_equal(&row->name, &search->flight->name))
+        return true;
+    search->id = row->id;
+    search->result = vault_open_kept(search->flight->keeper->key, row, &search->grant);
+    return false;
+}
+
+static int take(const struct search *search, struct store *store)
+{
+    const struct flight *flight = search->flight;
+    if (search->result != 0) /* what no key opens that is known goes */
+        return search->result == VAULT_BROKEN ? 0 : search->result;
+    return outcome_take_kept(&flight->outcome, flight->keeper->key, store, &search->grant);
+}
+
+static int apply(void *userdata, struct store *store)
+{
+    struct flight *flight = userdata;
+    struct search search = { .flight = flight };
+    secret_room_enter(flight->room);
+    int r = store_each_kept(store, KEPT_SUCCESSOR, INT64_MAX, SIZE_MAX, find, &search);
+    if (r == 0 && search.id != 0)
+        r = take(&search, store);
+    secret_room_leave();
+    if (r == 0 && search.id != 0)
+        r = store_drop_kept(store, search.id);
+    grant_release(&search.grant);
+    return r;
+}
+
+static void applied(void *userdata, int result)
+{
+    struct flight *flight = userdata;
+    if (result == 0)
+        lane_wait_again(flight->lane, flight, 0);
+    else
+        flight_durable(flight, result);
+}
+
+void flight_take_kept(struct flight *flight)
+{
+    int r = commits_add(flight->keeper->commits, COMMIT_MAY, apply, applied, flight);
+    if (r != 0)
+        applied(flight, r);
 }

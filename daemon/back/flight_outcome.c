@@ -357,10 +357,11 @@ const struct secret *outcome_refresh_token(const struct outcome *outcome)
 }
 
 static int put_successor(const struct outcome *outcome, const struct seal_key *key,
-                         struct store *store, struct account_row *row, const struct grant *now)
+                         struct store *store, struct account_row *row, const struct grant *now,
+                         const struct secret *successor)
 {
     CLEANUP(cleanup_grant) struct grant next = { 0 };
-    int r = next_grant(outcome, now->access_token, outcome_refresh_token(outcome), &next);
+    int r = next_grant(outcome, now->access_token, successor, &next);
     if (r == 0)
         r = copy_words(&next, now->token_type, now->extra);
     return r == 0 ? write_grant(store, key, row, &next) : r;
@@ -379,10 +380,22 @@ static int apply_overtaken(struct outcome *outcome, const struct seal_key *key, 
         !secret_equal(now.predecessor, outcome->spent))
         return OUTCOME_OVERTAKEN;
     if (r == 0 && came)
-        r = put_successor(outcome, key, store, row, &now);
+        r = put_successor(outcome, key, store, row, &now, outcome_refresh_token(outcome));
     if (r == 0)
         r = keep_once_a_day(outcome, key, store);
     return r < 0 ? r : OUTCOME_OVERTAKEN;
+}
+
+int outcome_take_kept(const struct outcome *outcome, const struct seal_key *key,
+                      struct store *store, const struct grant *kept)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    int r = read_again(outcome, store, &row);
+    if (r != 0 || !secret_equal(kept->predecessor, outcome->spent))
+        return r;
+    row.refusals = REFUSAL_NONE;
+    row.refused_at = 0;
+    return put_successor(outcome, key, store, &row, &outcome->grant, kept->refresh_token);
 }
 
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store)

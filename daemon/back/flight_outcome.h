@@ -62,5 +62,11 @@ const struct secret *outcome_refresh_token(const struct outcome *outcome);
  * others). */
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store);
 
+/* Before anything is sent, in a transaction: what was kept of an earlier try, as its row could not
+ * be written, takes the place of what was spent for it; it is nobody's if that is not the account's
+ * any more. Returns as outcome_apply() does. */
+int outcome_take_kept(const struct outcome *outcome, const struct seal_key *key,
+                      struct store *store, const struct grant *kept);
+
 /* Empties it for the next try. */
 void outcome_release(struct outcome *outcome);

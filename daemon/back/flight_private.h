@@ -36,6 +36,11 @@ void flight_set_aside(struct flight *flight, int why);
  * the same store, before the account is set aside. */
 void flight_lost_its_place(struct flight *flight);
 
+/* Whether one lies there. Then it takes its place in the row, and the flight another turn: nothing
+ * is sent before, since what the row has is spent. */
+bool flight_has_kept(const struct flight *flight);
+void flight_take_kept(struct flight *flight);
+
 /* It is over; who waits gets the failure. */
 void flight_land_with_failure(struct flight *flight, const struct failure *failure);
 

@@ -174,10 +174,10 @@ int link_row_copy(const struct link_row *from, struct link_row *ret);
 /* NULL is fine; returns NULL. */
 struct link_row *link_row_free(struct link_row *row);
 
-/* A reply that could not be read, or a grant whose account's row is damaged, kept for a person to
- * look at; or a token still to be revoked.
- * Both are sealed. The numbers are in the store; 0 was a held consent once. */
-enum kept_kind { KEPT_UNREADABLE_REPLY = 1, KEPT_REVOCATION };
+/* A reply that could not be read, kept for a person to look at; a token still to be revoked; or a
+ * refresh token that could not be written to its account's row, with the one that was spent for it
+ * as its predecessor. All are sealed. The numbers are in the store; 0 was a held consent once. */
+enum kept_kind { KEPT_UNREADABLE_REPLY = 1, KEPT_REVOCATION, KEPT_SUCCESSOR, KEPT_KINDS };
 
 struct kept_row {
     int64_t id; /* given by store_keep() */

@@ -4,8 +4,6 @@
 
 #include "io/store_sqlite_private.h"
 
-enum { KEPT_KINDS = KEPT_REVOCATION + 1 };
-
 /* The id is first: it is read with the rest, and given by SQLite when the rest is written. */
 static const struct field kept_fields[] = {
     FIELD(kept_row, NUMBER, id),

@@ -2,8 +2,6 @@
 
 #include "io/store_sqlite_private.h"
 
-enum { KEPT_KINDS = KEPT_REVOCATION + 1 };
-
 static const struct field sealed_fields[] = {
     FIELD(sealed_row, NUMBER, id),
     FIELD_ARRAY(sealed_row, name.provider),

@@ -65,6 +65,23 @@ int __wrap_store_begin(struct store *store)
     return __real_store_begin(store);
 }
 
+static const char *_Atomic unwritable_label;
+
+void damage_writes(const char *label)
+{
+    unwritable_label = label;
+}
+
+int __real_store_put(struct store *store, const struct account_row *row);
+int __wrap_store_put(struct store *store, const struct account_row *row);
+int __wrap_store_put(struct store *store, const struct account_row *row)
+{
+    const char *label = unwritable_label;
+    if (label && strcmp(label, row->name.label) == 0)
+        return -EBADMSG;
+    return __real_store_put(store, row);
+}
+
 int __real_store_put_facts(struct store *store, const struct account_row *row);
 int __wrap_store_put_facts(struct store *store, const struct account_row *row);
 int __wrap_store_put_facts(struct store *store, const struct account_row *row)
@@ -353,6 +370,7 @@ int set_up(void **state)
     set_speed(1);
     refuse_commits(0);
     damage_reads(NULL);
+    damage_writes(NULL);
     damage_audit(NULL);
     refuse_notes_beyond(UINT_MAX);
     fail_schedule(0);

@@ -60,6 +60,8 @@ void empty_secrets(void);
 void damage_reads(const char *label);
 /* The same with another result. */
 void fail_reads(const char *label, int result);
+/* No grant of the row with this label can be written; NULL: all can. The label must live on. */
+void damage_writes(const char *label);
 /* No row of the audit of this account can be written; NULL: all can. */
 void damage_audit(const char *account);
 /* So many of the next looks at the schedule fail. */

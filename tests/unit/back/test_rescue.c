@@ -131,20 +131,63 @@ static void expect_kept_apart(struct stage *stage, int result)
     const uint64_t other = ask(stage, ASK_REFRESH, "b");
     CLEANUP(cleanup_message) struct message *came = answer(stage, other);
     assert_false(came->failed);
+    assert_int_equal(server_count(stage->server, RT("a")), 1);
+}
+
+/* What came takes its place as soon as it can, and what was spent for it is not sent again. */
+static void expect_found_again(struct stage *stage)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-3");
+    assert_int_equal(server_count(stage->server, RT("a")), 1);
+    assert_int_equal(server_count(stage->server, RT("1")), 1);
     stop(stage);
-    fail_reads(NULL, 0);
-    assert_int_equal(count_kept(stage, KEPT_UNREADABLE_REPLY), 1);
+    assert_int_equal(count_kept(stage, KEPT_SUCCESSOR), 0);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-3"));
+    assert_true(holds(grant.predecessor, "rt-secret-1"));
 }
 
 /* The provider spent the old token for one that has no place any more. */
 static void a_grant_whose_row_is_damaged_is_kept_sealed(void **state)
 {
-    expect_kept_apart(*state, STORE_FOREIGN);
+    struct stage *stage = *state;
+    expect_kept_apart(stage, STORE_FOREIGN);
+    stop(stage);
+    fail_reads(NULL, 0);
+    assert_int_equal(count_kept(stage, KEPT_SUCCESSOR), 1);
+    start(stage);
+    expect_found_again(stage);
 }
 
 static void so_is_one_whose_page_is_damaged_and_others_go_on(void **state)
 {
     expect_kept_apart(*state, -EBADMSG);
+    fail_reads(NULL, 0);
+    expect_found_again(*state);
+}
+
+/* It can be read, but no longer written, as where a page of an index is damaged. */
+static void while_it_has_no_place_nothing_is_sent(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    expect_kept_apart(stage, -EBADMSG);
+    fail_reads(NULL, 0);
+    damage_writes("a");
+    for (int i = 0; i < 2; i++)
+        expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_INTERNAL);
+    assert_int_equal(server_count(stage->server, NULL), 2);
+    damage_writes(NULL);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-new"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-3");
+    assert_int_equal(server_count(stage->server, RT("new")), 1);
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_SUCCESSOR), 0);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-3"));
 }
 
 int main(void)
@@ -157,6 +200,7 @@ int main(void)
         TEST(a_refusal_with_a_new_token_is_no_verdict),
         TEST(a_grant_whose_row_is_damaged_is_kept_sealed),
         TEST(so_is_one_whose_page_is_damaged_and_others_go_on),
+        TEST(while_it_has_no_place_nothing_is_sent),
     };
     return RUN(tests);
 }
