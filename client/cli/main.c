@@ -64,15 +64,15 @@ static const char *operands_problem(const struct command *command,
                                                                          : NULL;
 }
 
-static int run_command(const struct command *command, char **argv, int index, struct cli *cli)
+static int run_command(const struct command *command, char **argv, int index, struct cli *cli,
+                       struct objection *objection)
 {
-    struct objection objection = { "" };
     const bool taken =
-        options_take(argv, &index, command->options, true, &cli->arguments, &objection);
+        options_take(argv, &index, command->options, true, &cli->arguments, objection);
 
     if (taken && cli->arguments.help)
         return help_command(command);
-    const char *problem = taken ? operands_problem(command, &cli->arguments) : objection.text;
+    const char *problem = taken ? operands_problem(command, &cli->arguments) : objection->text;
     int exit_code = problem ? usage(problem, command->name) : command->run(cli);
     if (exit_code != TB_OK && command->failed)
         command->failed(&cli->arguments, exit_code);
@@ -90,11 +90,18 @@ static int help(const char *topic)
     return command ? help_command(command) : unknown_command(topic, nearest);
 }
 
-static int dispatch(char **argv, int index, struct cli *cli)
+/* With an objection to what stands before the command, that alone is told, as the command tells a
+ * failure. */
+static int dispatch(char **argv, int index, struct cli *cli, struct objection *objection)
 {
     const char *name = argv[index];
     const char *nearest = NULL;
+    const struct command *command = name ? find_command(name, &nearest) : NULL;
 
+    if (*objection->text && !command)
+        return usage(objection->text, NULL);
+    if (*objection->text)
+        return run_command(command, argv, index + 1, cli, objection);
     if (cli->arguments.version || (name && strcmp(name, "version") == 0))
         return version();
     if (cli->arguments.help)
@@ -103,8 +110,8 @@ static int dispatch(char **argv, int index, struct cli *cli)
         return usage("a command is missing", NULL);
     if (strcmp(name, "help") == 0)
         return help(argv[index + 1]);
-    const struct command *command = find_command(name, &nearest);
-    return command ? run_command(command, argv, index + 1, cli) : unknown_command(name, nearest);
+    return command ? run_command(command, argv, index + 1, cli, objection)
+                   : unknown_command(name, nearest);
 }
 
 int main(int argc, char **argv)
@@ -121,7 +128,6 @@ int main(int argc, char **argv)
     arguments_init(&cli.arguments);
     if (argc < 1)
         return TB_USAGE;
-    if (!options_take(argv, &index, first_options, false, &cli.arguments, &objection))
-        return usage(objection.text, NULL);
-    return dispatch(argv, index, &cli);
+    (void)options_take(argv, &index, first_options, false, &cli.arguments, &objection);
+    return dispatch(argv, index, &cli, &objection);
 }

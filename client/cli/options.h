@@ -91,7 +91,7 @@ struct objection {
  * Takes options from argv[*index] on and moves *index: up to the first operand, or with operands
  * taken too, to the end. rows may be NULL: the global ones alone. What cannot be taken is passed
  * over, as what comes behind it may say how the failure is to be told. objection is the caller's,
- * empty; returns false with the first that there is.
+ * empty or of what stood before; returns false with the first that there is.
  */
 bool options_take(char **argv, int *index, const struct option_row *rows, bool operands,
                   struct arguments *arguments, struct objection *objection);

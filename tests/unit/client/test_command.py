@@ -193,7 +193,9 @@ class Token(Case):
                           (*asked, "--wiat", "5s"),
                           ("token", "zenegy/acme", "--wiat", "5s", "--format", "env"),
                           ("token", "zenegy/acme", "--min-ttl", "--format", "env"),
-                          ("token", "zenegy/acme", "--socket", "--format=env")]:
+                          ("token", "zenegy/acme", "--socket", "--format=env"),
+                          ("--socket", "", *asked),
+                          ("--sokcet=/x", *asked)]:
             with self.subTest(arguments):
                 done = self.run_command(*arguments)
                 self.assertEqual((done.returncode, done.stdout), (2, NO_VARIABLES + "(exit 2)\n"))
