@@ -11,8 +11,9 @@
 
 enum { REPLAN_AGAIN_MS = 1000, REPLAN_UNREAD_MS = 60 * 1000 };
 
-/* A row that is to be written. */
+/* A row that is to be written, in a commit of its own: damage of one keeps no other's plan. */
 struct found {
+    struct replan *replan;
     struct account_name name;
     uint64_t generation;
     bool shortened; /* its access token ends sooner than the front knows */
@@ -25,7 +26,8 @@ struct replan {
     size_t rows;               /* of this turn */
     struct found found[REPLAN_ROWS_PER_TURN];
     size_t found_count;
-    bool writes; /* what was found */
+    size_t writing; /* of what was found */
+    bool refused;   /* one of those */
 };
 
 bool replan_row(const struct keeper *keeper, struct account_row *row)
@@ -46,29 +48,23 @@ static bool look_at(void *userdata, const struct account_row *row)
     replan->after = row->name;
     replan->rows++;
     if (replan_row(replan->keeper, &copy))
-        replan->found[replan->found_count++] = (struct found){ .name = row->name };
+        replan->found[replan->found_count++] =
+            (struct found){ .replan = replan, .name = row->name };
     return true;
 }
 
-static int write_one(const struct keeper *keeper, struct store *store, struct found *found)
+static int write_one(void *userdata, struct store *store)
 {
+    struct found *found = userdata;
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    found->shortened = false;
     int r = store_read(store, &found->name, &row);
     const int64_t expires_at = row.expires_at;
-    if (r != 0 || !replan_row(keeper, &row))
+    if (r != 0 || !replan_row(found->replan->keeper, &row))
         return r < 0 ? r : 0; /* it has changed since */
     found->generation = row.generation;
     found->shortened = row.expires_at != expires_at;
     return store_put_facts(store, &row);
-}
-
-static int write_found(void *userdata, struct store *store)
-{
-    struct replan *replan = userdata;
-    int r = 0;
-    for (size_t i = 0; i < replan->found_count && r == 0; i++)
-        r = write_one(replan->keeper, store, &replan->found[i]);
-    return r;
 }
 
 static void from_the_start(struct replan *replan, int64_t delay_ms)
@@ -77,28 +73,40 @@ static void from_the_start(struct replan *replan, int64_t delay_ms)
     (void)loop_timer_set(replan->timer, delay_ms);
 }
 
-static void found_is_written(void *userdata, int result)
+static void end_one(struct replan *replan)
 {
-    struct replan *replan = userdata;
-    replan->writes = false;
-    if (result != 0) {
+    if (--replan->writing > 0)
+        return;
+    if (replan->refused) {
         from_the_start(replan, REPLAN_AGAIN_MS);
         return;
     }
-    for (size_t i = 0; i < replan->found_count; i++)
-        if (replan->found[i].shortened)
-            keeper_notify(replan->keeper, &replan->found[i].name, replan->found[i].generation,
-                          NULL);
     lanes_pump(replan->keeper->lanes);
     (void)loop_timer_set(replan->timer, 0);
 }
 
+static void one_is_written(void *userdata, int result)
+{
+    const struct found *found = userdata;
+    struct replan *replan = found->replan;
+    if (result == 0 && found->shortened)
+        keeper_notify(replan->keeper, &found->name, found->generation, NULL);
+    replan->refused |= result < 0 && result != -EBADMSG;
+    end_one(replan);
+}
+
 static void begin_write(struct replan *replan)
 {
-    replan->writes = true;
-    int r = commits_add(replan->keeper->commits, COMMIT_MAY, write_found, found_is_written, replan);
-    if (r != 0)
-        found_is_written(replan, r);
+    replan->refused = false;
+    replan->writing = 1; /* this function itself */
+    for (size_t i = 0; i < replan->found_count; i++) {
+        struct found *found = &replan->found[i];
+        replan->writing++;
+        int r = commits_add(replan->keeper->commits, COMMIT_MAY, write_one, one_is_written, found);
+        if (r != 0)
+            one_is_written(found, r);
+    }
+    end_one(replan);
 }
 
 static void rest_unread(struct replan *replan)
@@ -113,7 +121,7 @@ static void turn(void *userdata)
     struct replan *replan = userdata;
     struct keeper *keeper = replan->keeper;
     const bool begins = replan->after.provider[0] == '\0';
-    if (keeper->stopping || restored_fenced(keeper) || replan->writes)
+    if (keeper->stopping || restored_fenced(keeper) || replan->writing > 0)
         return;
     if (commits_problem(keeper->commits)) {
         (void)loop_timer_set(replan->timer, REPLAN_AGAIN_MS);

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <errno.h>
+
 #include <stdio.h>
 
 #include "back/replan.h"
@@ -67,16 +69,25 @@ static void and_at_a_reload_also_on_a_disk_that_is_full_for_a_while(void **state
     expect_each_refreshed_once(stage, 3);
 }
 
-static void one_damaged_row_keeps_no_plan_from_others(void **state)
+static void expect_others_planned(struct stage *stage, int result)
 {
-    struct stage *stage = *state;
     seed_imported(stage, 3);
-    damage_reads("a01");
+    fail_reads("a01", result);
     shorten_idle_limit(stage);
     start(stage);
     assert_true(server_wait(stage->server, "rt-secret-00.", 1));
     assert_true(server_wait(stage->server, "rt-secret-02.", 1));
     damage_reads(NULL);
+}
+
+static void one_damaged_row_keeps_no_plan_from_others(void **state)
+{
+    expect_others_planned(*state, STORE_FOREIGN);
+}
+
+static void nor_does_one_on_a_damaged_page(void **state)
+{
+    expect_others_planned(*state, -EBADMSG);
 }
 
 #define FROZEN                                                                                     \
@@ -155,6 +166,7 @@ int main(void)
         TEST(all_are_planned_at_a_start),
         TEST(and_at_a_reload_also_on_a_disk_that_is_full_for_a_while),
         TEST(one_damaged_row_keeps_no_plan_from_others),
+        TEST(nor_does_one_on_a_damaged_page),
         TEST(nothing_is_written_behind_a_fence),
         TEST(nothing_is_written_where_nothing_changes),
         TEST(the_front_forgets_a_token_that_ends_sooner),
