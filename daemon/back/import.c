@@ -65,6 +65,8 @@ static int write_imported(struct job *job, struct store *store, struct account_r
     if (r == 0)
         r = note_import(job, store);
     if (r == 0)
+        r = store_mark_import(store, &row->name, false);
+    if (r == 0)
         r = store_end_link(store, &row->name, LINK_USED, clock_now());
     if (r >= 0) /* whose it is a refresh will tell */
         r = revocations_forgo(job->keeper, store, &row->name, NULL);
@@ -84,8 +86,11 @@ static int write_imported(struct job *job, struct store *store, struct account_r
  *     the current one                | at most scope   | at most scope, and | -
  *                                    |                 | it is tried now    |
  *     its predecessor                | nothing         | nothing            | -
- *     one that was imported before   | nothing         | nothing            | -
+ *     one that was imported before   | nothing, but *  | nothing, but *     | -
  *     none of these                  | is replaced     | is replaced        | it is made
+ *
+ * (*) Who took a wrong one may bring the right one again: where nothing had come of it when another
+ * import took its place, nor has of that one, the current is replaced.
  *
  * An account whose grant cannot be unsealed, or has no refresh token, has none to lose: it is
  * replaced. One that was forgotten has no row; one that is there for a held consent alone has no
@@ -94,13 +99,35 @@ static int write_imported(struct job *job, struct store *store, struct account_r
  */
 enum standing { STANDS_NOWHERE, STANDS_CURRENT, STANDS_SPENT };
 
+/* Of an imported token, also where the provider does not rotate, or may have. */
+static bool nothing_came(const struct job *job, const struct account_row *row)
+{
+    return row->lost_at == 0 && row->refreshed_at <= row->granted_at &&
+           !lanes_fly(job->keeper->lanes, &row->name);
+}
+
+/* True, false or -errno. */
+static int is_not_to_come_back(const struct job *job, struct store *store,
+                               const struct account_row *row, const struct secret *current)
+{
+    const struct secret *token = job->question->import->refresh_token;
+    char fingerprint[FINGERPRINT_SIZE];
+    bool unspent = false;
+    int r = store_find_import(store, &row->name, secret_fingerprint(token, fingerprint), &unspent);
+    if (r != 0)
+        return r == STORE_NOT_FOUND ? false : r;
+    if (!unspent || !nothing_came(job, row))
+        return true;
+    r = store_find_import(store, &row->name, secret_fingerprint(current, fingerprint), &unspent);
+    return r < 0 ? r : r == STORE_NOT_FOUND;
+}
+
 /* Returns 0 or -errno. */
 static int find_standing(const struct job *job, struct store *store, const struct account_row *row,
                          enum standing *standing)
 {
     const struct secret *token = job->question->import->refresh_token;
     CLEANUP(cleanup_grant) struct grant now = { 0 };
-    char fingerprint[FINGERPRINT_SIZE];
     *standing = STANDS_NOWHERE;
     int r = token ? vault_open(job->keeper->key, row, &now) : 0;
     if (r != 0)
@@ -111,8 +138,8 @@ static int find_standing(const struct job *job, struct store *store, const struc
         *standing = STANDS_CURRENT;
         return 0;
     }
-    r = store_find_import(store, &row->name, secret_fingerprint(token, fingerprint));
-    if (r == 0 || secret_equal(now.predecessor, token))
+    r = is_not_to_come_back(job, store, row, now.refresh_token);
+    if (r == true || secret_equal(now.predecessor, token))
         *standing = STANDS_SPENT;
     return r < 0 ? r : 0;
 }
@@ -153,21 +180,14 @@ static int find_other_import(struct job *job, struct store *store)
     return r == 0 && !account_name_equal(&job->other, name) ? JOB_IMPORTED_ELSEWHERE : r;
 }
 
-/* Nothing came of the token that is replaced: who took a wrong one may bring the right one again.
- */
-static bool is_unspent(const struct job *job, const struct account_row *row)
-{
-    return row->state == ACCOUNT_ACTIVE && row->lost_at == 0 &&
-           !lanes_fly(job->keeper->lanes, &row->name);
-}
-
 static int replace(struct job *job, struct store *store, const struct provider *provider,
                    struct account_row *row)
 {
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     int r = find_other_import(job, store);
-    if (r == 0 && is_unspent(job, row))
-        r = store_drop_current_import(store, &row->name);
+    if (r == 0)
+        r = store_mark_import(store, &row->name,
+                              row->state == ACCOUNT_ACTIVE && nothing_came(job, row));
     if (r == 0)
         r = fill_imported(job, provider, row, &grant);
     return r == 0 ? write_imported(job, store, row, &grant) : r;
@@ -200,7 +220,7 @@ static const char *imported_text(int result)
     case JOB_IMPORTED_CURRENT:
         return "imported again: it has this refresh token already";
     case JOB_IMPORTED_BEFORE:
-        return "imported before: what came of that refresh token since is kept";
+        return "imported before: what the account has since is kept";
     default:
         return "imported";
     }

@@ -430,16 +430,16 @@ int store_token_owner(struct store *store, const char *provider, const char *fin
  * more than IMPORTS_MAX the oldest go. */
 int store_put_import(struct store *store, const struct account_name *name, const char *fingerprint,
                      int64_t now);
-/* As if the account had never been imported with the refresh token that it still has. */
-int store_drop_current_import(struct store *store, const struct account_name *name);
+/* Of the refresh token that the account has, if it was imported with that. None is at first. */
+int store_mark_import(struct store *store, const struct account_name *name, bool unspent);
 /* Before the row of the old name is deleted, with which they would go. */
 int store_move_imports(struct store *store, const struct account_name *from,
                        const struct account_name *to);
-/* Returns 0 where it was imported with that, STORE_NOT_FOUND where not. */
-int store_find_import(struct store *store, const struct account_name *name,
-                      const char *fingerprint);
+/* Returns 0 where it was imported with that, and sets *ret_unspent; STORE_NOT_FOUND where not. */
+int store_find_import(struct store *store, const struct account_name *name, const char *fingerprint,
+                      bool *ret_unspent);
 /* The account of the provider that has a refresh token, and was imported with the one of this
- * fingerprint, the first by name if several were; STORE_NOT_FOUND when none was. */
+ * fingerprint, not unspent, the first by name if several were; STORE_NOT_FOUND when none was. */
 int store_imported_account(struct store *store, const char *provider, const char *fingerprint,
                            struct account_name *ret);
 /* An account of the same provider but this one that has that identity and has ever had a grant, or

@@ -354,9 +354,16 @@ int store_put_import(struct store *store, const struct account_name *name, const
     return r < 0 ? r : trim_imports(store, name);
 }
 
-int store_drop_current_import(struct store *store, const struct account_name *name)
+int store_mark_import(struct store *store, const struct account_name *name, bool unspent)
 {
-    return store_write_by_name(store, STATEMENT_DROP_CURRENT_IMPORT, name);
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_MARK_IMPORT, &statement);
+    if (r == 0)
+        r = store_bind_account(store, statement, 1, name);
+    if (r == 0)
+        r = store_bind_number(store, statement, 3, unspent);
+    return r < 0 ? r : store_write(store, statement);
 }
 
 int store_move_imports(struct store *store, const struct account_name *from,
@@ -372,7 +379,8 @@ int store_move_imports(struct store *store, const struct account_name *from,
     return r < 0 ? r : store_write(store, statement);
 }
 
-int store_find_import(struct store *store, const struct account_name *name, const char *fingerprint)
+int store_find_import(struct store *store, const struct account_name *name, const char *fingerprint,
+                      bool *ret_unspent)
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
@@ -383,9 +391,10 @@ int store_find_import(struct store *store, const struct account_name *name, cons
         r = store_bind_text(store, statement, 3, fingerprint);
     if (r == 0)
         r = store_step(store, statement);
-    if (r < 0)
-        return r;
-    return r == 1 ? 0 : STORE_NOT_FOUND;
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    *ret_unspent = sqlite3_column_int64(statement, 0) != 0;
+    return 0;
 }
 
 int store_imported_account(struct store *store, const char *provider, const char *fingerprint,

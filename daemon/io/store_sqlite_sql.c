@@ -121,22 +121,23 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_GET_OWNER] = "SELECT provider, label FROM token_owners"
                             " WHERE provider = ?1 AND fingerprint = ?2 ORDER BY label LIMIT 1",
 
-    [STATEMENT_PUT_IMPORT] = "INSERT OR REPLACE INTO imports"
-                             " (provider, label, fingerprint, imported_at) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_PUT_IMPORT] =
+        "INSERT INTO imports (provider, label, fingerprint, imported_at) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET imported_at = excluded.imported_at",
     [STATEMENT_TRIM_IMPORTS] =
         "DELETE FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint NOT IN"
         " (SELECT fingerprint FROM imports WHERE provider = ?1 AND label = ?2"
         " ORDER BY imported_at DESC LIMIT ?3)",
     [STATEMENT_MOVE_IMPORTS] = "UPDATE imports SET provider = ?3, label = ?4"
                                " WHERE provider = ?1 AND label = ?2",
-    [STATEMENT_DROP_CURRENT_IMPORT] =
-        "DELETE FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint IN"
+    [STATEMENT_MARK_IMPORT] =
+        "UPDATE imports SET unspent = ?3 WHERE provider = ?1 AND label = ?2 AND fingerprint IN"
         " (SELECT fingerprint FROM token_owners WHERE provider = ?1 AND label = ?2)",
     [STATEMENT_FIND_IMPORT] =
-        "SELECT 1 FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint = ?3",
+        "SELECT unspent FROM imports WHERE provider = ?1 AND label = ?2 AND fingerprint = ?3",
     [STATEMENT_IMPORTED_ACCOUNT] =
         "SELECT provider, label FROM imports JOIN accounts USING (provider, label)"
-        " WHERE provider = ?1 AND fingerprint = ?2 AND has_refresh_token <> 0"
+        " WHERE provider = ?1 AND fingerprint = ?2 AND unspent = 0 AND has_refresh_token <> 0"
         " ORDER BY label LIMIT 1",
 
     [STATEMENT_GET_PAUSE] = "SELECT " PAUSE_COLUMNS " FROM pauses WHERE provider = ?1",

@@ -202,7 +202,7 @@ static void an_import_mends_what_cannot_be_unsealed(void **state)
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-later" });
     (void)snprintf(sql, sizeof sql,
                    "UPDATE accounts SET sealed = x'00';"
-                   "INSERT INTO imports VALUES ('acme', 'a', '%s', 1)",
+                   "INSERT INTO imports VALUES ('acme', 'a', '%s', 1, 0)",
                    digest_text("rt-secret-a", strlen("rt-secret-a"), fingerprint));
     run_sql(stage, sql);
     start(stage);

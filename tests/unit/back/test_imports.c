@@ -17,16 +17,24 @@ struct model {
     struct held {
         char text[32];
         bool spent, known; /* known: people have it */
+        bool brought;      /* as an import */
+        bool served;       /* before another import took its place */
     } tokens[TOKENS];
     size_t count, current, rotations;
+    bool fresh; /* the current one came as an import, and nothing came of it */
 };
 
 static void import_token(struct stage *stage, struct model *model, size_t i)
 {
-    expect_ok(stage, ask_import(stage, model->label, model->tokens[i].text));
-    if (model->tokens[i].spent || model->current == i)
+    struct held *token = &model->tokens[i];
+    const bool again = token->brought;
+    expect_ok(stage, ask_import(stage, model->label, token->text));
+    token->brought = true;
+    if (model->current == i || token->spent || (again && (token->served || !model->fresh)))
         return;
+    model->tokens[model->current].served = !model->fresh;
     model->current = i;
+    model->fresh = true;
 }
 
 static void rotate(struct stage *stage, struct model *model)
@@ -40,6 +48,7 @@ static void rotate(struct stage *stage, struct model *model)
     assert_int_equal(server_count(stage->server, NULL), before + 1);
     assert_int_equal(server_count(stage->server, sent), 1);
     model->tokens[model->current].spent = true;
+    model->fresh = false;
     model->current = model->count++;
     model->rotations++;
     (void)snprintf(model->tokens[model->current].text, sizeof model->tokens[0].text,
@@ -68,6 +77,7 @@ static void live(struct stage *stage, unsigned seed)
                        i);
     }
     expect_ok(stage, ask_import(stage, model.label, model.tokens[0].text));
+    model.tokens[0].brought = model.fresh = true;
     for (unsigned step = 0, random = seed; step < STEPS; step++) {
         random = random * 1103515245 + 12345;
         if (random >> 16 & 1 && model.rotations < ROTATIONS)
@@ -107,11 +117,94 @@ static void one_that_is_brought_by_hand_does_not_displace_that_of_a_script(void 
     rotate(stage, &model);
 }
 
+static void expect_current(struct stage *stage, const char *token)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, token));
+}
+
+/* It was in use for long, at a provider that does not rotate; the one of by hand is the newer. */
+static void one_that_served_without_rotation_does_not_come_back(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-script"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-by-hand"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-script"));
+    expect_current(stage, "rt-secret-by-hand");
+}
+
+/* A script brings both at each start, the older first. */
+static void nor_one_of_which_nothing_came_where_something_came_of_the_next(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-newer"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-newer"));
+    expect_current(stage, "rt-secret-1");
+}
+
+/* The next was a slip that the provider took, and has moved to the account that it is for. */
+static void but_where_that_has_another_name_now_it_does(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-slip"));
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
+    struct message *rename = question(ASK_RENAME, "a");
+    rename->new_name = rename->account;
+    (void)snprintf(rename->new_name.label, sizeof rename->new_name.label, "b");
+    expect_ok(stage, post(stage, rename));
+    expect_failure(stage, ask_import(stage, "a", "rt-secret-slip"), WIRE_BAD_REQUEST);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_current(stage, "rt-secret-a");
+}
+
+/* Nor did anything come of the slip: the provider refused it. */
+static void and_where_that_was_refused(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){ .match = RT("slip"), .status = 400, .body = REFUSED });
+    set_speed(200);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-slip"));
+    expect_failure(stage, ask(stage, ASK_TOKEN, "a"), WIRE_CONSENT_REQUIRED);
+    await_state(stage, "a", ACCOUNT_CONSENT_REQUIRED);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_current(stage, "rt-secret-a");
+}
+
+/* Nor of a consent's grant: whose that is a person has said. */
+static void but_not_over_a_consents(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-newer"));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_current(stage, "rt-secret-1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_STARTED(no_order_of_imports_and_rotations_spends_a_token_twice),
         TEST_STARTED(one_that_is_brought_by_hand_does_not_displace_that_of_a_script),
+        TEST_STARTED(one_that_served_without_rotation_does_not_come_back),
+        TEST_STARTED(nor_one_of_which_nothing_came_where_something_came_of_the_next),
+        TEST_STARTED(but_where_that_has_another_name_now_it_does),
+        TEST_STARTED(and_where_that_was_refused),
+        TEST_STARTED(but_not_over_a_consents),
     };
     return RUN(tests);
 }

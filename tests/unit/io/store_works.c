@@ -266,14 +266,15 @@ static int move_imports(struct store *store)
     return store_move_imports(store, &alice, &bob);
 }
 
-static int drop_current_import(struct store *store)
+static int mark_import(struct store *store)
 {
-    return store_drop_current_import(store, &alice);
+    return store_mark_import(store, &alice, true);
 }
 
 static int find_import(struct store *store)
 {
-    return store_find_import(store, &alice, "import");
+    bool unspent = false;
+    return store_find_import(store, &alice, "import", &unspent);
 }
 
 static int imported_account(struct store *store)
@@ -399,7 +400,7 @@ const struct store_work store_works[] = {
     { "drop_owner", drop_owner, true },
     { "put_import", put_import, true },
     { "move_imports", move_imports, true },
-    { "drop_current_import", drop_current_import, true },
+    { "mark_import", mark_import, true },
     { "add_audit", add_audit, true },
     { "put_fact", put_fact, true },
     { "put_pause", put_pause, true },

@@ -151,6 +151,40 @@ static void note_import(struct store *store, const struct account_name *name,
     assert_int_equal(store_commit(store), 0);
 }
 
+static int find_import(struct store *store, const struct account_name *name,
+                       const char *fingerprint)
+{
+    bool unspent = true;
+    int r = store_find_import(store, name, fingerprint, &unspent);
+    assert_int_equal(unspent, r != 0);
+    return r;
+}
+
+static void test_unspent_imports(void **state)
+{
+    struct fixture *f = *state;
+    const struct account_row row = { .name = name_of("zenegy", "a"), .has_refresh_token = true };
+    struct account_name found;
+    bool unspent = false;
+
+    assert_int_equal(commit_account(f->store, &row), 0);
+    note_import(f->store, &row.name, "1", 1);
+    note_import(f->store, &row.name, "2", 2);
+    assert_int_equal(store_begin(f->store), 0);
+    assert_int_equal(store_put_token_owner(f->store, &row.name, "2"), 0);
+    assert_int_equal(store_mark_import(f->store, &row.name, true), 0);
+    assert_int_equal(store_find_import(f->store, &row.name, "2", &unspent), 0);
+    assert_true(unspent);
+    assert_int_equal(find_import(f->store, &row.name, "1"), 0);
+    /* Nobody is refused for it under another name; noting it again says nothing else. */
+    assert_int_equal(store_put_import(f->store, &row.name, "2", 3), 0);
+    assert_int_equal(store_imported_account(f->store, "zenegy", "2", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_mark_import(f->store, &row.name, false), 0);
+    assert_int_equal(find_import(f->store, &row.name, "2"), 0);
+    assert_int_equal(store_imported_account(f->store, "zenegy", "2", &found), 0);
+    assert_int_equal(store_commit(f->store), 0);
+}
+
 /* The latest are kept; they move with the account, and go with it. */
 static void test_imports(void **state)
 {
@@ -166,21 +200,17 @@ static void test_imports(void **state)
         note_import(f->store, &row.name, text, i);
         note_import(f->store, &row.name, "1", i + 1); /* again and again */
     }
-    assert_int_equal(store_find_import(f->store, &there, "0"), 0);
-    assert_int_equal(store_find_import(f->store, &row.name, "0"), STORE_NOT_FOUND);
-    assert_int_equal(store_find_import(f->store, &row.name, "1"), 0);
-    assert_int_equal(store_find_import(f->store, &row.name, "2"), 0);
-    assert_int_equal(store_find_import(f->store, &row.name, text), 0);
+    assert_int_equal(find_import(f->store, &there, "0"), 0);
+    assert_int_equal(find_import(f->store, &row.name, "0"), STORE_NOT_FOUND);
+    assert_int_equal(find_import(f->store, &row.name, "1"), 0);
+    assert_int_equal(find_import(f->store, &row.name, "2"), 0);
+    assert_int_equal(find_import(f->store, &row.name, text), 0);
     assert_int_equal(store_begin(f->store), 0);
-    assert_int_equal(store_put_token_owner(f->store, &row.name, "2"), 0);
-    assert_int_equal(store_drop_current_import(f->store, &row.name), 0);
-    assert_int_equal(store_find_import(f->store, &row.name, "2"), STORE_NOT_FOUND);
-    assert_int_equal(store_find_import(f->store, &row.name, "1"), 0);
     assert_int_equal(store_delete(f->store, &row.name), 0);
-    assert_int_equal(store_find_import(f->store, &row.name, "1"), STORE_NOT_FOUND);
+    assert_int_equal(find_import(f->store, &row.name, "1"), STORE_NOT_FOUND);
     assert_int_equal(store_move_imports(f->store, &there, &row.name), 0);
-    assert_int_equal(store_find_import(f->store, &there, "0"), STORE_NOT_FOUND);
-    assert_int_equal(store_find_import(f->store, &row.name, "0"), 0);
+    assert_int_equal(find_import(f->store, &there, "0"), STORE_NOT_FOUND);
+    assert_int_equal(find_import(f->store, &row.name, "0"), 0);
     assert_int_equal(store_commit(f->store), 0);
 }
 
@@ -229,6 +259,7 @@ static void test_whose(void **state)
     "ALTER TABLE accounts DROP COLUMN refused_under;"                                              \
     "ALTER TABLE accounts DROP COLUMN identity_changed_at;"                                        \
     "ALTER TABLE accounts DROP COLUMN identity_before;"
+#define BEFORE_UNSPENT "ALTER TABLE imports DROP COLUMN unspent;"
 
 /* A store of the version before: the newest of what was kept for an account is held. */
 static void test_from_the_version_before(void **state)
@@ -303,7 +334,7 @@ static void test_from_before_it_was_noted_when_a_grant_came(void **state)
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
-                                  BEFORE_VERDICTS
+                                  BEFORE_VERDICTS BEFORE_UNSPENT
                                   "ALTER TABLE accounts DROP COLUMN granted_at;"
                                   "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
                                   "ALTER TABLE held DROP COLUMN lifetime_assumed;"
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropped, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_it_goes_with_the_account, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_list, make_store, drop_store),
+        cmocka_unit_test_setup_teardown(test_unspent_imports, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_imports, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_whose, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_from_the_version_before, make_folder, drop_store),
