@@ -8,6 +8,7 @@
 #include "back/lanes.h"
 #include "back/questions.h"
 #include "back/revoke.h"
+#include "back/settle.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -80,6 +81,7 @@ static void tell_forgotten(struct job *job)
 {
     char name[ACCOUNT_TEXT_SIZE];
     log_info("%s: forgotten", account_text(&job->question->account, name));
+    settles_lose_account(job->keeper, &job->question->account);
     keeper_notify(job->keeper, &job->question->account, UINT64_MAX, NULL);
     job_answer_empty(job);
     revocations_pump(job->keeper->revocations);

@@ -17,7 +17,7 @@ static enum exchange_late why_late(const struct exchange_write *write,
     if (link_is_over(write, link))
         return EXCHANGE_LINK_OVER;
     const int64_t begun_for = write->question->exchange->account_created_at;
-    if (begun_for != 0 && begun_for != row->created_at)
+    if (write->logged_out || (begun_for != 0 && begun_for != row->created_at))
         return EXCHANGE_GONE;
     if (write->cancelled)
         return EXCHANGE_CANCELLED;

@@ -18,6 +18,7 @@ struct exchange_write {
     int64_t sent_at;
     enum exchange_newer newer[2]; /* as a grant; held: for others to say */
     bool cancelled;               /* and answered so: nobody hears of what comes */
+    bool logged_out;              /* the account was, while this was under way */
 
     /* what apply found and wrote */
     enum exchange_late late; /* then nothing else was written but the end of what came */

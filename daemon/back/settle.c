@@ -32,6 +32,13 @@ bool settles_have(const struct keeper *keeper, const struct account_name *name)
     return false;
 }
 
+void settles_lose_account(const struct keeper *keeper, const struct account_name *name)
+{
+    for (struct settle *settle = keeper->settles; settle; settle = settle->next)
+        if (account_name_equal(&settle->question->account, name))
+            settle->write.logged_out = true;
+}
+
 /* What this one brought is written: what was asked for before it must not take its place, as the
  * provider may have ended that for it. */
 static void replace_older(const struct settle *newer)

@@ -29,6 +29,10 @@ void settle_asks_anew(struct settle *settle);
 /* True while a login of this account is under way. */
 bool settles_have(const struct keeper *keeper, const struct account_name *name);
 
+/* The account was logged out: none of its logins that are under way brings it back, also if there
+ * was no such account when they began. */
+void settles_lose_account(const struct keeper *keeper, const struct account_name *name);
+
 /* Before anything is sent: true when it was refused, as what came could not be stored. */
 bool settle_is_over(struct settle *settle);
 

@@ -250,6 +250,29 @@ static void a_logout_before_the_code_is_not_undone(void **state)
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
 }
 
+/* Nobody had given the account a grant when the login began. */
+static void nor_one_of_an_account_that_came_meanwhile(void **state)
+{
+    struct stage *stage = *state;
+    give_revocation(stage);
+    server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = GRANT_ROTATED,
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-a"));
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_UNKNOWN_ACCOUNT);
+    expect_failure(stage, ask(stage, ASK_ACCOUNT, "a"), WIRE_UNKNOWN_ACCOUNT);
+    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
+}
+
 /* Where a new consent ends the one before, that is dead. */
 static void an_older_code_does_not_replace_a_newer_grant(void **state)
 {
@@ -429,6 +452,7 @@ int main(void)
         TEST(without_an_endpoint_it_is_let_go),
         TEST(a_logout_meanwhile_is_not_undone),
         TEST(a_logout_before_the_code_is_not_undone),
+        TEST(nor_one_of_an_account_that_came_meanwhile),
         TEST(an_older_code_does_not_replace_a_newer_grant),
         TEST(an_older_poll_does_not_replace_the_grant_of_a_newer_code),
         TEST(nor_an_older_code_that_of_a_newer_poll),
