@@ -228,8 +228,7 @@ static int note_identity(const struct outcome *outcome, struct account_row *row)
     if (was_imported(row))
         return 0;
     row->identity_changed_at = outcome->circumstances.now;
-    free(row->identity_before);
-    return text_copy(row->identity, &row->identity_before);
+    return text_replace(&row->identity_before, row->identity);
 }
 
 static int keep_unreadable(struct outcome *outcome, const struct seal_key *key, struct store *store)
