@@ -322,7 +322,6 @@ static bool nobody_wants(struct flight *flight)
     struct outcome *outcome = &flight->outcome;
     outcome->circumstances.now = clock_now();
     return !flight->canary && !flight->waiters &&
-           outcome->row.state != ACCOUNT_CONSENT_REQUIRED && /* that is a probe */
            plan_rests(&outcome->row, &outcome->circumstances) &&
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }

@@ -30,7 +30,9 @@ static int64_t fresh_until(const struct account_row *row, const struct circumsta
 int64_t plan_if_asked(const struct account_row *row, const struct circumstances *c, int64_t at)
 {
     const int64_t keepalive = keepalive_at(row, c);
-    if (row->lost_at > 0 || at >= keepalive || !lifetime_rests(c->provider, row->asked_at, at))
+    const bool is_probe = row->state == ACCOUNT_CONSENT_REQUIRED;
+    if (is_probe || row->lost_at > 0 || at >= keepalive ||
+        !lifetime_rests(c->provider, row->asked_at, at))
         return at;
     return keepalive == INT64_MAX ? 0 : keepalive;
 }

@@ -15,7 +15,8 @@ enum { PLAN_RETRY_MAX_MS = 24 * 60 * 60 * 1000 }; /* no try after a failure wait
 int64_t plan_next(const struct account_row *row, const struct circumstances *c);
 
 /* When something that is planned for `at` is sent where only those are kept fresh that are asked
- * for; 0: when somebody asks. A grant of which a reply was lost is at stake, whoever asks. */
+ * for; 0: when somebody asks. A grant of which a reply was lost is at stake, whoever asks; and who
+ * asks where a consent is wanted plans nothing: that is probed all the same. */
 int64_t plan_if_asked(const struct account_row *row, const struct circumstances *c, int64_t at);
 
 /* The row under the configuration of now, which may be another than the one it was written under:

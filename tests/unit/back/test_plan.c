@@ -300,6 +300,21 @@ static void an_end_that_the_section_says_is_no_fact(void **state)
     assert_int_equal(row.refresh_token_life_ms, 0);
 }
 
+/* Nothing else would ever send what was not sent: no request plans it anew. */
+static void a_probe_for_a_consent_rests_for_nobody(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    struct provider asked = asked_provider(0);
+    struct circumstances c = at(start + 48 * HOUR);
+    (void)state;
+    c.provider = &asked;
+    row.state = ACCOUNT_CONSENT_REQUIRED;
+    judge_unanswered(&row, &c);
+    assert_int_equal(row.refresh_at, c.now + SUSPECT_PROBE_MS);
+    c.now = row.refresh_at;
+    assert_false(plan_rests(&row, &c));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_request_plans_the_refresh_again),
         cmocka_unit_test(a_request_plans_nothing_else),
         cmocka_unit_test(tries_end_when_nobody_asks),
+        cmocka_unit_test(a_probe_for_a_consent_rests_for_nobody),
         cmocka_unit_test(what_is_overdue_is_looked_at_again),
         cmocka_unit_test(what_is_planned_too_late_is_planned_anew),
         cmocka_unit_test(what_cannot_be_refreshed_is_not_planned),
