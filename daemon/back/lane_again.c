@@ -1,6 +1,6 @@
 #include "back/lane_private.h"
 
-#include <string.h>
+#include <errno.h>
 
 #include "back/judgement.h"
 #include "back/restored.h"
@@ -31,12 +31,11 @@ static void marked(void *userdata, int result)
 {
     struct lane *lane = userdata;
     lane->again.marks = false;
-    if (result < 0)
-        lane->again.looks = false; /* the store still knows what was not tried */
+    lane->again.undone = result < 0 && result != -EBADMSG;
     lane_pump_soon(lane);
 }
 
-/* The one that was marked last has not landed. */
+/* The one that was marked last has not landed, or goes again in a moment. */
 static bool last_is_under_way(struct lane *lane)
 {
     const struct account_name *last = &lane->again.last;
@@ -47,7 +46,7 @@ static bool last_is_under_way(struct lane *lane)
         return true;
     return store_read(lane->keeper->store, last, &row) == 0 &&
            row.state == ACCOUNT_CONSENT_REQUIRED && row.refresh_at > 0 &&
-           row.refresh_at <= clock_now();
+           row.refresh_at <= clock_now() + REFUSAL_PAUSE_MS;
 }
 
 /* Others that can probe go before them. */
@@ -61,7 +60,21 @@ static bool others_probe(struct lane *lane)
 static bool has_to_wait(struct lane *lane)
 {
     return lane->again.marks || lane->keeper->stopping || lane->removed || lane_is_static(lane) ||
-           restored_holds(lane->keeper) || last_is_under_way(lane) || others_probe(lane);
+           restored_holds(lane->keeper) || commits_problem(lane->keeper->commits) ||
+           last_is_under_way(lane) || others_probe(lane);
+}
+
+static int go_to_next(struct lane *lane)
+{
+    struct again *again = &lane->again;
+    struct account_name next;
+    if (again->undone)
+        return 0;
+    int r = store_refused(lane->keeper->store, lane->setup->provider->name, again->last.label,
+                          again->all ? "" : again->set_up, &next);
+    if (r == 0)
+        again->last = next;
+    return r;
 }
 
 void lane_look_on(struct lane *lane)
@@ -69,14 +82,12 @@ void lane_look_on(struct lane *lane)
     struct again *again = &lane->again;
     if (!again->looks || has_to_wait(lane))
         return;
-    struct account_name next;
-    int r = store_refused(lane->keeper->store, lane->setup->provider->name, again->last.label,
-                          again->all ? "" : again->set_up, &next);
-    again->looks = r == 0;
+    int r = go_to_next(lane);
+    again->looks = r != STORE_NOT_FOUND;
     if (r != 0)
         return;
-    again->last = next;
     again->marks = commits_add(lane->keeper->commits, COMMIT_MAY, mark, marked, lane) == 0;
+    again->undone = !again->marks;
 }
 
 static void look(struct lane *lane, bool all)
@@ -84,6 +95,7 @@ static void look(struct lane *lane, bool all)
     struct again *again = &lane->again;
     again->all = all || (again->looks && again->all);
     again->looks = true;
+    again->undone = false;
     again->last = (struct account_name){ "", "" };
     setup_fingerprint(lane->setup, again->set_up);
     lane_pump_soon(lane);

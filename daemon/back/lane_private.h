@@ -24,6 +24,7 @@ struct again {
     bool looks;               /* it has not come to the end */
     bool all;                 /* whatever set-up they were refused under */
     bool marks;               /* `last` is being written to be due */
+    bool undone;              /* that failed, and is tried again */
     struct account_name last; /* that it has come to; label "": none */
     char set_up[FINGERPRINT_SIZE];
 };

@@ -167,7 +167,10 @@ static struct flight *canary(struct lane *lane)
         if (flight)
             return flight;
     }
-    if (find_canary(lane, &name) != 0)
+    int r = find_canary(lane, &name);
+    if (r == STORE_NOT_FOUND)
+        return next_due(lane); /* a consent is wanted of all: who is tried once more */
+    if (r != 0)
         return NULL;
     if (lane_find_flight(lane, &name))
         return NULL;
@@ -224,8 +227,8 @@ static void pump_paused(struct lane *lane)
         launch(lane, flight, true);
         return;
     }
-    if (lane->flight_count > 0) {
-        /* It rests between two tries that began before the pause. */
+    if (lane->flight_count > 0 || lane->again.marks) {
+        /* It rests between two tries that began before the pause, or is only becoming due. */
         (void)loop_timer_set(lane->timer, LANE_RECHECK_MS);
         return;
     }

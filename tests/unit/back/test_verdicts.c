@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* What ten hours without a provider leave in every row. */
@@ -170,6 +171,60 @@ static void one_of_the_dead_goes_first(void **state)
     expect_one_try_each(stage);
 }
 
+static void one_on_a_damaged_page_ends_it_for_no_other(void **state)
+{
+    struct stage *stage = *state;
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    fail_reads("b", -EBADMSG);
+    set_speed(20);
+    start(stage);
+    await_state(stage, "d", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, RT("b")), 0);
+}
+
+static void nor_does_a_disk_that_is_full_for_a_while(void **state)
+{
+    struct stage *stage = *state;
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    refuse_commits(2);
+    set_speed(20);
+    start(stage);
+    expect_one_try_each(stage);
+}
+
+/* Nobody else could probe for the provider that pauses. */
+static void expect_a_second_mend_tried(struct stage *stage, const char *first_mend)
+{
+    seed_due(stage, "a", NULL);
+    seed_due(stage, "b", NULL);
+    run_sql(stage, "UPDATE accounts SET state = 2, refusals = 2, refused_under = 'another',"
+                   " refresh_at = 0");
+    server_script(stage->server,
+                  (struct canned){ .match = OLD, .status = 400, .body = first_mend });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    start(stage);
+    await_paused(stage, true);
+    rest(300);
+    assert_int_equal(server_count(stage->server, NULL), 1);
+    set_secret(stage, OTHER);
+    reload(stage);
+    await_state(stage, "a", ACCOUNT_ACTIVE);
+    await_state(stage, "b", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, NULL), 3);
+}
+
+static void a_mend_that_was_none_is_followed_by_one_that_is(void **state)
+{
+    expect_a_second_mend_tried(*state, BAD_CLIENT);
+}
+
+static void whatever_was_wrong_with_the_first(void **state)
+{
+    expect_a_second_mend_tried(*state, "{\"error\":\"unauthorized_client\"}");
+}
+
 static void what_an_old_set_up_was_refused_goes_again_under_the_new(void **state)
 {
     struct stage *stage = *state;
@@ -223,6 +278,10 @@ int main(void)
         TEST(the_dead_are_tried_once_and_never_their_predecessors),
         TEST(or_when_a_person_says_so),
         TEST(one_of_the_dead_goes_first),
+        TEST(one_on_a_damaged_page_ends_it_for_no_other),
+        TEST(nor_does_a_disk_that_is_full_for_a_while),
+        TEST(a_mend_that_was_none_is_followed_by_one_that_is),
+        TEST(whatever_was_wrong_with_the_first),
         TEST(what_an_old_set_up_was_refused_goes_again_under_the_new),
         TEST(under_the_new_set_up_the_current_token_goes_first_again),
     };
