@@ -388,13 +388,15 @@ static int apply_overtaken(struct outcome *outcome, const struct seal_key *key, 
 int outcome_take_kept(const struct outcome *outcome, const struct seal_key *key,
                       struct store *store, const struct grant *kept)
 {
+    const struct grant *now = &outcome->grant; /* whichever of it would be sent */
     CLEANUP(cleanup_account_row) struct account_row row = { 0 };
     int r = read_again(outcome, store, &row);
-    if (r != 0 || !secret_equal(kept->predecessor, outcome->spent))
+    if (r != 0 || (!secret_equal(kept->predecessor, now->refresh_token) &&
+                   !secret_equal(kept->predecessor, now->predecessor)))
         return r;
     row.refusals = REFUSAL_NONE;
     row.refused_at = 0;
-    return put_successor(outcome, key, store, &row, &outcome->grant, kept->refresh_token);
+    return put_successor(outcome, key, store, &row, now, kept->refresh_token);
 }
 
 int outcome_apply(struct outcome *outcome, const struct seal_key *key, struct store *store)

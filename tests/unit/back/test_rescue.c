@@ -161,6 +161,24 @@ static void a_grant_whose_row_is_damaged_is_kept_sealed(void **state)
     expect_found_again(stage);
 }
 
+/* That sends no refresh token; what a person consented to stays for the day that it is put back. */
+static void it_takes_its_place_under_another_section_too(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    expect_kept_apart(stage, STORE_FOREIGN);
+    stop(stage);
+    fail_reads(NULL, 0);
+    acme(stage)->grant = GRANT_CLIENT_CREDENTIALS;
+    start(stage);
+    expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-3");
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_SUCCESSOR), 0);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
 static void so_is_one_whose_page_is_damaged_and_others_go_on(void **state)
 {
     expect_kept_apart(*state, -EBADMSG);
@@ -199,6 +217,7 @@ int main(void)
         TEST(a_rescued_token_goes_next_after_the_predecessor),
         TEST(a_refusal_with_a_new_token_is_no_verdict),
         TEST(a_grant_whose_row_is_damaged_is_kept_sealed),
+        TEST(it_takes_its_place_under_another_section_too),
         TEST(so_is_one_whose_page_is_damaged_and_others_go_on),
         TEST(while_it_has_no_place_nothing_is_sent),
     };
