@@ -92,11 +92,17 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
 
 static int send_code(struct exchange *exchange);
 
-/* A grant that finds no room when it comes is lost, and the code is spent. */
-static void wait_for_room(struct exchange *exchange)
+/* A grant that finds no room when it comes, or none on the disk, is lost, and the code is spent. */
+static void wait_for_room(struct exchange *exchange, const char *problem)
 {
-    const struct failure failure = failure_make(
-        WIRE_BUSY, 1, "the memory for secrets is full: the code was not sent, log in again");
+    const struct failure failure =
+        problem ? failure_make(WIRE_BUSY, 1,
+                               "the broker's store refuses writes (%s): the code was not sent, "
+                               "log in again when it takes them",
+                               problem)
+                : failure_make(WIRE_BUSY, 1,
+                               "the memory for secrets is full: the code was not sent, log in "
+                               "again");
     lane_leave_unsent(&exchange->visit);
     if (++exchange->room_tries >= EXCHANGE_ROOM_TRIES || exchange->settle.keeper->stopping ||
         loop_timer_set(exchange->retry, EXCHANGE_RETRY_MS) != 0)
@@ -105,8 +111,9 @@ static void wait_for_room(struct exchange *exchange)
 
 static void spend(struct exchange *exchange)
 {
-    if (settle_take_room(&exchange->settle) != 0) {
-        wait_for_room(exchange);
+    const char *problem = commits_problem(exchange->settle.keeper->commits);
+    if (problem || settle_take_room(&exchange->settle) != 0) {
+        wait_for_room(exchange, problem);
         return;
     }
     int r = send_code(exchange);

@@ -171,6 +171,23 @@ static void a_code_is_not_spent_without_memory_for_its_commit(void **state)
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-1");
 }
 
+/* Nor while it could not be: it waits between two tries as the disk fills up. */
+static void a_code_is_not_sent_again_while_the_store_refuses_writes(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .times = 1, .status = 429 });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
+    const uint64_t id = ask_exchange(stage, "a", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    refuse_commits(3);
+    expect_failure(stage, ask_import(stage, "b", "rt-secret-b"), WIRE_BUSY);
+    rest(1500);
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 1);
+    assert_false(answered(stage, id));
+    expect_ok(stage, id);
+    assert_int_equal(server_count(stage->server, "code-secret-1"), 2);
+}
+
 /* What it would bring could only be revoked again. */
 static void a_code_whose_account_was_logged_out_is_not_sent_again(void **state)
 {
@@ -250,6 +267,7 @@ int main(void)
         TEST_STARTED(a_code_is_not_spent_without_room_for_its_grant),
         TEST_STARTED(a_code_has_its_place_in_full_memory),
         TEST_STARTED(a_code_is_not_spent_without_memory_for_its_commit),
+        TEST_STARTED(a_code_is_not_sent_again_while_the_store_refuses_writes),
         TEST(a_code_whose_account_was_logged_out_is_not_sent_again),
         TEST_STARTED(nor_one_that_a_newer_replaced),
         TEST_STARTED(a_code_is_not_sent_to_whom_it_is_not_for),
