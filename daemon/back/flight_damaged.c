@@ -96,10 +96,10 @@ static int apply(void *userdata, struct store *store)
     struct search search = { .flight = flight };
     secret_room_enter(flight->room);
     int r = store_each_kept(store, KEPT_SUCCESSOR, INT64_MAX, SIZE_MAX, find, &search);
-    if (r == 0 && search.id != 0)
-        r = take(&search, store);
+    if (r == 0)
+        r = search.id != 0 ? take(&search, store) : OUTCOME_UNREADABLE; /* an index knew of one */
     secret_room_leave();
-    if (r == 0 && search.id != 0)
+    if (r == 0)
         r = store_drop_kept(store, search.id);
     grant_release(&search.grant);
     return r;
