@@ -122,6 +122,10 @@ static void sweep(void *userdata)
         end_sweep(warn); /* its grants live elsewhere */
         return;
     }
+    if (commits_problem(keeper->commits)) {
+        go_on_soon(warn, WARN_SOON_MS); /* nobody may be called */
+        return;
+    }
     if (begins)
         look_at_pauses(warn);
     int r =

@@ -164,6 +164,24 @@ void damage_audit(const char *account)
     damaged_audit = account;
 }
 
+static atomic_uint lists;
+
+int __real_store_list(struct store *store, const struct account_name *after, size_t limit,
+                      store_each_account each, void *userdata);
+int __wrap_store_list(struct store *store, const struct account_name *after, size_t limit,
+                      store_each_account each, void *userdata);
+int __wrap_store_list(struct store *store, const struct account_name *after, size_t limit,
+                      store_each_account each, void *userdata)
+{
+    lists++;
+    return __real_store_list(store, after, limit, each, userdata);
+}
+
+unsigned lists_made(void)
+{
+    return lists;
+}
+
 static atomic_uint schedule_failures;
 
 int __real_store_next_due(struct store *store, const char *provider, int64_t *ret);

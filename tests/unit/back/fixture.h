@@ -52,6 +52,8 @@ void refuse_commit_memory(unsigned count);
 /* How often it was written since, in a transaction that stood or not, that a person was told of an
  * account; and commits that say so of more accounts find the disk full, until set_up(). */
 unsigned notes_tried(void);
+/* How often accounts were listed, since the first test of this program. */
+unsigned lists_made(void);
 void refuse_notes_beyond(unsigned count);
 /* Takes all that is free for secrets, but so many of the longest, until empty_secrets(). */
 void fill_secrets(size_t but);

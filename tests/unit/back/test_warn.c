@@ -239,6 +239,9 @@ static void a_pause_that_begins_on_a_full_disk_is_told_later(void **state)
     expect_failure(stage, ask_import(stage, "b", "rt-secret-b"), WIRE_BUSY);
     server_release(stage->server);
     expect_silence(stage);
+    const unsigned before = lists_made();
+    expect_silence(stage);
+    assert_int_equal(lists_made(), before); /* nobody is looked for in vain */
     refuse_commits(0);
     hear(stage, event(stage, "provider_paused"), true);
     expect_silence(stage);
