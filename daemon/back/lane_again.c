@@ -1,6 +1,7 @@
 #include "back/lane_private.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "back/judgement.h"
 #include "back/restored.h"
@@ -98,15 +99,20 @@ static void look(struct lane *lane, bool all)
     again->undone = false;
     again->last = (struct account_name){ "", "" };
     setup_fingerprint(lane->setup, again->set_up);
-    lane_pump_soon(lane);
 }
 
+/* One that is under way goes on where the set-up is the same. */
 void lane_look_again(struct lane *lane)
 {
-    look(lane, false);
+    char set_up[FINGERPRINT_SIZE];
+    setup_fingerprint(lane->setup, set_up);
+    if (!lane->again.looks || strcmp(lane->again.set_up, set_up) != 0)
+        look(lane, false);
+    lane_pump_soon(lane);
 }
 
 void lane_try_refused(struct lane *lane)
 {
     look(lane, true);
+    lane_pump_soon(lane);
 }

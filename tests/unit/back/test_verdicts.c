@@ -171,6 +171,25 @@ static void one_of_the_dead_goes_first(void **state)
     expect_one_try_each(stage);
 }
 
+/* A reload that changes nothing begins nothing anew. */
+static void a_reload_amid_them_tries_none_twice(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server,
+                  (struct canned){
+                      .match = RT("b"), .times = 1, .status = 400, .body = REFUSED, .held = true });
+    seed_the_dead(stage);
+    set_speed(5);
+    start(stage);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    assert_true(server_wait(stage->server, RT("b"), 1));
+    reload(stage);
+    expect_ok(stage, ask(stage, ASK_RETRY, NULL));
+    rest(200);
+    server_release(stage->server);
+    expect_one_try_each(stage);
+}
+
 static void one_on_a_damaged_page_ends_it_for_no_other(void **state)
 {
     struct stage *stage = *state;
@@ -278,6 +297,7 @@ int main(void)
         TEST(the_dead_are_tried_once_and_never_their_predecessors),
         TEST(or_when_a_person_says_so),
         TEST(one_of_the_dead_goes_first),
+        TEST(a_reload_amid_them_tries_none_twice),
         TEST(one_on_a_damaged_page_ends_it_for_no_other),
         TEST(nor_does_a_disk_that_is_full_for_a_while),
         TEST(a_mend_that_was_none_is_followed_by_one_that_is),
