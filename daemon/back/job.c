@@ -79,6 +79,11 @@ static struct failure job_failure(const struct job *job, int result)
     account_text(&job->question->account, name);
     if (result > 0)
         return refusal(job, result, name);
+    if (result == -EBADMSG)
+        return failure_make(WIRE_INTERNAL, 0,
+                            "the store is damaged where it holds %s: restore a backup; nothing was "
+                            "changed",
+                            name);
     return failure_make(WIRE_BUSY, 1, "the broker's store refuses writes (%s): %s is unchanged",
                         store_message(job->keeper->store), name);
 }

@@ -180,7 +180,6 @@ static void a_flood_is_answered(void **state)
     }
 }
 
-/* Nobody is to consent to what cannot be written down. */
 static int64_t told_at_the_begin(struct stage *stage, const char *label)
 {
     CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_PROVIDER, label));
@@ -199,6 +198,7 @@ static void a_login_is_told_which_account_it_is_for(void **state)
     assert_int_equal(told_at_the_begin(stage, "b"), 0);
 }
 
+/* Nobody is to consent to what cannot be written down. */
 static void no_login_begins_for_a_row_that_cannot_be_read(void **state)
 {
     struct stage *stage = *state;
@@ -208,6 +208,20 @@ static void no_login_begins_for_a_row_that_cannot_be_read(void **state)
         expect_failure(stage, ask(stage, ASK_PROVIDER, "a"), WIRE_INTERNAL);
         expect_ok(stage, ask(stage, ASK_PROVIDER, "b"));
     }
+    damage_reads(NULL);
+}
+
+/* It is no busy store, which would take it a second later. */
+static void what_meets_damage_is_not_to_be_asked_again(void **state)
+{
+    struct stage *stage = *state;
+    seed_valid(stage);
+    start(stage);
+    fail_reads("a", -EBADMSG);
+    CLEANUP(cleanup_message)
+    struct message *why = refusal(stage, ask(stage, ASK_FORGET, "a"), WIRE_INTERNAL);
+    assert_non_null(strstr(why->failure.description, "damaged"));
+    assert_int_equal(why->failure.retry_after_s, 0);
     damage_reads(NULL);
 }
 
@@ -223,6 +237,7 @@ int main(void)
         TEST(after_a_failure_demands_are_spaced),
         TEST(what_cannot_be_unsealed_is_said),
         TEST_STARTED(no_login_begins_for_a_row_that_cannot_be_read),
+        TEST(what_meets_damage_is_not_to_be_asked_again),
         TEST(accounts_are_listed_in_pages),
         TEST(health_counts_and_names),
         TEST(a_flood_is_answered),
