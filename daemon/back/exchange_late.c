@@ -31,28 +31,32 @@ static bool is_outdone(const struct exchange_write *write, bool held)
 }
 
 /* Another code of the link was answered first, without a refresh token: this one may have the only
- * one. */
-static bool may_complete_grant(const struct exchange_write *write, const struct account_row *row,
-                               const struct link_row *link)
+ * one. held: what that brought is. */
+static bool may_complete(const struct exchange_write *write, const struct account_row *row,
+                         const struct link_row *link, bool held)
 {
-    return link->ending == LINK_USED && account_name_equal(&link->name, &row->name) &&
-           row->generation > 0 && (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL);
+    if (link->ending != LINK_USED || !account_name_equal(&link->name, &row->name))
+        return false;
+    if (held)
+        return row->held_at > 0 && write->newer[true] == NEWER_PARTIAL;
+    return row->generation > 0 && (!row->has_refresh_token || write->newer[false] == NEWER_PARTIAL);
 }
 
-static bool completes_grant(const struct exchange_write *write, const struct account_row *row,
-                            const struct link_row *link)
+static bool completes(const struct exchange_write *write, const struct account_row *row,
+                      const struct link_row *link, bool held)
 {
     const char *identity = write->reply.grant.identity;
-    return may_complete_grant(write, row, link) && exchange_write_refresh_token(write) &&
-           row->identity && identity && strcmp(row->identity, identity) == 0;
+    const char *whose = held ? row->held_identity : row->identity;
+    return may_complete(write, row, link, held) && exchange_write_refresh_token(write) && whose &&
+           identity && strcmp(whose, identity) == 0;
 }
 
 enum exchange_late exchange_late_request(const struct exchange_write *write,
                                          const struct account_row *row, const struct link_row *link)
 {
     const enum exchange_late late = why_late(write, row, link);
-    return late == EXCHANGE_LINK_OVER && may_complete_grant(write, row, link) ? EXCHANGE_IN_TIME
-                                                                              : late;
+    const bool may = may_complete(write, row, link, false) || may_complete(write, row, link, true);
+    return late == EXCHANGE_LINK_OVER && may ? EXCHANGE_IN_TIME : late;
 }
 
 enum exchange_late exchange_late_reply(const struct exchange_write *write,
@@ -60,10 +64,10 @@ enum exchange_late exchange_late_reply(const struct exchange_write *write,
                                        enum consent_outcome outcome)
 {
     const enum exchange_late late = why_late(write, row, link);
-    if (late == EXCHANGE_LINK_OVER && completes_grant(write, row, link))
+    const bool held = exchange_write_holds(outcome);
+    if (late == EXCHANGE_LINK_OVER && completes(write, row, link, held))
         return EXCHANGE_IN_TIME;
-    if (late == EXCHANGE_IN_TIME &&
-        (is_outdone(write, false) || (exchange_write_holds(outcome) && is_outdone(write, true))))
+    if (late == EXCHANGE_IN_TIME && (is_outdone(write, false) || (held && is_outdone(write, true))))
         return EXCHANGE_REPLACED;
     return late;
 }

@@ -101,6 +101,29 @@ static void nor_is_its_code_kept_back(void **state)
     expect_refresh_token(stage, first);
 }
 
+/* Nobody knew whose consent it was to be, so both are held. */
+static void also_where_they_await_a_decision(void **state)
+{
+    struct stage *stage = *state;
+    char digest[LINK_DIGEST_SIZE];
+    CLEANUP(cleanup_held_row) struct held_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    server_script(stage->server, (struct canned){ .match = "code-secret-1",
+                                                  .status = 200,
+                                                  .body = GRANT_OF("one"),
+                                                  .held = true });
+    server_script(stage->server, (struct canned){ .status = 200, .body = LATER_GRANT });
+    make_link(stage, "a", NULL, digest);
+    const uint64_t first = ask_exchange_by(stage, "a", "code-secret-1", digest);
+    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
+    expect_ok(stage, ask_exchange_by(stage, "a", "code-secret-2", digest));
+    server_release(stage->server);
+    expect_ok(stage, first);
+    stop(stage);
+    assert_true(held_consent(stage, "a", &row, &grant));
+    assert_true(holds(grant.refresh_token, "rt-secret-1"));
+}
+
 static void but_not_that_of_another_person(void **state)
 {
     struct stage *stage = *state;
@@ -128,6 +151,7 @@ int main(void)
         TEST_LATE(the_code_of_one_that_was_withdrawn_is_not_sent),
         TEST_LATE(of_two_codes_the_refresh_token_is_kept),
         TEST_LATE(nor_is_its_code_kept_back),
+        TEST_LATE(also_where_they_await_a_decision),
         TEST_LATE(but_not_that_of_another_person),
     };
     return RUN(tests);
