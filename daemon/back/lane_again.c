@@ -11,7 +11,8 @@
  * A consent may be wanted only because the set-up was wrong: servers say invalid_grant to a client
  * that a refresh token was not given to. Under another set-up each such account is tried once more,
  * with its current token alone, as its predecessor is spent. They go one by one, each when the one
- * before has landed; so that a provider that is still wrong is met with one.
+ * before has landed; so that a provider that is still wrong is met with one. One that has a consent
+ * held is left out: its old token may cost that newer grant, where a person has one at a time.
  */
 
 static int mark(void *userdata, struct store *store)
@@ -22,7 +23,7 @@ static int mark(void *userdata, struct store *store)
     int r = store_read(store, &again->last, &row);
     if (r != 0)
         return r; /* it is damaged, or was logged out meanwhile: the next one, then */
-    if (row.state != ACCOUNT_CONSENT_REQUIRED || !row.has_refresh_token)
+    if (row.state != ACCOUNT_CONSENT_REQUIRED || !row.has_refresh_token || row.held_at > 0)
         return 0;
     judge_tried_once_more(&row, again->set_up, clock_now());
     return store_put_facts(store, &row);

@@ -171,6 +171,21 @@ static void one_of_the_dead_goes_first(void **state)
     expect_one_try_each(stage);
 }
 
+/* A token of before may cost the newer grant, where a provider has one for each person. */
+static void not_while_a_consent_is_held_for_it(void **state)
+{
+    struct stage *stage = *state;
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    run_sql(stage, "INSERT INTO held (provider, label, created_at, refreshed_at, lifetime_ms,"
+                   " expires_at, refresh_at, refresh_token_expires_at, refresh_token_life_ms)"
+                   " VALUES ('acme', 'c', 1, 1, 0, 0, 0, 0, 0)");
+    set_speed(20);
+    start(stage);
+    await_state(stage, "d", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, RT("c")), 0);
+}
+
 /* A reload that changes nothing begins nothing anew. */
 static void a_reload_amid_them_tries_none_twice(void **state)
 {
@@ -297,6 +312,7 @@ int main(void)
         TEST(the_dead_are_tried_once_and_never_their_predecessors),
         TEST(or_when_a_person_says_so),
         TEST(one_of_the_dead_goes_first),
+        TEST(not_while_a_consent_is_held_for_it),
         TEST(a_reload_amid_them_tries_none_twice),
         TEST(one_on_a_damaged_page_ends_it_for_no_other),
         TEST(nor_does_a_disk_that_is_full_for_a_while),
