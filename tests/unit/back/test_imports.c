@@ -151,6 +151,19 @@ static void nor_one_of_which_nothing_came_where_something_came_of_the_next(void 
     expect_current(stage, "rt-secret-1");
 }
 
+/* Its reply was lost: it may be spent. */
+static void nor_where_something_may_have_come_of_the_next(void **state)
+{
+    struct stage *stage = *state;
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-newer"));
+    stop(stage);
+    run_sql(stage, "UPDATE accounts SET lost_at = 1");
+    start(stage);
+    expect_ok(stage, ask_import(stage, "a", "rt-secret-older"));
+    expect_current(stage, "rt-secret-newer");
+}
+
 /* The next was a slip that the provider took, and has moved to the account that it is for. */
 static void but_where_that_has_another_name_now_it_does(void **state)
 {
@@ -202,6 +215,7 @@ int main(void)
         TEST_STARTED(one_that_is_brought_by_hand_does_not_displace_that_of_a_script),
         TEST_STARTED(one_that_served_without_rotation_does_not_come_back),
         TEST_STARTED(nor_one_of_which_nothing_came_where_something_came_of_the_next),
+        TEST_STARTED(nor_where_something_may_have_come_of_the_next),
         TEST_STARTED(but_where_that_has_another_name_now_it_does),
         TEST_STARTED(and_where_that_was_refused),
         TEST_STARTED(but_not_over_a_consents),

@@ -320,6 +320,18 @@ static void nor_that_persons_under_another_name(void **state)
     expect_forgone(stage);
 }
 
+/* It is held there, as that account is another's. */
+static void nor_where_it_is_held(void **state)
+{
+    struct stage *stage = *state;
+    stop(stage);
+    run_sql(stage, "UPDATE kept SET due_at = due_at + 60000");
+    seed(stage, (struct seed){ .label = "b", .refresh_token = "rt-secret-b", .identity = "two" });
+    start(stage);
+    expect_ok(stage, ask_exchange(stage, "b", "code-secret-1", NULL));
+    expect_forgone(stage);
+}
+
 static void nor_an_import(void **state)
 {
     struct stage *stage = *state;
@@ -414,6 +426,7 @@ int main(void)
         TEST_WAITING(a_new_consent_is_not_ended_by_it),
         TEST_WAITING(nor_one_of_which_nobody_says_whose_it_is),
         TEST_WAITING(nor_that_persons_under_another_name),
+        TEST_WAITING(nor_where_it_is_held),
         TEST_WAITING(nor_an_import),
         TEST_WAITING(nor_what_is_renamed),
         TEST_WAITING(another_persons_consent_does_not_save_it),
