@@ -199,6 +199,12 @@ void judge_suspect(struct account_row *row, const struct circumstances *c)
     suspect(row, c);
 }
 
+/* It was refused for good before, under another set-up, and was is tried once more. */
+static bool is_last_try(const struct account_row *row)
+{
+    return row->state == ACCOUNT_CONSENT_REQUIRED && row->refusals == REFUSAL_TWICE;
+}
+
 /* After an outage that all shared its long row of failures says nothing of this account: only those
  * do that it alone went on with. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c)
@@ -211,7 +217,7 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c)
         row->lost_at = c->lost_at;
     if (alone && row->failures >= FAILURES_BEFORE_SUSPECT && row->failed_alone >= FAILURES_ALONE)
         suspect(row, c);
-    else if (row->state == ACCOUNT_CONSENT_REQUIRED)
+    else if (row->state == ACCOUNT_CONSENT_REQUIRED && !is_last_try(row))
         plan_retry(row, c, SUSPECT_PROBE_MS);
     else
         plan_retry(row, c, backoff_ms(row->failures + SHORT_RETRIES, c->random));
@@ -239,12 +245,6 @@ void judge_tried_once_more(struct account_row *row, const char *set_up, int64_t 
     if (row->refusals != REFUSAL_NONE)
         row->refusals = REFUSAL_TWICE; /* its predecessor went once: so this is the last try */
     row->refresh_at = now;
-}
-
-/* It was refused for good before, under another set-up, and was tried once more. */
-static bool is_last_try(const struct account_row *row)
-{
-    return row->state == ACCOUNT_CONSENT_REQUIRED && row->refusals == REFUSAL_TWICE;
 }
 
 enum next_step judge_refused_as_another(struct account_row *row, int64_t now)

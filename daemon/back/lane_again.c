@@ -15,6 +15,9 @@
  * held is left out: its old token may cost that newer grant, where a person has one at a time.
  */
 
+/* Longer than any rest between two tries without an answer. */
+enum { AGAIN_SOON_MS = 20 * 60 * 1000 };
+
 static int mark(void *userdata, struct store *store)
 {
     struct lane *lane = userdata;
@@ -37,7 +40,15 @@ static void marked(void *userdata, int result)
     lane_pump_soon(lane);
 }
 
-/* The one that was marked last has not landed, or goes again in a moment. */
+/* An outage that all share is waited for, but no longer than it takes to give a suspect up. */
+static int64_t soon(const struct lane *lane)
+{
+    const int64_t now = clock_now();
+    const bool is_patient = now - lane->again.marked_at < SUSPECT_GIVEN_UP_MS;
+    return now + (is_patient ? AGAIN_SOON_MS : REFUSAL_PAUSE_MS);
+}
+
+/* The one that was marked last has not landed, or goes again soon. */
 static bool last_is_under_way(struct lane *lane)
 {
     const struct account_name *last = &lane->again.last;
@@ -48,7 +59,7 @@ static bool last_is_under_way(struct lane *lane)
         return true;
     return store_read(lane->keeper->store, last, &row) == 0 &&
            row.state == ACCOUNT_CONSENT_REQUIRED && row.refresh_at > 0 &&
-           row.refresh_at <= clock_now() + REFUSAL_PAUSE_MS;
+           row.refresh_at <= soon(lane);
 }
 
 /* Others that can probe go before them. */
@@ -90,6 +101,7 @@ void lane_look_on(struct lane *lane)
         return;
     again->marks = commits_add(lane->keeper->commits, COMMIT_MAY, mark, marked, lane) == 0;
     again->undone = !again->marks;
+    again->marked_at = clock_now();
 }
 
 static void look(struct lane *lane, bool all)

@@ -26,6 +26,7 @@ struct again {
     bool marks;               /* `last` is being written to be due */
     bool undone;              /* that failed, and is tried again */
     struct account_name last; /* that it has come to; label "": none */
+    int64_t marked_at;        /* when that was */
     char set_up[FINGERPRINT_SIZE];
 };
 

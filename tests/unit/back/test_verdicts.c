@@ -186,6 +186,21 @@ static void not_while_a_consent_is_held_for_it(void **state)
     assert_int_equal(server_count(stage->server, RT("c")), 0);
 }
 
+/* As at a start before there is a network: it is their one try, and the others wait for it. */
+static void what_got_no_answer_goes_again_in_minutes(void **state)
+{
+    struct stage *stage = *state;
+    server_script(stage->server, (struct canned){ .match = RT("a"), .times = 5, .status = 503 });
+    seed_the_dead(stage);
+    run_sql(stage, "UPDATE accounts SET refused_under = 'another'");
+    set_speed(50);
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 5));
+    assert_int_equal(server_count(stage->server, NULL), 5);
+    await_state(stage, "d", ACCOUNT_ACTIVE);
+    assert_int_equal(server_count(stage->server, RT("a")), 6);
+}
+
 /* A reload that changes nothing begins nothing anew. */
 static void a_reload_amid_them_tries_none_twice(void **state)
 {
@@ -313,6 +328,7 @@ int main(void)
         TEST(or_when_a_person_says_so),
         TEST(one_of_the_dead_goes_first),
         TEST(not_while_a_consent_is_held_for_it),
+        TEST(what_got_no_answer_goes_again_in_minutes),
         TEST(a_reload_amid_them_tries_none_twice),
         TEST(one_on_a_damaged_page_ends_it_for_no_other),
         TEST(nor_does_a_disk_that_is_full_for_a_while),
