@@ -54,10 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     PROMISE(fd >= 0 && write(fd, input.at, input.left) == (ssize_t)input.left);
     PROMISE(lseek(fd, 0, SEEK_SET) == 0);
-    each_line(&run, fd, note_line);
+    each_line(&run, fd, INT64_MAX, note_line);
     named_sort(&run.named);
     PROMISE(lseek(fd, 0, SEEK_SET) == 0);
-    each_line(&run, fd, take_line);
+    each_line(&run, fd, run.lines, take_line);
     PROMISE(run.stop == TB_OK && run.imported + run.refused <= run.line);
     named_release(&run.named);
     return 0;

@@ -355,8 +355,8 @@ def test_lost_key(configured, plain, api):
 def test_check_authority_ends_when_it_is_told_to():
     """It reads what a person types, or pastes."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        with subprocess.Popen([DAEMON, "--check-authority"], stdin=subprocess.PIPE,
-                              bufsize=0) as one:
+        with subprocess.Popen(["env", f"--default-signal={signal.Signals(number).name}", DAEMON,
+                               "--check-authority"], stdin=subprocess.PIPE, bufsize=0) as one:
             size = fcntl.fcntl(one.stdin, fcntl.F_SETPIPE_SZ, 4096)
             one.stdin.write(b"-" * (size + 1))  # there is room for this once it reads
             one.send_signal(number)

@@ -180,7 +180,7 @@ def test_one_accounts_own_refusal_and_an_outage_in_between(fire):
 
 
 @pytest.mark.parametrize("mode, tries_max, late", [
-    ("http500", 60, 3 * HOUR), ("empty400", 10, STEP), ("invalid_request", 10, STEP),
+    ("http500", 70, 3 * HOUR), ("empty400", 10, STEP), ("invalid_request", 10, STEP),
     ("http403", 10, STEP), ("invalid_client", 10, 3 * HOUR), ("invalid_scope", 10, 3 * HOUR)])
 def test_one_account_for_ever(fire, mode, tries_max, late):
     """Served while its token is valid; given up 6 h past its end (later where others have to show
