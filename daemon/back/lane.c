@@ -73,6 +73,7 @@ void lane_retry(struct lane *lane)
     lane->undiscovered_until = 0;
     credentials_retry(&lane->credentials, lane->keeper);
     pause_probe_now(&lane->pause, lane->keeper);
+    lane->probes_anew = true;
     lane_end_rests(lane);
     lane_pump_soon(lane);
 }
@@ -215,7 +216,7 @@ static void out_of_air(struct lane *lane, const struct flight *flight)
 
 static void note_probe(struct lane *lane, const struct flight *flight)
 {
-    if (!flight_is_canary(flight) || !pause_holds(&lane->pause))
+    if (!flight_is_canary(flight) || !pause_holds(&lane->pause) || lane->probes_anew)
         return;
     if (flight_is_unanswered(flight))
         pause_probe_unanswered(&lane->pause);
@@ -333,8 +334,10 @@ int lane_configure(struct lane *lane, const struct provider *provider,
         lane->asked_to_rest_until = 0;
     lane_pace_anew(lane);
     lane_resolve_anew(lane);
-    if (pause_setup_changed(&lane->pause, lane->keeper, lane->setup))
+    if (pause_setup_changed(&lane->pause, lane->keeper, lane->setup)) {
         lane->window = 1; /* it may be wrong: one account goes first */
+        lane->probes_anew = true;
+    }
     if (credentials_wants_trial(&lane->credentials, NULL))
         pause_probe_now(&lane->pause, lane->keeper);
     lane_look_again(lane);

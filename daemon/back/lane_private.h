@@ -38,6 +38,7 @@ struct lane {
     struct credentials credentials;
     bool removed; /* not configured any more: what is in the air ends, nothing begins */
     struct pause pause;
+    bool probes_anew; /* a canary in the air does not say when the next one goes: that is now */
     struct loop_source *timer; /* the next turn: a due account, a probe, the end of a rest */
 
     void *flights; /* a tree (tsearch) of all flights, by account */

@@ -222,6 +222,7 @@ static void pump_paused(struct lane *lane)
     }
     if (!knows_endpoints(lane))
         return;
+    lane->probes_anew = false;
     struct flight *flight = canary(lane);
     if (flight) {
         launch(lane, flight, true);

@@ -233,6 +233,29 @@ static void a_retry_right_after_the_pause_is_not_lost(void **state)
     await_paused(stage, false);
 }
 
+/* What the probe under way finds out is not of the set-up that was mended meanwhile. */
+static void nor_is_a_mend_amid_a_probe(void **state)
+{
+    struct stage *stage = *state;
+    const struct canned refused = { .times = 1, .status = 401, .body = BAD_CLIENT };
+    struct canned held = refused;
+    held.held = true;
+    seed_due(stage, "a", NULL);
+    server_script(stage->server, refused);
+    server_script(stage->server, held);
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    await_paused(stage, true);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    assert_true(server_wait(stage->server, RT("a"), 2));
+    set_text(&acme(stage)->client_id, "another");
+    reload(stage);
+    rest(200);
+    server_release(stage->server);
+    await_paused(stage, false);
+    assert_int_equal(server_count(stage->server, RT("a")), 3);
+}
+
 /* The account that is to probe cannot be read: another one does. */
 static void a_damaged_canary_does_not_hold_the_pause(void **state)
 {
@@ -431,6 +454,7 @@ int main(void)
         TEST(a_pause_survives_a_restart),
         TEST(after_a_pause_the_current_token_goes_first),
         TEST(a_retry_right_after_the_pause_is_not_lost),
+        TEST(nor_is_a_mend_amid_a_probe),
         TEST(a_damaged_canary_does_not_hold_the_pause),
         TEST(a_probe_without_an_answer_is_made_again_soon),
         TEST(probes_without_an_answer_alternate),
