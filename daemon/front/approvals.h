@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "io/store.h"
+#include "io/store_callers.h"
 
 struct approvals {
     struct caller_row *rows; /* sorted by uid, rule and unit; owned */

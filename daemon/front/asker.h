@@ -7,7 +7,7 @@
 
 #include "base/account.h"
 #include "io/peer.h"
-#include "io/store.h"
+#include "io/store_audit.h"
 #include "settings/settings.h"
 
 enum asker_kind { ASKER_PEER, ASKER_CONSUMER };

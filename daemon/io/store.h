@@ -194,52 +194,7 @@ struct kept_row {
 /* Frees what a row owns. */
 void kept_row_release(struct kept_row *row);
 
-enum { AUDIT_UNIT_SIZE = 127 + 1 };
-
-/* One row for each account, uid, unit, verdict and token generation. */
-struct audit_row {
-    int64_t id; /* grows; given by the store */
-    char account[ACCOUNT_TEXT_SIZE];
-    uint32_t uid;
-    char unit[AUDIT_UNIT_SIZE];
-    char verdict[32]; /* "token", "forbidden", "login", … */
-    uint64_t generation;
-    uint64_t count;
-    int64_t first_at, last_at;
-};
-
-/* Who asked under an access rule that wants its callers approved, told apart by the rule's name,
- * uid and unit. */
 enum {
-    CALLER_RULE_SIZE = 64 + 1,
-    CALLER_UNIT_SIZE = 255 + 1,
-    CALLERS_APPROVED_MAX = 1024,
-    CALLERS_WAITING_MAX = 128,
-    CALLERS_WAITING_PER_UID_MAX = 8,
-    CALLERS_MAX = CALLERS_APPROVED_MAX + CALLERS_WAITING_MAX,
-};
-
-/* In approved_by: the program on_caller. */
-#define CALLER_BY_PROGRAM UINT32_MAX
-
-struct caller_row {
-    int64_t id; /* given by the store; never twice */
-    char rule[CALLER_RULE_SIZE];
-    uint32_t uid;
-    char unit[CALLER_UNIT_SIZE];     /* "": none that tells it apart from the rest of the uid */
-    char account[ACCOUNT_TEXT_SIZE]; /* that it asked for first; "": it asked about none */
-    int64_t asked_at;                /* last, to the minute, while it waits */
-    int64_t approved_at;             /* 0: it waits */
-    uint32_t approved_by;            /* whose uid did it */
-};
-
-/* How many wait, how many of them of one uid, and how many are approved. */
-struct caller_counts {
-    uint64_t waiting, waiting_of_uid, approved;
-};
-
-enum {
-    AUDIT_ROWS_MAX = 100 * 1000,
     KEPT_ROWS_MAX = 10 * 1000,
     LINKS_OVER_MAX = 20 * 1000, /* the oldest go */
     IMPORTS_MAX = 16,           /* of one account */
@@ -446,37 +401,6 @@ int store_imported_account(struct store *store, const char *provider, const char
  * for which a consent of that identity is held; STORE_NOT_FOUND when there is none. */
 int store_identity_account(struct store *store, const struct account_name *not_this,
                            const char *identity, struct account_name *ret);
-
-/* Adds row->count to the row with the same account, uid, unit, verdict and generation, or inserts
- * it; the oldest rows beyond AUDIT_ROWS_MAX go. */
-int store_add_audit(struct store *store, const struct audit_row *row);
-/* Which rows; zero and "" mean all. account and unit are globs of * and ?. */
-struct audit_filter {
-    char account[ACCOUNT_TEXT_SIZE];
-    char unit[AUDIT_UNIT_SIZE];
-    char verdict[32];
-    bool has_uid;
-    uint32_t uid;
-    int64_t since;  /* of last_at */
-    int64_t before; /* an id */
-};
-/* Newest first, at most limit. It looks at AUDIT_ROWS_MAX rows at most. */
-int store_each_audit(struct store *store, const struct audit_filter *filter, size_t limit,
-                     bool (*each)(void *userdata, const struct audit_row *row), void *userdata);
-
-/* One caller by who it is, or by its id; STORE_NOT_FOUND: there is none. */
-int store_find_caller(struct store *store, const char *rule, uint32_t uid, const char *unit,
-                      struct caller_row *ret);
-int store_read_caller(struct store *store, int64_t id, struct caller_row *ret);
-/* id 0: inserts it, and fills the id; else replaces all but who it is. */
-int store_put_caller(struct store *store, struct caller_row *row);
-int store_drop_caller(struct store *store, int64_t id);
-/* In the order of their ids, at most limit. */
-int store_each_caller(struct store *store, size_t limit,
-                      bool (*each)(void *userdata, const struct caller_row *row), void *userdata);
-int store_count_callers(struct store *store, uint32_t uid, struct caller_counts *ret);
-/* Those that wait and last asked before then are gone. */
-int store_forget_callers(struct store *store, int64_t before);
 
 /* How many accounts there are in each state; ret has room for 3. */
 int store_count(struct store *store, uint64_t ret[static 3]);

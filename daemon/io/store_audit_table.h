@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "io/store.h"
+#include "io/store_audit.h"
 
 #define AUDIT_TOKEN "token" /* the verdict of a token that was handed out */
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "io/store_audit.h"
 #include "io/store_sqlite_private.h"
 
 /* The id is first: it is read with the rest, and given by SQLite when the rest is written. */

@@ -1,5 +1,6 @@
 /* Callers that wait for approval, or have it. */
 
+#include "io/store_callers.h"
 #include "io/store_sqlite_private.h"
 
 static const struct field caller_fields[] = {

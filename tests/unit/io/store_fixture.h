@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "io/store.h"
+#include "io/store_audit.h"
+#include "io/store_callers.h"
 #include "io/store_sqlite_private.h"
 
 struct fixture {
