@@ -41,8 +41,8 @@ enum message_kind {
     ASK_PUSH,     /* account, parameters → request_uri and its lifetime */
     ASK_EXCHANGE, /* account, exchange → consent */
     ASK_DEVICE,   /* account, device_request → device */
-    ASK_POLL, /* account, device, exchange (its scope and account_created_at) → consent, when the
-                 device login has ended */
+    ASK_POLL, /* account, device, exchange (its scope, account_created_at and audience) → consent,
+                 when the device login has ended */
     ASK_HELD, /* after, limit → rows of those for which a consent is held */
     ASK_DECIDE,   /* account, held_at, accept → rows (one): that consent becomes the grant, or is
                      revoked */

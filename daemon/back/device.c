@@ -28,6 +28,7 @@ static void judge(struct errand *errand, const struct token_answer *answer)
         return;
     }
     if (r == 0) {
+        provider_audience(errand_provider(errand), codes->device->audience);
         errand_answer(errand, steal(codes));
         return;
     }

@@ -214,21 +214,8 @@ static void on_timer(void *userdata)
 static void resolved(void *userdata, const struct failure *why)
 {
     struct device_poll *poll = userdata;
-    const char *name = poll->settle.question->account.provider;
-    struct lane *lane = lanes_find(poll->settle.keeper->lanes, name);
-    if (why || !lane) {
-        const struct failure gone =
-            failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured any more", name);
-        settle_refuse(&poll->settle, why ? why : &gone);
-        return;
-    }
-    if (!lane_setup(lane)->provider->token_endpoint) {
-        const struct failure changed = client_lost_endpoint();
-        settle_refuse(&poll->settle, &changed);
-        return;
-    }
-    poll->settle.write.setup = setup_ref(lane_setup(lane));
-    wait_again(poll, poll->pace.interval_ms);
+    if (settle_resolved(&poll->settle, why))
+        wait_again(poll, poll->pace.interval_ms);
 }
 
 static struct device_poll *new_poll(struct keeper *keeper, struct message *question)

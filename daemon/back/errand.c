@@ -47,6 +47,11 @@ static void end(struct errand *errand)
     free(errand);
 }
 
+const struct provider *errand_provider(const struct errand *errand)
+{
+    return errand->setup->provider;
+}
+
 void errand_answer(struct errand *errand, struct message *answer)
 {
     keeper_answer(errand->keeper, errand->question->id, answer);

@@ -35,6 +35,9 @@ void errand_begin(struct keeper *keeper, const struct errand_kind *kind, struct 
 /* Ends the one with this question's id, and answers it; false: there is none. */
 bool errand_cancel(struct keeper *keeper, uint64_t id);
 
+/* For judge(): as it was when it was asked. */
+const struct provider *errand_provider(const struct errand *errand);
+
 /* For judge(): these end it. answer is taken over; NULL: memory was short for it. */
 void errand_answer(struct errand *errand, struct message *answer);
 void errand_refuse(struct errand *errand, const struct failure *failure);

@@ -219,35 +219,13 @@ static int send_code(struct exchange *exchange)
                        &exchange->transfer);
 }
 
-/* A server that the person was not sent to must not be shown what they brought. */
-static bool is_for_another(const struct exchange *exchange, const struct provider *provider)
-{
-    const char *asked = exchange->settle.question->exchange->audience;
-    char now[FINGERPRINT_SIZE];
-    provider_audience(provider, now);
-    return *asked && strcmp(asked, now) != 0;
-}
-
 static void resolved(void *userdata, const struct failure *why)
 {
     struct exchange *exchange = userdata;
-    struct lane *lane =
-        lanes_find(exchange->settle.keeper->lanes, exchange->settle.question->account.provider);
-    if (why || !lane) {
-        const struct failure gone =
-            failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured any more",
-                         exchange->settle.question->account.provider);
-        refuse(exchange, why ? why : &gone);
+    struct lane *lane = settle_resolved(&exchange->settle, why);
+    if (!lane)
         return;
-    }
-    const struct provider *provider = lane_setup(lane)->provider;
-    if (!provider->token_endpoint || is_for_another(exchange, provider)) {
-        const struct failure changed = client_lost_endpoint();
-        refuse(exchange, &changed);
-        return;
-    }
     exchange->lane = lane;
-    exchange->settle.write.setup = setup_ref(lane_setup(lane));
     enter(exchange);
 }
 

@@ -231,6 +231,34 @@ static struct failure why_not_stored(const struct settle *settle, int result)
     return failure_make(WIRE_INTERNAL, 0, "the grant of %s cannot be stored: log in again", name);
 }
 
+/* A server that the person was not sent to must not be shown what they brought. */
+static bool is_for_another(const struct settle *settle, const struct provider *provider)
+{
+    const char *asked = settle->question->exchange->audience;
+    char now[FINGERPRINT_SIZE];
+    provider_audience(provider, now);
+    return *asked && strcmp(asked, now) != 0;
+}
+
+struct lane *settle_resolved(struct settle *settle, const struct failure *why)
+{
+    const char *name = settle->question->account.provider;
+    struct lane *lane = lanes_find(settle->keeper->lanes, name);
+    const struct provider *provider = lane ? lane_setup(lane)->provider : NULL;
+    const bool changed =
+        provider && (!provider->token_endpoint || is_for_another(settle, provider));
+    const struct failure failure =
+        changed ? client_lost_endpoint()
+                : failure_make(WIRE_UNKNOWN_PROVIDER, 0, "provider %s is not configured any more",
+                               name);
+    if (why || !lane || changed) {
+        settle_refuse(settle, why ? why : &failure);
+        return NULL;
+    }
+    settle->write.setup = setup_ref(lane_setup(lane));
+    return lane;
+}
+
 /* Of those that leave something in the store. */
 static const char *outcome_words(enum consent_outcome outcome)
 {

@@ -26,6 +26,10 @@ void settle_release(struct settle *settle);
  * again. */
 void settle_asks_anew(struct settle *settle);
 
+/* For lane_resolve(): takes what its lane asks with now; why is NULL where the endpoints are known.
+ * Returns the lane; NULL: it was refused, which ended it. */
+struct lane *settle_resolved(struct settle *settle, const struct failure *why);
+
 /* True while a login of this account is under way. */
 bool settles_have(const struct keeper *keeper, const struct account_name *name);
 

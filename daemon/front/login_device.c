@@ -23,6 +23,7 @@ static int fill(const struct login *login, const struct device_authorization *de
     question->device->interval_ms = device->interval_ms;
     question->device->lifetime_ms = device->lifetime_ms;
     question->exchange->account_created_at = login->account_created_at;
+    memcpy(question->exchange->audience, device->audience, sizeof device->audience);
     if (login->scope && !(question->exchange->scope = strdup(login->scope)))
         return -ENOMEM;
     return secret_copy(device->device_code, &question->device->device_code);

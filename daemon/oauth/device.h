@@ -27,6 +27,7 @@ struct device_authorization {
     char *verification_uri_complete; /* the same; NULL: none came, or none that may be shown */
     int64_t lifetime_ms;
     int64_t interval_ms;
+    char audience[FINGERPRINT_SIZE]; /* provider_audience() of whom it was asked; "": not said */
 };
 
 /* NULL and half-built ones are fine; returns NULL. */

@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,6 +105,25 @@ def test_two_users_keep_no_third_out(device, daemon, api, schema):
     started = _begin(api)
     enter_code(started)
     assert wait_ended(api, started["login_id"])["status"] == "done"
+
+
+@pytest.mark.parametrize("key", ["client_id", "token_endpoint"])
+def test_a_device_code_goes_to_nobody_else(device, api, provider, emulator, key):
+    """A reload while the codes are on their way names another client, or another server."""
+    other = emulator("plain", "device")
+    provider.fault("hold", endpoint="device")
+    with ThreadPoolExecutor() as beside:
+        starting = beside.submit(_begin, api)
+        provider.ledger.wait_for("fault")
+        section = device.config.providers["plain"]
+        section[key] = {"client_id": "other", "token_endpoint": other.url + "/token"}[key]
+        device.reload()
+        provider.clear_faults()
+    login = wait_ended(api, starting.result()["login_id"])
+    assert login["status"] == "failed"
+    assert "configuration has changed" in login["error_description"]
+    for asked in (provider, other):
+        assert not asked.ledger.token_requests()
 
 
 @pytest.mark.slow

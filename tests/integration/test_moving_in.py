@@ -268,6 +268,19 @@ def test_a_login_of_before_a_rename_makes_no_account(daemon, plain, api, person)
         api.refresh_allowed(ACCOUNT).ok()
 
 
+def test_a_login_of_before_a_rename_replaces_no_grant(broker, plain, api, person):
+    """It was begun for a name that nobody had; the grant that moved there stays."""
+    broker.grant(plain, ACCOUNT)
+    started = start(api, "plain/better")
+    redirect = person.decide(started["start_url"])
+    api.rename(ACCOUNT, "plain/better").ok()
+    page = person.open(redirect)
+    assert page.status == 410 and "renamed" in page.text
+    assert wait_ended(api, started["login_id"])["error"] == "account_gone"
+    assert not plain.ledger.token_requests(grant_type="authorization_code")
+    api.refresh_allowed("plain/better").ok()
+
+
 def test_rename_command(broker, plain, api, cli):
     broker.grant(plain, ACCOUNT)
     done = cli.run("rename", ACCOUNT, "plain/better", "--json")
