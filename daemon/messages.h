@@ -74,8 +74,8 @@ enum message_kind {
     /* back to front */
     ANSWER,
     NOTICE, /* account, token and its generation; without a token: forget those up to generation (0:
-               whatever it is; UINT64_MAX: there is no such account any more); account.provider "":
-               forget all. With the name of an event it is that too. */
+               whatever it is; UINT64_MAX: what had that name is gone, and its logins with it);
+               account.provider "": forget all. With the name of an event it is that too. */
 
     CALLERS,        /* callers: all who are approved, in the place of those told before */
     CALLER_REFUSED, /* caller_id: on_caller says no to those of it who wait now */

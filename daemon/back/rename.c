@@ -108,8 +108,9 @@ static void tell_renamed(struct job *job)
     char new_name[ACCOUNT_TEXT_SIZE];
     log_info("%s: it is %s now", account_text(&question->account, old_name),
              account_text(&question->new_name, new_name));
+    settles_lose_account(job->keeper, &question->new_name); /* it was nobody's when they began */
     keeper_notify(job->keeper, &question->account, UINT64_MAX, NULL);
-    keeper_notify(job->keeper, &question->new_name, job->row.generation, NULL);
+    keeper_notify(job->keeper, &question->new_name, UINT64_MAX, NULL);
     job_answer_row(job);
     if (lane)
         lane_take_over(lane, question->account.provider);

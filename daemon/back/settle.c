@@ -281,8 +281,8 @@ static void refuse_late(struct settle *settle)
                                                "meanwhile: that one counts" },
         [EXCHANGE_CANCELLED] = { .description = "it was cancelled, which has been said" },
         [EXCHANGE_GONE] = { .error = WIRE_UNKNOWN_ACCOUNT,
-                            .description = "the account was logged out or renamed meanwhile: log "
-                                           "in again" },
+                            .description = "the account was logged out or renamed meanwhile, or "
+                                           "another to it: log in again" },
     };
     settle_refuse(settle, &failures[settle->write.late]);
 }

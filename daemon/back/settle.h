@@ -33,8 +33,8 @@ struct lane *settle_resolved(struct settle *settle, const struct failure *why);
 /* True while a login of this account is under way. */
 bool settles_have(const struct keeper *keeper, const struct account_name *name);
 
-/* The account was logged out: none of its logins that are under way brings it back, also if there
- * was no such account when they began. */
+/* The account was logged out, or another took its name: none of its logins that are under way
+ * brings it back or replaces that one, also if there was no such account when they began. */
 void settles_lose_account(const struct keeper *keeper, const struct account_name *name);
 
 /* Before anything is sent: true when it was refused, as what came could not be stored. */

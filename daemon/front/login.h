@@ -64,7 +64,7 @@ enum login_ending {
     ENDING_AWAITS,      /* the first by a link: held until it is accepted */
     ENDING_UNTOLD,      /* nobody said whose it is: held until it is accepted */
     ENDING_LINK_OVER,   /* another attempt by the account's link came first */
-    ENDING_GONE,        /* the account was logged out or renamed */
+    ENDING_GONE,        /* the account was logged out, or renamed, or another to it */
     ENDING_UNCERTAIN,   /* no usable answer: the code may have been spent */
     ENDING_REPLACED,    /* by a newer login of the same browser (state = absent) */
 };
@@ -206,7 +206,8 @@ int logins_make_room_for_link(struct logins *logins, const char *digest);
 /* The account's link is over: attempts by it, but for this login, end. */
 void logins_end_attempts(struct login *login);
 
-/* What the back tells of an account: where it is gone, its pending logins end. */
+/* What the back tells of an account: where it is gone, or another has its name, its pending logins
+ * end. */
 void logins_notice(struct logins *logins, const struct message *notice);
 
 /* --- login_flow.c --- */

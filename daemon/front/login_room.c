@@ -76,7 +76,8 @@ void logins_end_attempts(struct login *login)
     }
 }
 
-/* They would bring an account back that a person has ended, or make one of its old name. */
+/* They would bring an account back that a person has ended, make one of its old name, or replace
+ * the grant that moved to a name which was nobody's when they began. */
 void logins_notice(struct logins *logins, const struct message *notice)
 {
     if (notice->generation != UINT64_MAX)
@@ -91,7 +92,8 @@ void logins_notice(struct logins *logins, const struct message *notice)
         }
         login->ending = ENDING_GONE;
         login_set_status(login, LOGIN_CANCELLED, "account_gone",
-                         "the account was logged out or renamed: log in again");
+                         "the account was logged out or renamed, or another was renamed to it: "
+                         "log in again");
     }
 }
 

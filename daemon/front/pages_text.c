@@ -172,9 +172,9 @@ static const struct page_text results[PAGE_RESULT_COUNT] = {
                          "The link was opened more than once, and the account was connected by "
                          "another attempt.",
                          "You can close this page." },
-    [PAGE_ACCOUNT_GONE] = { 410, TONE_CALM, "The account is not here any more",
-                            "It was logged out, or it got another name, while this login was open. "
-                            "Nothing came of the login.",
+    [PAGE_ACCOUNT_GONE] = { 410, TONE_CALM, "The account has changed",
+                            "It was logged out or renamed, or another one was renamed to it, while "
+                            "this login was open. Nothing came of the login.",
                             "If it is to be connected, log in again:", LOGIN_COMMAND },
     [PAGE_REPLACED] = { 410, TONE_CALM, "A newer login took over",
                         "You opened a newer login for {{provider}} in this browser, so this one "

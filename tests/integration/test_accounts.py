@@ -223,7 +223,7 @@ def test_a_logout_counts_for_a_login_that_was_begun(broker, api, plain, person):
     redirect = person.decide(started["start_url"])
     api.forget(ACCOUNT).ok()
     page = person.open(redirect)
-    assert page.status == 410 and "not here any more" in page.text
+    assert page.status == 410 and "account has changed" in page.text
     assert wait_ended(api, started["login_id"])["status"] in ("cancelled", "failed")
     for given in plain.ledger.lines("exchange", outcome="accepted"):
         plain.ledger.wait_for("revocation", token=given["refresh"])

@@ -261,7 +261,7 @@ def test_a_login_of_before_a_rename_makes_no_account(daemon, plain, api, person)
         redirect = person.decide(started["start_url"], company=company)
         api.rename(ACCOUNT, "plain/better").ok()
         page = person.open(redirect)
-        assert page.status == 410 and "not here any more" in page.text
+        assert page.status == 410 and "account has changed" in page.text
         assert wait_ended(api, started["login_id"])["status"] in ("cancelled", "failed")
         assert api.account(ACCOUNT).status == 404
         api.rename("plain/better", ACCOUNT).ok()

@@ -239,7 +239,7 @@ static void test_results(void **state)
         { PAGE_UNTOLD, 200, "wait", "tokenbroker held shows how" },
         { PAGE_AWAITS, 200, "wait", "one check is left" },
         { PAGE_LINK_OVER, 410, "good", "another attempt" },
-        { PAGE_ACCOUNT_GONE, 410, "calm", "not here any more" },
+        { PAGE_ACCOUNT_GONE, 410, "calm", "account has changed" },
     };
     assert_int_equal(LENGTH_OF(rows), PAGE_RESULT_COUNT);
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
