@@ -9,6 +9,7 @@
 #include "back/questions.h"
 #include "back/revoke.h"
 #include "back/settle.h"
+#include "back/successor.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -68,6 +69,9 @@ static int apply_forget(void *userdata, struct store *store)
         r = vault_open(job->keeper->key, &row, &grant);
     if (r == 0)
         r = revocation_write(job->keeper, store, &row.name, row.identity, &grant);
+    int revoked = successors_revoke(job->keeper, store, &job->question->account, row.identity);
+    if (revoked < 0)
+        return revoked;
     int ended = store_end_link(store, &job->question->account, LINK_WITHDRAWN, clock_now());
     if (ended < 0)
         return ended;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "back/lane.h"
+#include "back/successor.h"
 #include "base/log.h"
 
 static int seal_what_came(struct flight *flight, struct kept_row *row)
@@ -62,46 +63,28 @@ void flight_lost_its_place(struct flight *flight)
 
 bool flight_has_kept(const struct flight *flight)
 {
-    return store_find_kept(flight->keeper->store, KEPT_SUCCESSOR, &flight->name, 0) == 0;
+    return successor_waits(flight->keeper->store, &flight->name) == 0;
 }
 
-struct search {
-    const struct flight *flight;
-    struct grant grant;
-    int64_t id; /* 0: not found yet */
-    int result; /* of unsealing it */
-};
-
-static bool find(void *userdata, const struct kept_row *row)
+static int take(const struct flight *flight, const struct successor *successor, struct store *store)
 {
-    struct search *search = userdata;
-    if (!account_name_equal(&row->name, &search->flight->name))
-        return true;
-    search->id = row->id;
-    search->result = vault_open_kept(search->flight->keeper->key, row, &search->grant);
-    return false;
-}
-
-static int take(const struct search *search, struct store *store)
-{
-    const struct flight *flight = search->flight;
-    if (search->result != 0) /* what no key opens that is known goes */
-        return search->result == VAULT_BROKEN ? 0 : search->result;
-    return outcome_take_kept(&flight->outcome, flight->keeper->key, store, &search->grant);
+    if (successor->opened != 0) /* what no key opens that is known goes */
+        return successor->opened == VAULT_BROKEN ? 0 : successor->opened;
+    return outcome_take_kept(&flight->outcome, flight->keeper->key, store, &successor->grant);
 }
 
 static int apply(void *userdata, struct store *store)
 {
     struct flight *flight = userdata;
-    struct search search = { .flight = flight };
+    struct successor successor;
     secret_room_enter(flight->room);
-    int r = store_each_kept(store, KEPT_SUCCESSOR, INT64_MAX, SIZE_MAX, find, &search);
-    if (r == 0)
-        r = search.id != 0 ? take(&search, store) : OUTCOME_UNREADABLE; /* an index knew of one */
+    int r = successor_find(flight->keeper, store, &flight->name, &successor);
+    if (r == 0) /* an index knew of one */
+        r = successor.id != 0 ? take(flight, &successor, store) : OUTCOME_UNREADABLE;
     secret_room_leave();
     if (r == 0)
-        r = store_drop_kept(store, search.id);
-    grant_release(&search.grant);
+        r = store_drop_kept(store, successor.id);
+    grant_release(&successor.grant);
     return r;
 }
 

@@ -10,6 +10,7 @@
 #include "back/replan.h"
 #include "back/revoke.h"
 #include "back/settle.h"
+#include "back/successor.h"
 #include "back/vault.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -50,7 +51,12 @@ static int check_names(struct job *job, struct store *store, const struct accoun
         return JOB_OTHER_GRANT;
     if (settles_have(job->keeper, &row->name) || settles_have(job->keeper, &job->other))
         return JOB_LOGGING_IN;
-    return lanes_fly(lanes, &row->name) ? JOB_IN_FLIGHT : 0;
+    if (lanes_fly(lanes, &row->name))
+        return JOB_IN_FLIGHT;
+    r = successor_waits(store, &row->name);
+    if (r == 0)
+        return JOB_IN_FLIGHT;
+    return r == STORE_NOT_FOUND ? 0 : r;
 }
 
 static int put_renamed(struct job *job, struct store *store, struct account_row *row,

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
 {
@@ -208,6 +209,35 @@ static void while_it_has_no_place_nothing_is_sent(void **state)
     assert_true(holds(grant.refresh_token, "rt-secret-3"));
 }
 
+static void a_logout_revokes_it_too(void **state)
+{
+    struct stage *stage = *state;
+    char url[128];
+    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
+    set_text(&acme(stage)->revocation_endpoint, url);
+    expect_kept_apart(stage, STORE_FOREIGN);
+    fail_reads(NULL, 0);
+    expect_ok(stage, ask(stage, ASK_FORGET, "a"));
+    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_SUCCESSOR), 0);
+}
+
+/* Its place is under the name that it came for. */
+static void a_rename_waits_until_it_has_its_place(void **state)
+{
+    struct stage *stage = *state;
+    expect_kept_apart(stage, STORE_FOREIGN);
+    stop(stage);
+    fail_reads(NULL, 0);
+    run_sql(stage, "UPDATE accounts SET refresh_at = 9000000000000000"); /* it takes it later */
+    start(stage);
+    struct message *rename = question(ASK_RENAME, "a");
+    rename->new_name = (struct account_name){ "acme", "c" };
+    expect_failure(stage, post(stage, rename), WIRE_BUSY);
+    expect_found_again(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +250,8 @@ int main(void)
         TEST(it_takes_its_place_under_another_section_too),
         TEST(so_is_one_whose_page_is_damaged_and_others_go_on),
         TEST(while_it_has_no_place_nothing_is_sent),
+        TEST(a_logout_revokes_it_too),
+        TEST(a_rename_waits_until_it_has_its_place),
     };
     return RUN(tests);
 }
