@@ -7,7 +7,19 @@
 #include "back/asked.h"
 #include "back/portion.h"
 #include "back/questions.h"
+#include "base/clock.h"
 #include "base/log.h"
+
+enum {
+    TRIM_PAUSE_MS = 60 * 60 * 1000, /* after damage was met where it trims */
+    SAID_PAUSE_MS = 60 * 60 * 1000, /* between two lines on rows that are damaged */
+};
+
+/* What lay on damaged pages and was not said yet. */
+struct damage {
+    uint64_t rows, events;
+    int64_t say_at; /* not before */
+};
 
 struct audit_held {
     struct keeper *keeper;
@@ -17,6 +29,9 @@ struct audit_held {
     size_t written;  /* rows, the first ones, that the commit under way wrote */
     bool committing; /* it is under way */
     bool waits;      /* until the retry */
+    bool trimming;   /* a commit of its own is under way */
+    int64_t trim_at; /* not before */
+    struct damage damage;
     struct portion group;
     uint64_t lost;   /* events, since the start */
     uint64_t losing; /* of them, since there was room last */
@@ -127,10 +142,21 @@ static void leave_out_damaged(struct audit_held *held)
         held->group.now = held->written;
         return;
     }
-    log_error("the audit of %s is damaged: %llu events of it are lost", first->account,
-              (unsigned long long)first->count);
+    held->damage.rows++;
+    held->damage.events += first->count;
     held->lost += first->count;
     drop(held, 1);
+}
+
+/* Each row of such a page would be a line, and who asks makes rows. */
+static void say_damaged(struct damage *damage)
+{
+    if (damage->rows == 0)
+        return;
+    log_error(
+        "%llu rows of the audit lie on a damaged page: %llu events are lost; restore a backup",
+        (unsigned long long)damage->rows, (unsigned long long)damage->events);
+    *damage = (struct damage){ .say_at = clock_now() + SAID_PAUSE_MS };
 }
 
 /* Whose tokens were asked for; the audit depends on nothing that is read for that. */
@@ -142,6 +168,33 @@ static void note_asked(const struct audit_held *held)
         if (is_token(row) && account_name_parse(row->account, &name))
             asked_note_at(held->keeper, &name, row->last_at);
     }
+}
+
+static int apply_trim(void *userdata, struct store *store)
+{
+    (void)userdata;
+    return store_trim_audit(store);
+}
+
+static void trimmed(void *userdata, int result)
+{
+    struct audit_held *held = userdata;
+    held->trimming = false;
+    if (result != -EBADMSG) /* whatever else it is, the next try is soon enough */
+        return;
+    log_error("the oldest rows of the audit are damaged and stay: it grows beyond %d rows until a "
+              "backup is restored",
+              AUDIT_ROWS_MAX);
+    held->trim_at = clock_now() + TRIM_PAUSE_MS;
+}
+
+/* Beside the rows, in the same transaction, but damage that it meets fails it alone. */
+static void trim(struct audit_held *held)
+{
+    if (held->trimming || clock_now() < held->trim_at)
+        return;
+    /* Where memory is short the next group of rows does it. */
+    held->trimming = commits_add(held->keeper->commits, COMMIT_MAY, apply_trim, trimmed, held) == 0;
 }
 
 static void written(void *userdata, int result)
@@ -167,6 +220,8 @@ static void begin(struct audit_held *held)
     int r = commits_add(held->keeper->commits, COMMIT_MAY, apply, written, held);
     if (r != 0)
         written(held, r);
+    else
+        trim(held);
 }
 
 /* At the end nothing goes into a commit that may be a new token's last: audit_held_finish() has one
@@ -174,6 +229,8 @@ static void begin(struct audit_held *held)
 static void pump(struct audit_held *held)
 {
     const struct keeper *keeper = held->keeper;
+    if (held->table->count == 0 && clock_now() >= held->damage.say_at)
+        say_damaged(&held->damage);
     if (held->table->count == 0 || held->committing || held->waits || keeper->stopping)
         return;
     /* The commits find out for themselves when the store is well again. */
@@ -230,6 +287,7 @@ struct audit_held *audit_held_free(struct audit_held *held)
 {
     if (!held)
         return NULL;
+    say_damaged(&held->damage);
     const uint64_t left = held->table ? audit_table_events(held->table) : 0;
     if (left + held->losing > 0)
         log_error("the store refuses writes at the end: %llu events of the audit are lost",

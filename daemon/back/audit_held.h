@@ -16,8 +16,8 @@ enum {
     /* Of them, such as tell of no token: refusals come anew each minute, and must leave room for
      * who got one. */
     AUDIT_HELD_OTHERS_MAX = AUDIT_HELD_MAX / 2,
-    AUDIT_GROUP_MAX = 4 * 1024, /* rows in one transaction */
-    AUDIT_GROUP_MIN = 64,       /* down to these where the disk has room for few */
+    /* Rows in one transaction: AUDIT_GROUP_MAX, down to these where the disk has room for few. */
+    AUDIT_GROUP_MIN = 64,
 };
 
 /* Uses the keeper's loop, and its commits later. Returns 0 or -errno. */

@@ -26,24 +26,25 @@ static int write_audit(struct store *store, enum store_statement which, const st
     return r < 0 ? r : store_write(store, statement);
 }
 
-static int trim_audit(struct store *store)
-{
-    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-    int r = store_writing(store, STATEMENT_TRIM_AUDIT, &statement);
-    if (r == 0)
-        r = store_bind_number(store, statement, 1, AUDIT_ROWS_MAX);
-    return r < 0 ? r : store_write(store, statement);
-}
-
 int store_add_audit(struct store *store, const struct audit_row *row)
 {
     int r = write_audit(store, STATEMENT_COUNT_AUDIT, row);
     if (r < 0 || sqlite3_changes(store->db) > 0)
         return r;
 
-    r = write_audit(store, STATEMENT_INSERT_AUDIT, row);
-    return r < 0 ? r : trim_audit(store);
+    return write_audit(store, STATEMENT_INSERT_AUDIT, row);
+}
+
+int store_trim_audit(struct store *store)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_writing(store, STATEMENT_TRIM_AUDIT, &statement);
+    if (r == 0)
+        r = store_bind_number(store, statement, 1, AUDIT_ROWS_MAX);
+    if (r == 0)
+        r = store_bind_limit(store, statement, 2, AUDIT_GROUP_MAX);
+    return r < 0 ? r : store_write(store, statement);
 }
 
 static int each_audit(struct store *store, sqlite3_stmt *statement,
@@ -74,7 +75,9 @@ static int bind_filter(struct store *store, sqlite3_stmt *statement,
         r = store_bind_text(store, statement, 5, filter->verdict);
     if (r == 0)
         r = store_bind_number(store, statement, 6, filter->has_uid ? (int64_t)filter->uid : -1);
-    return r == 0 ? store_bind_number(store, statement, 7, filter->since) : r;
+    if (r == 0)
+        r = store_bind_number(store, statement, 7, filter->since);
+    return r == 0 ? store_bind_number(store, statement, 8, AUDIT_ROWS_MAX) : r;
 }
 
 int store_each_audit(struct store *store, const struct audit_filter *filter, size_t limit,

@@ -207,11 +207,12 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_INSERT_AUDIT] =
         "INSERT INTO audit (account, uid, unit, verdict, generation, count, first_at, last_at)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [STATEMENT_TRIM_AUDIT] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
+    [STATEMENT_TRIM_AUDIT] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1"
+                             " AND id < (SELECT min(id) FROM audit) + ?2",
     [STATEMENT_EACH_AUDIT] =
         "SELECT " AUDIT_COLUMNS " FROM audit WHERE id < ?1 AND (?3 = '' OR account GLOB ?3)"
         " AND (?4 = '' OR unit GLOB ?4) AND (?5 = '' OR verdict = ?5) AND (?6 < 0 OR uid = ?6)"
-        " AND last_at >= ?7 ORDER BY id DESC LIMIT ?2",
+        " AND last_at >= ?7 AND id > (SELECT max(id) FROM audit) - ?8 ORDER BY id DESC LIMIT ?2",
     [STATEMENT_FIND_CALLER] = "SELECT " CALLER_COLUMNS " FROM callers"
                               " WHERE rule = ?1 AND uid = ?2 AND unit = ?3",
     [STATEMENT_READ_CALLER] = "SELECT " CALLER_COLUMNS " FROM callers WHERE id = ?1",

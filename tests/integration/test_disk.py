@@ -221,23 +221,34 @@ def test_the_audit_of_a_disk_that_stays_full(small_disk, daemon, api, plain):
 ON_ONE_PAGE = 40  # accounts are more than a page takes: the first of them fill one of their own
 
 
-def _spoil_the_page_of(daemon, account):
-    """Overwrites the page with that account's row; returns whose rows lie there, too."""
+def _leaves_of(daemon, table):
+    """The table's pages with rows, in their order: how large one is, and (number, bytes) of each."""
     file = daemon.state / "store.sqlite"
-    provider, _, label = account.partition("/")
     with contextlib.closing(sqlite3.connect(file)) as store:
         [size] = store.execute("PRAGMA page_size").fetchone()
-        leaves = [page for page, in store.execute(
-            "SELECT pageno FROM dbstat WHERE name = 'accounts' AND pagetype = 'leaf'")]
+        numbers = [page for page, in store.execute(
+            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path",
+            (table,))]
+    data = file.read_bytes()
+    return size, [(page, data[(page - 1) * size:page * size]) for page in numbers]
+
+
+def _spoil(daemon, size, page):
+    with open(daemon.state / "store.sqlite", "r+b") as store:
+        store.seek((page - 1) * size)
+        store.write(os.urandom(size))
+
+
+def _spoil_the_page_of(daemon, account):
+    """Overwrites the page with that account's row; returns whose rows lie there, too."""
+    with contextlib.closing(sqlite3.connect(daemon.state / "store.sqlite")) as store:
         names = [f"{one}/{other}" for one, other in
                  store.execute("SELECT provider, label FROM accounts")]
-    data = file.read_bytes()
-    pages = {page: data[(page - 1) * size:page * size] for page in leaves}
-    [spoilt] = [page for page, held in pages.items() if (provider + label).encode() in held]
-    with open(file, "r+b") as store:
-        store.seek((spoilt - 1) * size)
-        store.write(os.urandom(size))
-    return {name for name in names if name.replace("/", "", 1).encode() in pages[spoilt]}
+    size, leaves = _leaves_of(daemon, "accounts")
+    row = account.replace("/", "", 1).encode()
+    [(spoilt, held)] = [(page, held) for page, held in leaves if row in held]
+    _spoil(daemon, size, spoilt)
+    return {name for name in names if name.replace("/", "", 1).encode() in held}
 
 
 @pytest.fixture
@@ -295,3 +306,30 @@ def test_what_is_wanted_of_a_damaged_row_holds_up_nobody(spoilt, daemon, api):
     _refreshed_once_more(zen, "acme")
     assert api.health().ok()["store"]["ok"]
     api.import_grant("zen/new", refresh_token="never-sent-" + "x" * 30).ok()
+
+
+AUDIT_ROWS_MAX = 100_000
+
+
+def test_damaged_rows_that_should_go_keep_none_out_of_the_audit(daemon, plain, api):
+    """The oldest ones: what comes is written all the same, and the log says so once."""
+    daemon.with_provider("plain", plain).start()
+    for label in ("a", "b", "c"):
+        daemon.grant(plain, f"plain/{label}")
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.state / "store.sqlite")) as store, store:
+        store.execute("DELETE FROM audit")
+        store.executemany(
+            "INSERT INTO audit (account, uid, unit, verdict, generation, count, first_at, last_at)"
+            " VALUES ('plain/old', 1, '', 'token', ?, 1, 1, 1)",
+            ((generation,) for generation in range(AUDIT_ROWS_MAX + 10)))
+    size, leaves = _leaves_of(daemon, "audit")
+    _spoil(daemon, size, leaves[0][0])
+    daemon.start()
+    for label in ("a", "b", "c"):
+        api.token(f"plain/{label}").ok()
+        api.wait_audit(lambda rows, label=label: any(
+            row["account"] == f"plain/{label}" for row in rows))
+    assert _waiting_and_lost(api) == (0, 0)
+    assert daemon.log().count("the oldest rows of the audit are damaged") == 1
+    assert api.health().ok()["store"]["ok"]

@@ -227,6 +227,24 @@ static void a_damaged_audit_of_one_keeps_not_that_of_others(void **state)
     assert_true(health.store_ok);
 }
 
+/* One line for the first, not one for each row. */
+static void many_damaged_rows_are_said_in_sum(void **state)
+{
+    static const char words[] = "rows of the audit lie on a damaged page";
+    struct stage *stage = *state;
+    const unsigned before = logged(words);
+    refuse_commits(0);
+    damage_audit("acme/a");
+    for (uint64_t i = 0; i < 3; i++) {
+        tell(stage, (struct told){ "token", 1 + i * 20, 20, 1 });
+        await_written(stage);
+    }
+    assert_int_equal(health_of(stage).audit_lost, 60);
+    assert_int_equal(logged(words), before + 1);
+    stop(stage);
+    assert_int_equal(logged(words), before + 2);
+}
+
 int main(void)
 {
 #define TEST_REFUSING(name) cmocka_unit_test_setup_teardown(name, set_up_refusing, tear_down)
@@ -240,6 +258,7 @@ int main(void)
         TEST_REFUSING(the_end_does_not_wait_for_the_audit),
         TEST_REFUSING(an_account_that_cannot_be_read_keeps_no_audit),
         TEST_REFUSING(a_damaged_audit_of_one_keeps_not_that_of_others),
+        TEST_REFUSING(many_damaged_rows_are_said_in_sum),
     };
     return RUN(tests);
 }
