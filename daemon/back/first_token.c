@@ -1,7 +1,6 @@
 #include "back/first_token.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "back/lanes.h"
 #include "back/restored.h"
@@ -17,28 +16,12 @@ struct first_token {
     uint64_t id;
 };
 
-/* Stops at the first row of another provider, as rows come in the order of their names. */
-struct census {
-    const char *provider;
-    size_t count;
-};
-
-static bool count_row(void *userdata, const struct account_row *row)
-{
-    struct census *census = userdata;
-    if (strcmp(row->name.provider, census->provider) != 0)
-        return false;
-    census->count++;
-    return true;
-}
-
 static int check_room(const struct first_token *first, struct store *store)
 {
-    struct account_name from = first->name;
-    struct census census = { .provider = first->name.provider };
-    from.label[0] = '\0';
-    int r = store_list(store, &from, FIRST_TOKENS_MAX, count_row, &census);
-    return r == 0 && census.count >= FIRST_TOKENS_MAX ? TOO_MANY : r;
+    int r = store_has_accounts(store, first->name.provider, FIRST_TOKENS_MAX);
+    if (r == STORE_NOT_FOUND)
+        return 0;
+    return r < 0 ? r : TOO_MANY;
 }
 
 /* An account without a token yet. One that is there by now is left as it is. */

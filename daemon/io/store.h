@@ -402,6 +402,9 @@ int store_imported_account(struct store *store, const char *provider, const char
 int store_identity_account(struct store *store, const struct account_name *not_this,
                            const char *identity, struct account_name *ret);
 
+/* Whether a provider has so many accounts (1 or more) at least: STORE_NOT_FOUND when it has not. An
+ * index alone tells, since a row may be damaged. */
+int store_has_accounts(struct store *store, const char *provider, size_t count);
 /* How many accounts there are in each state; ret has room for 3. */
 int store_count(struct store *store, uint64_t ret[static 3]);
 

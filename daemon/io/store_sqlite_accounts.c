@@ -270,6 +270,22 @@ int store_refused(struct store *store, const char *provider, const char *after, 
     return r < 0 ? r : read_name(store, statement, ret);
 }
 
+int store_has_accounts(struct store *store, const char *provider, size_t count)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+    int r = store_reading(store, STATEMENT_HAS_ACCOUNTS, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_limit(store, statement, 2, count - 1);
+    if (r == 0)
+        r = store_step(store, statement);
+    if (r <= 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return 0;
+}
+
 int store_count(struct store *store, uint64_t ret[static 3])
 {
     CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;

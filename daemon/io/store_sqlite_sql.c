@@ -92,6 +92,7 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_LIST_ACCOUNTS] = "SELECT provider, label FROM accounts"
                                 " WHERE (provider, label) > (?1, ?2)"
                                 " ORDER BY provider, label",
+    [STATEMENT_HAS_ACCOUNTS] = "SELECT 1 FROM accounts WHERE provider = ?1 LIMIT 1 OFFSET ?2",
     [STATEMENT_LIST_HELD] = "SELECT provider, label FROM held"
                             " WHERE (provider, label) > (?1, ?2)"
                             " ORDER BY provider, label",

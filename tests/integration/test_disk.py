@@ -308,6 +308,18 @@ def test_what_is_wanted_of_a_damaged_row_holds_up_nobody(spoilt, daemon, api):
     api.import_grant("zen/new", refresh_token="never-sent-" + "x" * 30).ok()
 
 
+def test_a_damaged_page_keeps_no_new_account_of_a_client_from_anybody(daemon, emulator, api):
+    own = emulator("plain", "clients-own")
+    daemon.with_provider("plain", own, grant="client_credentials", redirect_uri=None,
+                         scope="read write").start()
+    for number in range(ON_ONE_PAGE):
+        api.token(f"plain/n{number:02}").ok()
+    daemon.stop()
+    assert f"plain/n{ON_ONE_PAGE - 1}" not in _spoil_the_page_of(daemon, "plain/n00")
+    daemon.start()
+    assert own.call(api.token("plain/new").ok())[0] == 200
+
+
 AUDIT_ROWS_MAX = 100_000
 
 

@@ -79,9 +79,10 @@ static void test_plans(void **state)
 /* What picks accounts out of many meets no row, which may lie on a damaged page. */
 static void test_the_schedule_reads_no_row(void **state)
 {
-    static const enum store_statement picking[] = { STATEMENT_LIST_ACCOUNTS, STATEMENT_LIST_HELD,
-                                                    STATEMENT_DUE_ACCOUNTS,  STATEMENT_NEXT_DUE,
-                                                    STATEMENT_CANARY,        STATEMENT_REFUSED };
+    static const enum store_statement picking[] = {
+        STATEMENT_LIST_ACCOUNTS, STATEMENT_LIST_HELD, STATEMENT_DUE_ACCOUNTS, STATEMENT_NEXT_DUE,
+        STATEMENT_CANARY,        STATEMENT_REFUSED,   STATEMENT_HAS_ACCOUNTS,
+    };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof picking / sizeof picking[0]; i++)
@@ -112,6 +113,8 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
     assert_int_equal(store_imported_account(f->store, "zenegy", "fingerprint", &found), 0);
     assert_int_equal(store_identity_account(f->store, &middle, identity, &found), 0);
+    assert_int_equal(store_has_accounts(f->store, "none", 1), STORE_NOT_FOUND);
+    assert_int_equal(store_has_accounts(f->store, "zenegy", 100), 0);
     assert_int_equal(store_count(f->store, counts), 0);
     assert_int_equal(counts[ACCOUNT_SUSPECT], MANY_ACCOUNTS);
     for (int i = STATEMENT_LIST_ACCOUNTS; i <= STATEMENT_COUNT_ACCOUNTS; i++)
