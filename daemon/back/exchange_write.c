@@ -228,8 +228,8 @@ static int end_link(struct exchange_write *write, struct store *store)
     return r < 0 ? r : 0;
 }
 
-/* It is not to live on where nobody knows of it. */
-static int drop(struct exchange_write *write, struct keeper *keeper, struct store *store)
+int exchange_write_drop(const struct exchange_write *write, struct keeper *keeper,
+                        struct store *store)
 {
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
     int r = build_grant(write, keeper->key, NULL, &grant);
@@ -244,7 +244,7 @@ static int write_or_drop(struct exchange_write *write, struct keeper *keeper, st
     const enum consent_outcome outcome = judge_identity(write, row, link);
     write->late = exchange_late_reply(write, row, link, outcome);
     if (write->late != EXCHANGE_IN_TIME)
-        return drop(write, keeper, store);
+        return exchange_write_drop(write, keeper, store);
     int r = write_outcome(write, keeper, store, row, outcome);
     return r == 0 ? end_link(write, store) : r;
 }

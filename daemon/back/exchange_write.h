@@ -50,5 +50,10 @@ bool exchange_write_stored(const struct exchange_write *write);
  * Returns 0, EXCHANGE_OWNED or -errno. */
 int exchange_write_apply(struct exchange_write *write, struct keeper *keeper, struct store *store);
 
+/* In a transaction, when nothing of what came is in the store: it is done with (back/unused.h), and
+ * is not to live on where nobody knows of it. Returns 0 or -errno. */
+int exchange_write_drop(const struct exchange_write *write, struct keeper *keeper,
+                        struct store *store);
+
 /* Frees what it holds; question stays the caller's. */
 void exchange_write_release(struct exchange_write *write);

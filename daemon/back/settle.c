@@ -301,29 +301,69 @@ bool settle_is_over(struct settle *settle)
     return true;
 }
 
-static void durable(void *userdata, int result)
+/* Its row is damaged, and no other try would mend that. */
+static bool has_no_place(int result)
+{
+    return result == STORE_FOREIGN || result == -EBADMSG;
+}
+
+static int apply_drop(void *userdata, struct store *store)
 {
     struct settle *settle = userdata;
+    secret_room_enter(settle->room);
+    int r = exchange_write_drop(&settle->write, settle->keeper, store);
+    secret_room_leave();
+    return r;
+}
+
+static void dropped(void *userdata, int result)
+{
+    struct settle *settle = userdata;
+    const struct failure failure = why_not_stored(settle, settle->problem);
     char name[ACCOUNT_TEXT_SIZE];
-    account_text(&settle->question->account, name);
-    if (result == 0 && !exchange_write_grants(&settle->write)) {
-        settle_refuse_by_reply(settle);
-        return;
-    }
-    if (result == 0 && settle->write.late != EXCHANGE_IN_TIME) {
-        revocations_pump(settle->keeper->revocations);
-        refuse_late(settle);
-        return;
-    }
-    if (result == 0) {
-        log_info("%s: consent is %s, generation %llu", name,
-                 outcome_words(settle->write.consent->outcome),
-                 (unsigned long long)settle->write.row.generation);
-        tell_front(settle);
+    if (result != 0)
+        log_error("%s: the grant that came could be neither stored nor revoked (%s): end it at the "
+                  "provider by hand",
+                  account_text(&settle->question->account, name),
+                  result < 0 ? strerror(-result) : "damaged");
+    revocations_pump(settle->keeper->revocations);
+    settle_refuse(settle, &failure);
+}
+
+static void refuse_unstored(struct settle *settle, int result)
+{
+    if (has_no_place(result) && exchange_write_grants(&settle->write)) {
+        settle->problem = result;
+        int r = commits_add(settle->keeper->commits, COMMIT_MUST, apply_drop, dropped, settle);
+        if (r != 0)
+            dropped(settle, r);
         return;
     }
     const struct failure failure = why_not_stored(settle, result);
     settle_refuse(settle, &failure);
+}
+
+static void durable(void *userdata, int result)
+{
+    struct settle *settle = userdata;
+    char name[ACCOUNT_TEXT_SIZE];
+    if (result != 0) {
+        refuse_unstored(settle, result);
+        return;
+    }
+    if (!exchange_write_grants(&settle->write)) {
+        settle_refuse_by_reply(settle);
+        return;
+    }
+    if (settle->write.late != EXCHANGE_IN_TIME) {
+        revocations_pump(settle->keeper->revocations);
+        refuse_late(settle);
+        return;
+    }
+    log_info("%s: consent is %s, generation %llu", account_text(&settle->question->account, name),
+             outcome_words(settle->write.consent->outcome),
+             (unsigned long long)settle->write.row.generation);
+    tell_front(settle);
 }
 
 static int apply(void *userdata, struct store *store)

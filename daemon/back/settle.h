@@ -11,6 +11,7 @@ struct settle {
     struct exchange_write write;
     struct secret_room *room;      /* for the tokens that come, taken before anything is sent */
     struct commit *commit;         /* that will store them, the same */
+    int problem;                   /* why what came could not be stored */
     void (*ended)(void *userdata); /* the question is answered: let go of what is around this */
     void *userdata;
 };

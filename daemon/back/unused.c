@@ -1,5 +1,6 @@
 #include "back/unused.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "back/revoke.h"
@@ -7,7 +8,7 @@
 /* What a look into the store comes to: what cannot be read may be anything. */
 static int spare(int looked)
 {
-    if (looked < 0)
+    if (looked < 0 && looked != -EBADMSG)
         return looked;
     return looked != STORE_NOT_FOUND;
 }

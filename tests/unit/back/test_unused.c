@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define GRANT_OF(identity, number)                                                                 \
@@ -181,6 +182,39 @@ static void two_codes_of_one_link_leave_the_held_one_alive(void **state)
 
 #define TEST_CODES(name) cmocka_unit_test_setup_teardown(name, set_up_two_codes, tear_down)
 
+/* The row is damaged when what was asked for comes. */
+static void bring_without_a_place(struct stage *stage, const char *unwritable,
+                                  const char *unreadable)
+{
+    start(stage);
+    const uint64_t id = ask_exchange(stage, "late", "code-secret-1", NULL);
+    assert_true(server_wait(stage->server, "code-secret-1", 1));
+    damage_writes(unwritable);
+    fail_reads(unreadable, -EBADMSG);
+    server_release(stage->server);
+    expect_failure(stage, id, WIRE_INTERNAL);
+    damage_writes(NULL);
+    fail_reads(NULL, 0);
+}
+
+static void where_it_cannot_be_written_it_is_revoked(void **state)
+{
+    struct stage *stage = *state;
+    bring_without_a_place(stage, "late", NULL);
+    assert_true(server_wait(stage->server, "token=rt-secret-1", 1));
+}
+
+/* Who knows whose the account is. */
+static void but_beside_a_row_that_cannot_be_read(void **state)
+{
+    struct stage *stage = *state;
+    seed_as(stage, "late", ACCOUNT_ACTIVE, "one");
+    bring_without_a_place(stage, NULL, "late");
+    stop(stage);
+    assert_int_equal(count_kept(stage, KEPT_REVOCATION), 0);
+    assert_int_equal(server_count(stage->server, "POST /revoke"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +230,8 @@ int main(void)
         TEST_CODES(nor_where_the_held_one_may_be_anybodys),
         TEST_CODES(but_beside_the_accounts_held_one_of_another_person),
         TEST_CODES(two_codes_of_one_link_leave_the_held_one_alive),
+        TEST_CODES(where_it_cannot_be_written_it_is_revoked),
+        TEST_CODES(but_beside_a_row_that_cannot_be_read),
     };
     return RUN(tests);
 }
