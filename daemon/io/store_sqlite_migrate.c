@@ -127,7 +127,8 @@ static int run_migrations(struct store *store, const struct identity *identity)
     return sqlite3_exec(store->db, mark, NULL, NULL, NULL);
 }
 
-/* All steps or none. */
+/* All steps or none. After a failure closing the connection rolls back; until then it can say what
+ * went wrong. */
 static int migrate_from(struct store *store, const struct identity *identity)
 {
     if (identity->version == store_schema_version && identity->application == STORE_APPLICATION_ID)
@@ -138,10 +139,22 @@ static int migrate_from(struct store *store, const struct identity *identity)
         rc = run_migrations(store, identity);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-    if (rc != SQLITE_OK && sqlite3_get_autocommit(store->db) == 0)
-        /* The first failure is the one to tell; closing the connection rolls back too. */
-        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return rc;
+}
+
+/* A migration reads all rows, the version before reads each by itself. */
+static int migration_problem(struct store *store, const struct identity *identity, int rc,
+                             const char *path, struct complaint *complaint)
+{
+    const bool older = identity->version > 0 && identity->version < store_schema_version;
+    int r = store_open_problem(store, rc, path, complaint);
+
+    if ((rc & STORE_RESULT_CODE_MASK) == SQLITE_CORRUPT && older)
+        complain(complaint,
+                 "%s is damaged (%s) and cannot be brought to this version's schema: nothing in it "
+                 "was changed, the version that wrote it can go on with it; restore a backup",
+                 path, store->message);
+    return r;
 }
 
 int store_migrate(struct store *store, const char *path, struct complaint *complaint)
@@ -162,7 +175,8 @@ int store_migrate(struct store *store, const char *path, struct complaint *compl
         return r;
 
     rc = sqlite3_exec(store->db, file_settings, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = migrate_from(store, &identity);
-    return rc == SQLITE_OK ? 0 : store_open_problem(store, rc, path, complaint);
+    if (rc != SQLITE_OK)
+        return store_open_problem(store, rc, path, complaint);
+    rc = migrate_from(store, &identity);
+    return rc == SQLITE_OK ? 0 : migration_problem(store, &identity, rc, path, complaint);
 }

@@ -11,6 +11,7 @@ import pytest
 
 from harness.hook import wait_for_lines
 from harness.openmetrics import Metrics
+from harness.spoil import leaves_of, spoil, spoil_the_page_of
 from harness.strace import injected, needs_strace, slow_syncs
 
 ACCOUNT = "plain/acme"
@@ -221,36 +222,6 @@ def test_the_audit_of_a_disk_that_stays_full(small_disk, daemon, api, plain):
 ON_ONE_PAGE = 40  # accounts are more than a page takes: the first of them fill one of their own
 
 
-def _leaves_of(daemon, table):
-    """The table's pages with rows, in their order: how large one is, and (number, bytes) of each."""
-    file = daemon.state / "store.sqlite"
-    with contextlib.closing(sqlite3.connect(file)) as store:
-        [size] = store.execute("PRAGMA page_size").fetchone()
-        numbers = [page for page, in store.execute(
-            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path",
-            (table,))]
-    data = file.read_bytes()
-    return size, [(page, data[(page - 1) * size:page * size]) for page in numbers]
-
-
-def _spoil(daemon, size, page):
-    with open(daemon.state / "store.sqlite", "r+b") as store:
-        store.seek((page - 1) * size)
-        store.write(os.urandom(size))
-
-
-def _spoil_the_page_of(daemon, account):
-    """Overwrites the page with that account's row; returns whose rows lie there, too."""
-    with contextlib.closing(sqlite3.connect(daemon.state / "store.sqlite")) as store:
-        names = [f"{one}/{other}" for one, other in
-                 store.execute("SELECT provider, label FROM accounts")]
-    size, leaves = _leaves_of(daemon, "accounts")
-    row = account.replace("/", "", 1).encode()
-    [(spoilt, held)] = [(page, held) for page, held in leaves if row in held]
-    _spoil(daemon, size, spoilt)
-    return {name for name in names if name.replace("/", "", 1).encode() in held}
-
-
 @pytest.fixture
 def spoilt(daemon, emulator, plain, folder):
     """A broker, not started, one page of whose store is damaged: plain/n00 and some others lie on
@@ -271,7 +242,7 @@ def spoilt(daemon, emulator, plain, folder):
         store.execute("UPDATE accounts SET refresh_at = 1")
         store.execute("UPDATE accounts SET state = 2, last_error = 'invalid_grant', refresh_at = 0"
                       " WHERE label = 'dead'")
-    lost = _spoil_the_page_of(daemon, "plain/n00")
+    lost = spoil_the_page_of(daemon, "plain/n00")
     assert len(lost) > 1 and not lost & {f"plain/n{ON_ONE_PAGE - 1}", "zen/acme", "zen/dead"}
     return (plain, f"plain/n{ON_ONE_PAGE - 1}"), (zen, "zen/acme")
 
@@ -315,7 +286,7 @@ def test_a_damaged_page_keeps_no_new_account_of_a_client_from_anybody(daemon, em
     for number in range(ON_ONE_PAGE):
         api.token(f"plain/n{number:02}").ok()
     daemon.stop()
-    assert f"plain/n{ON_ONE_PAGE - 1}" not in _spoil_the_page_of(daemon, "plain/n00")
+    assert f"plain/n{ON_ONE_PAGE - 1}" not in spoil_the_page_of(daemon, "plain/n00")
     daemon.start()
     assert own.call(api.token("plain/new").ok())[0] == 200
 
@@ -335,8 +306,8 @@ def test_damaged_rows_that_should_go_keep_none_out_of_the_audit(daemon, plain, a
             "INSERT INTO audit (account, uid, unit, verdict, generation, count, first_at, last_at)"
             " VALUES ('plain/old', 1, '', 'token', ?, 1, 1, 1)",
             ((generation,) for generation in range(AUDIT_ROWS_MAX + 10)))
-    size, leaves = _leaves_of(daemon, "audit")
-    _spoil(daemon, size, leaves[0][0])
+    size, leaves = leaves_of(daemon, "audit")
+    spoil(daemon, size, leaves[0][0])
     daemon.start()
     for label in ("a", "b", "c"):
         api.token(f"plain/{label}").ok()

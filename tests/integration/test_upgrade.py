@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.large import enlarge
+from harness.spoil import spoil_the_page_of
 from test_filling_disk import KB, MB, disk  # noqa: F401
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schema"
@@ -74,6 +75,16 @@ def test_an_older_store_serves_and_refreshes(kept, api, plain, version):
     api.forget(ACCOUNTS[1]).ok()
     kept.restart()
     assert api.token(ACCOUNTS[0]).status == 200 and api.token(ACCOUNTS[1]).status == 404
+
+
+def test_a_store_that_is_damaged_stays_what_it_was(kept):
+    """What a migration cannot read keeps it from nobody: the version before still serves the rest."""
+    kept.stop()
+    make_older(kept, 1)
+    spoil_the_page_of(kept, ACCOUNTS[0])
+    said = kept.refuses_to_start()
+    assert "the version that wrote it can go on with it" in said and "restore a backup" in said
+    assert version_of(kept) == 1
 
 
 @pytest.mark.slow
