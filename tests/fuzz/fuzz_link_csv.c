@@ -53,7 +53,7 @@ static bool names_one_twice(const struct csv *csv)
     bool twice = false;
 
     for (size_t i = 0; i < csv->count; i++)
-        PROMISE(named_add(&named, csv->rows[i].account, csv->rows[i].line));
+        PROMISE(named_add(&named, csv->rows[i].account, csv->rows[i].line) == 0);
     named_sort(&named);
     for (size_t i = 0; i < csv->count; i++)
         twice = twice || named_elsewhere(&named, csv->rows[i].account, csv->rows[i].line) > 0;
