@@ -75,6 +75,10 @@ struct provider *add_provider(struct stage *stage, const char *name);
 /* The one that the fixture made. */
 struct provider *acme(struct stage *stage);
 void set_text(char **slot, const char *text);
+/* The server's own POST /revoke, for acme. */
+void set_revocation_endpoint(struct stage *stage);
+/* What links need: a callback that others reach. */
+void set_public_url(struct stage *stage);
 
 void start(struct stage *stage);
 /* With whatever is in the air; keeps the store's folder. */

@@ -23,9 +23,7 @@ static bool set_key(struct stage *stage, const char *line)
 static void every_request_has_an_assertion_of_its_own(void **state)
 {
     struct stage *stage = *state;
-    char url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     acme(stage)->client_auth = CLIENT_AUTH_PRIVATE_KEY_JWT;
     if (!set_key(stage, "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 "
                         "-out key.pem"))

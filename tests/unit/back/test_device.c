@@ -229,10 +229,8 @@ static void a_grant_that_comes_late_is_kept(void **state)
 static void a_cancelled_one_asks_no_more(void **state)
 {
     struct stage *stage = *state;
-    char url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
     stop(stage);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     start(stage);
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server, (struct canned){ .times = 1, .status = 400, .body = PENDING });

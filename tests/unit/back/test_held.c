@@ -2,8 +2,6 @@
 
 #include "fixture.h"
 
-#include <stdio.h>
-
 #define GRANT_OF(identity, number)                                                                 \
     "{\"access_token\":\"at-secret-" number "\",\"expires_in\":3600,\"refresh_token\":"            \
     "\"rt-secret-" number "\",\"scope\":\"write\",\"company_id\":\"" identity "\"}"
@@ -11,11 +9,9 @@
 /* Account a of company "one"; codes 2 and 3 are consents for "two" and "three". */
 static int set_up_other(void **state)
 {
-    char url[128];
     (void)set_up(state);
     struct stage *stage = *state;
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     set_text(&acme(stage)->identity, "company_id");
     seed(stage, (struct seed){ .label = "a",
                                .refresh_token = "rt-secret-1",

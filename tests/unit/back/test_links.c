@@ -19,8 +19,7 @@ static int set_up_public(void **state)
 {
     (void)set_up(state);
     struct stage *stage = *state;
-    set_text(&stage->settings->public_url, "https://hr.example/oauth");
-    set_text(&acme(stage)->redirect_uri, "https://hr.example/oauth/callback/acme");
+    set_public_url(stage);
     set_text(&acme(stage)->identity, "company_id");
     return 0;
 }

@@ -2,8 +2,6 @@
 
 #include "fixture.h"
 
-#include <stdio.h>
-
 #define GRANT_OF(identity)                                                                         \
     "{\"access_token\":\"at-secret-%u\",\"expires_in\":3600,\"refresh_token\":\"rt-secret-%u\","   \
     "\"company_id\":\"" identity "\"}"
@@ -13,14 +11,11 @@
 /* Not started; consents say whose they are. */
 static int set_up_public(void **state)
 {
-    char url[128];
     (void)set_up(state);
     struct stage *stage = *state;
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     set_text(&acme(stage)->identity, "company_id");
-    set_text(&stage->settings->public_url, "https://hr.example/oauth");
-    set_text(&acme(stage)->redirect_uri, "https://hr.example/oauth/callback/acme");
+    set_public_url(stage);
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     start(stage);
     return 0;

@@ -174,9 +174,7 @@ static void what_came_with_a_refusal_outlives_a_reload(void **state)
 
 static void give_revocation(struct stage *stage)
 {
-    char url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
 }
 
 /* The token that was known when it was forgotten is spent: its successor is the living one. */
@@ -208,9 +206,7 @@ static void without_an_endpoint_it_is_let_go(void **state)
 static void a_logout_meanwhile_is_not_undone(void **state)
 {
     struct stage *stage = *state;
-    char url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server,

@@ -3,7 +3,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 static void a_refresh_token_is_rescued_from_a_reply_that_is_no_grant(void **state)
 {
@@ -212,9 +211,7 @@ static void while_it_has_no_place_nothing_is_sent(void **state)
 static void a_logout_revokes_it_too(void **state)
 {
     struct stage *stage = *state;
-    char url[128];
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     expect_kept_apart(stage, STORE_FOREIGN);
     fail_reads(NULL, 0);
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));

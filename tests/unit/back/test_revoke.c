@@ -6,11 +6,9 @@
 
 static int set_up_revoking(void **state)
 {
-    char url[128];
     (void)set_up(state);
     struct stage *stage = *state;
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     seed(stage, (struct seed){ .label = "a",
                                .refresh_token = "rt-secret-a",
                                .access_token = "at-secret-a",

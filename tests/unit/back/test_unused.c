@@ -13,14 +13,11 @@
 /* Not started. Both codes are company "one"'s. */
 static int set_up_two_codes(void **state)
 {
-    char url[128];
     (void)set_up(state);
     struct stage *stage = *state;
-    (void)snprintf(url, sizeof url, "%s/revoke", stage->url);
-    set_text(&acme(stage)->revocation_endpoint, url);
+    set_revocation_endpoint(stage);
     set_text(&acme(stage)->identity, "company_id");
-    set_text(&stage->settings->public_url, "https://hr.example/oauth");
-    set_text(&acme(stage)->redirect_uri, "https://hr.example/oauth/callback/acme");
+    set_public_url(stage);
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server, (struct canned){ .match = "code-secret-1",
                                                   .status = 200,
