@@ -62,21 +62,27 @@ static void expect_refresh_token(struct stage *stage, uint64_t first)
     assert_true(row.has_refresh_token);
 }
 
-static void of_two_codes_the_refresh_token_is_kept(void **state)
+/* Two codes for one link: the first one's reply, which is `body`, is held back until the second is
+ * answered. */
+static uint64_t overtake(struct stage *stage, const char *identity, const char *body)
 {
-    struct stage *stage = *state;
     char digest[LINK_DIGEST_SIZE];
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("one"),
-                                                  .held = true });
+    server_script(
+        stage->server,
+        (struct canned){ .match = "code-secret-1", .status = 200, .body = body, .held = true });
     server_script(stage->server, (struct canned){ .status = 200, .body = LATER_GRANT });
-    make_link(stage, "a", "one", digest);
+    make_link(stage, "a", identity, digest);
     const uint64_t first = ask_exchange_by(stage, "a", "code-secret-1", digest);
     assert_true(server_wait(stage->server, "code=code-secret-1", 1));
     expect_ok(stage, ask_exchange_by(stage, "a", "code-secret-2", digest));
     server_release(stage->server);
-    expect_refresh_token(stage, first);
+    return first;
+}
+
+static void of_two_codes_the_refresh_token_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    expect_refresh_token(stage, overtake(stage, "one", GRANT_OF("one")));
 }
 
 static void nor_is_its_code_kept_back(void **state)
@@ -100,20 +106,9 @@ static void nor_is_its_code_kept_back(void **state)
 static void also_where_they_await_a_decision(void **state)
 {
     struct stage *stage = *state;
-    char digest[LINK_DIGEST_SIZE];
     CLEANUP(cleanup_held_row) struct held_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("one"),
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .status = 200, .body = LATER_GRANT });
-    make_link(stage, "a", NULL, digest);
-    const uint64_t first = ask_exchange_by(stage, "a", "code-secret-1", digest);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask_exchange_by(stage, "a", "code-secret-2", digest));
-    server_release(stage->server);
-    expect_ok(stage, first);
+    expect_ok(stage, overtake(stage, NULL, GRANT_OF("one")));
     stop(stage);
     assert_true(held_consent(stage, "a", &row, &grant));
     assert_true(holds(grant.refresh_token, "rt-secret-1"));
@@ -122,18 +117,7 @@ static void also_where_they_await_a_decision(void **state)
 static void but_not_that_of_another_person(void **state)
 {
     struct stage *stage = *state;
-    char digest[LINK_DIGEST_SIZE];
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = GRANT_OF("two"),
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .status = 200, .body = LATER_GRANT });
-    make_link(stage, "a", "one", digest);
-    const uint64_t first = ask_exchange_by(stage, "a", "code-secret-1", digest);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask_exchange_by(stage, "a", "code-secret-2", digest));
-    server_release(stage->server);
-    expect_failure(stage, first, WIRE_BAD_REQUEST);
+    expect_failure(stage, overtake(stage, "one", GRANT_OF("two")), WIRE_BAD_REQUEST);
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-new");
 }
 

@@ -172,16 +172,11 @@ static void what_came_with_a_refusal_outlives_a_reload(void **state)
     expect_stored(stage, "rt-secret-new", "rt-secret-a", "at-secret-a");
 }
 
-static void give_revocation(struct stage *stage)
-{
-    set_revocation_endpoint(stage);
-}
-
 /* The token that was known when it was forgotten is spent: its successor is the living one. */
 static void what_comes_for_a_forgotten_account_is_revoked(void **state)
 {
     struct stage *stage = *state;
-    give_revocation(stage);
+    set_revocation_endpoint(stage);
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     fly(stage);
     expect_ok(stage, ask(stage, ASK_FORGET, "a"));
@@ -234,7 +229,7 @@ static void a_logout_meanwhile_is_not_undone(void **state)
 static void a_logout_before_the_code_is_not_undone(void **state)
 {
     struct stage *stage = *state;
-    give_revocation(stage);
+    set_revocation_endpoint(stage);
     seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a" });
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_ROTATED });
@@ -250,7 +245,7 @@ static void a_logout_before_the_code_is_not_undone(void **state)
 static void nor_one_of_an_account_that_came_meanwhile(void **state)
 {
     struct stage *stage = *state;
-    give_revocation(stage);
+    set_revocation_endpoint(stage);
     server_script(stage->server, (struct canned){ .match = "POST /revoke", .status = 200 });
     server_script(stage->server, (struct canned){ .match = "code-secret-1",
                                                   .status = 200,
@@ -269,24 +264,35 @@ static void nor_one_of_an_account_that_came_meanwhile(void **state)
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
 }
 
-/* Where a new consent ends the one before, that is dead. */
-static void an_older_code_does_not_replace_a_newer_grant(void **state)
+#define WITH_IDENTITY(grant, identity) grant ",\"company_id\":\"" identity "\"}"
+#define OLDER_ACCESS_TOKEN "{\"access_token\":\"at-secret-old\""
+#define NEWER_ACCESS_TOKEN "{\"access_token\":\"at-secret-new\""
+#define OLDER_GRANT OLDER_ACCESS_TOKEN ",\"refresh_token\":\"rt-secret-old\""
+#define NEWER_GRANT NEWER_ACCESS_TOKEN ",\"refresh_token\":\"rt-secret-new\""
+
+/* Starts, and returns an older code's exchange: its reply is held back until a newer one is
+ * answered. */
+static uint64_t overtake(struct stage *stage, const char *older_body, const char *newer_body)
 {
-    struct stage *stage = *state;
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-old\"}",
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .match = "code-secret-2",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-new\","
-                                                          "\"refresh_token\":\"rt-secret-new\"}" });
+    server_script(stage->server,
+                  (struct canned){
+                      .match = "code-secret-1", .status = 200, .body = older_body, .held = true });
+    server_script(stage->server,
+                  (struct canned){ .match = "code-secret-2", .status = 200, .body = newer_body });
     start(stage);
     const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
     assert_true(server_wait(stage->server, "code=code-secret-1", 1));
     expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
     server_release(stage->server);
-    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    return older;
+}
+
+/* Where a new consent ends the one before, that is dead. */
+static void an_older_code_does_not_replace_a_newer_grant(void **state)
+{
+    struct stage *stage = *state;
+    expect_failure(stage, overtake(stage, OLDER_ACCESS_TOKEN "}", NEWER_GRANT "}"),
+                   WIRE_BAD_REQUEST);
     expect_token(stage, ask(stage, ASK_TOKEN, "a"), "at-secret-new");
     expect_stored(stage, "rt-secret-new", NULL, "at-secret-new");
 }
@@ -360,21 +366,14 @@ static void what_a_later_poll_brings_counts(void **state)
 static void but_where_it_alone_has_a_refresh_token(void **state)
 {
     struct stage *stage = *state;
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-old\","
-                                                          "\"refresh_token\":\"rt-secret-old\"}",
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .match = "code-secret-2",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-new\"}" });
-    start(stage);
-    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
-    server_release(stage->server);
-    expect_ok(stage, older);
+    expect_ok(stage, overtake(stage, OLDER_GRANT "}", NEWER_ACCESS_TOKEN "}"));
     expect_stored(stage, "rt-secret-old", NULL, "at-secret-old");
+}
+
+static void seed_of_one(struct stage *stage)
+{
+    set_text(&acme(stage)->identity, "company_id");
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
 }
 
 /* Neither is the account's, which is "one"'s; the newer is what a person has seen last. */
@@ -383,25 +382,11 @@ static void nor_does_it_replace_a_newer_that_is_held(void **state)
     struct stage *stage = *state;
     CLEANUP(cleanup_held_row) struct held_row row = { 0 };
     CLEANUP(cleanup_grant) struct grant grant = { 0 };
-    set_text(&acme(stage)->identity, "company_id");
-    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-old\","
-                                                          "\"refresh_token\":\"rt-secret-old\","
-                                                          "\"company_id\":\"two\"}",
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .match = "code-secret-2",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-new\","
-                                                          "\"refresh_token\":\"rt-secret-new\","
-                                                          "\"company_id\":\"three\"}" });
-    start(stage);
-    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
-    server_release(stage->server);
-    expect_failure(stage, older, WIRE_BAD_REQUEST);
+    seed_of_one(stage);
+    expect_failure(
+        stage,
+        overtake(stage, WITH_IDENTITY(OLDER_GRANT, "two"), WITH_IDENTITY(NEWER_GRANT, "three")),
+        WIRE_BAD_REQUEST);
     stop(stage);
     assert_true(held_consent(stage, "a", &row, &grant));
     assert_string_equal(row.identity, "three");
@@ -411,25 +396,9 @@ static void nor_does_it_replace_a_newer_that_is_held(void **state)
 static void what_is_held_keeps_no_grant_out(void **state)
 {
     struct stage *stage = *state;
-    set_text(&acme(stage)->identity, "company_id");
-    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-a", .identity = "one" });
-    server_script(stage->server, (struct canned){ .match = "code-secret-1",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-old\","
-                                                          "\"refresh_token\":\"rt-secret-old\","
-                                                          "\"company_id\":\"one\"}",
-                                                  .held = true });
-    server_script(stage->server, (struct canned){ .match = "code-secret-2",
-                                                  .status = 200,
-                                                  .body = "{\"access_token\":\"at-secret-new\","
-                                                          "\"refresh_token\":\"rt-secret-new\","
-                                                          "\"company_id\":\"two\"}" });
-    start(stage);
-    const uint64_t older = ask_exchange(stage, "a", "code-secret-1", NULL);
-    assert_true(server_wait(stage->server, "code=code-secret-1", 1));
-    expect_ok(stage, ask_exchange(stage, "a", "code-secret-2", NULL));
-    server_release(stage->server);
-    expect_ok(stage, older);
+    seed_of_one(stage);
+    expect_ok(stage, overtake(stage, WITH_IDENTITY(OLDER_GRANT, "one"),
+                              WITH_IDENTITY(NEWER_GRANT, "two")));
     expect_stored(stage, "rt-secret-old", NULL, "at-secret-old");
 }
 
