@@ -7,7 +7,7 @@ from harness.binaries import sanitized
 
 from fault.failing import Failing, Point
 from fault.place import Lost
-from fault.walks import COUNTED, OVER, Points, run
+from fault.walks import COUNTED, Points, run
 
 CALLS = 50
 
@@ -19,6 +19,7 @@ class Thing:
         self.failing = self
         self._calls, self._never, self._seldom = calls, never, seldom
         self._wanted, self._tries, self.failed = 0, 0, []
+        self.counts = []
 
     def arm(self, wanted, _manner, _kinds):
         self._tries = self._tries + 1 if wanted == self._wanted else 1
@@ -29,7 +30,8 @@ class Thing:
             (self._wanted not in self._seldom or self._tries > 2)
         if comes:
             self.failed.append(self._wanted)
-        return Point(self._calls, "malloc" if comes else None, 0, "")
+        seen = self.counts.pop() if self.counts else self._calls
+        return Point(seen, "malloc" if comes else None, 0, "")
 
     def prepare(self):
         pass
@@ -69,8 +71,8 @@ def test_what_is_seldom_there_is_tried_again():
 
 
 def test_what_is_never_there_is_told():
-    assert walked(Thing(never=range(10, 10 + 2 * OVER)))[0]["least share of them failed, %"] == \
-        100 * (CALLS - 2 * OVER) // CALLS
+    assert walked(Thing(never=range(10, 15)))[0]["least share of them failed, %"] == \
+        100 * (CALLS - 5) // CALLS
 
 
 def test_the_walk_goes_on_behind_what_was_counted():
@@ -79,6 +81,14 @@ def test_the_walk_goes_on_behind_what_was_counted():
     thing._calls += COUNTED
     points.go(CALLS, (0, 1))
     assert points.facts()["points"] == CALLS + COUNTED == len(thing.failed)
+
+
+def test_the_end_is_where_it_is_when_the_walk_comes_there():
+    thing = Thing()
+    thing.counts = (1 + COUNTED) * [CALLS + 20]
+    facts = walked(thing)[0]
+    assert facts["least share of them failed, %"] == 100
+    assert facts["points"] == CALLS == len(thing.failed)
 
 
 def test_a_small_count_is_spread_and_told():

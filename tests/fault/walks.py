@@ -9,7 +9,6 @@ from .walked import WALKS
 MANNERS = 12  # a multiple of how many errors may befall any call
 COUNTED = 5  # times that its calls are counted, once it is warm
 TRIES = 12  # for a point that does not come each time: threads take turns as they like
-OVER = 3  # so many times in a row it was over before the turn of the wanted one: that was all
 
 
 def try_one(walk, wanted, manner, kinds=3):
@@ -29,14 +28,18 @@ def try_one(walk, wanted, manner, kinds=3):
 
 
 class Points:
-    """Of the points of a walk, every so many-th: those that are there each time, and then on to the end."""
+    """Of the points of a walk, every so many-th, to the end. Where that is depends on how threads take
+    turns, and on how long a broker has run: it is counted at the beginning, and where a point is missed."""
 
     def __init__(self, walk, chance, progress):
         self._walk, self._chance, self._progress = walk, chance, progress
         self._calls = set()
-        counts = [try_one(walk, 0, 0).seen for _ in range(1 + COUNTED)][1:]
-        self.total = sorted(counts)[COUNTED // 2]
+        try_one(walk, 0, 0)
+        self.total = self._counted()
         self._there, self._failed = 0, 0
+
+    def _counted(self):
+        return sorted(try_one(self._walk, 0, 0).seen for _ in range(COUNTED))[COUNTED // 2]
 
     def _fails(self, wanted):
         point = try_one(self._walk, wanted, self._chance.randrange(MANNERS))
@@ -48,23 +51,18 @@ class Points:
         return True
 
     def go(self, count, part):
-        """This part's of them, `count` at most, evenly."""
+        """This part's of them, about `count`, evenly."""
         number, parts = part
         own = range(1 + number, self.total + 1, parts)
         step = max(1, -(-len(own) // count))
-        for wanted in own[self._chance.randrange(step)::step]:
-            any(self._fails(wanted) for _ in range(TRIES))
-        self._there = len(own)
-        self._go_beyond(own.start + len(own) * parts, step * parts)
-
-    def _go_beyond(self, wanted, stride):
-        """Those that are not there each time."""
-        over = 0
-        while over < OVER:
-            failed = self._fails(wanted)
-            self._there += failed
-            over = 0 if failed else over + 1
-            wanted += stride
+        wanted, end = own.start + parts * self._chance.randrange(step), 0
+        while True:
+            if any(self._fails(wanted) for _ in range(TRIES)):
+                end = wanted
+            elif wanted > (total := self._counted()):
+                break
+            wanted += parts * step
+        self._there = len(range(own.start, max(end, total) + 1, parts))
 
     def facts(self, leaks=False):
         """The share is rounded down. Points that failed where `leaks` are looked for are told apart:
