@@ -127,8 +127,8 @@ def _send(place, request):
     """Sends the request, made of its head and perhaps a body; returns the connection."""
     head, body = request if isinstance(request, tuple) else (request, "")
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    one.connect(str(place.daemon.socket))
-    with contextlib.suppress(OSError):  # it may be dead by now
+    with contextlib.suppress(OSError):  # it may be dead by now: moments come before a request too
+        one.connect(str(place.daemon.socket))
         one.sendall((head + "Host: localhost\r\nConnection: close\r\n\r\n" + body).encode())
     return one
 
@@ -145,6 +145,8 @@ def _one(place, way, number, wanted):
     with contextlib.suppress(OSError):
         answer = connection.recv(ANSWER_MAX)
     connection.close()
+    if not killed and not answer:
+        raise Lost("it hung up without an answer")
     place.assert_sound()
     place.start()
     way.judge(answer)
