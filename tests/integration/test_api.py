@@ -54,7 +54,7 @@ def test_too_large_a_body(shared, method, target):
     "/v1/audit?verdict=", "/v1/audit?since=yesterday", "/v1/audit?limit=501", "/v1/audit?uid=1&uid=2",
    
     "/v1/logins/" + "A" * 43 + "?x=1", "/v1/links?x=1", "/v1/links?limit=0", "/v1/links?after=x",
-    "/v1/links/plain/a?x=1", "/v1/backups/a?x=1", "/v1/backups/a?offset=-1"])
+    "/v1/links/plain/a?x=1", "/v1/callers?x=1", "/v1/backups/a?x=1", "/v1/backups/a?offset=-1"])
 def test_unknown_query_parameters(shared, target):
     assert shared.api.request("GET", target).error == "bad_request"
 

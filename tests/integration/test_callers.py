@@ -151,7 +151,7 @@ def test_durable_withdrawn_and_never_the_same_id(ruled, other, api, cli):
     assert "sync" in cli.run("callers").stdout
 
 
-def test_withdrawn_from_who_waits(ruled, other, api, cli, plain):
+def test_withdrawn_from_who_waits(ruled, other, api, plain):
     """What is refreshed meanwhile is not theirs: they wait for approval, as who asks anew does."""
     ruled()
     other().token(ACCOUNT, wait=0)
@@ -163,7 +163,7 @@ def test_withdrawn_from_who_waits(ruled, other, api, cli, plain):
     approved = in_background(lambda: other(THIRD).token(ACCOUNT, wait=60))
     approve(api, wait_waiting(api)[0]["id"]).ok()
     time.sleep(1)
-    assert cli.run("callers", "--forget", "1").returncode == 0
+    forget(api, 1).ok()
     assert wait_waiting(api)[0]["uid"] == OTHER
     assert approved.join().ok()["access_token"] != token
     reply = refused.join()

@@ -2,11 +2,11 @@
 
 # What no test brings about, and why.
 UNSEEN = {
+    "429": "on most routes only with more requests of one uid than a machine here can send; the same "
+           "code answers all",
     "500": "memory would have to run out",
     "503": "on most routes only with thousands of requests at once; the same code answers all",
     "504": "on most routes only while the store hangs for a minute; the same code answers all",
-    "get /v1/token/{provider}/{label} 429": "more requests of one uid than a machine here can send",
-    "post /v1/reject/{provider}/{label} 429": "the same",
     "post /v1/login/{provider}/{label} 502": "discovery would have to be refused",
     "post /v1/retry 404": "shares its description with the routes below it",
 }
