@@ -35,7 +35,7 @@ class Points:
         self._walk, self._chance, self._progress = walk, chance, progress
         self._calls = set()
         try_one(walk, 0, 0)
-        self.total = self._counted()
+        self._total = self._counted()
         self._there, self._failed = 0, 0
 
     def _counted(self):
@@ -53,7 +53,7 @@ class Points:
     def go(self, count, part):
         """This part's of them, about `count`, evenly."""
         number, parts = part
-        own = range(1 + number, self.total + 1, parts)
+        own = range(1 + number, self._total + 1, parts)
         step = max(1, -(-len(own) // count))
         wanted, end = own.start + parts * self._chance.randrange(step), 0
         while True:
