@@ -21,6 +21,18 @@ static void check_body(const struct http_answer *answer)
     }
 }
 
+/* How long the interim answer is that the bytes begin with (RFC 9110, 15.2): a head, after which
+ * comes another. 0 where they do not. */
+static size_t interim_length(const char *bytes, size_t length)
+{
+    static const char begin[] = "HTTP/1.1 1", end[] = "\r\n\r\n";
+    const char *over = memmem(bytes, length, end, sizeof end - 1);
+
+    if (!over || strncmp(bytes, begin, sizeof begin - 1) != 0)
+        return 0;
+    return (size_t)(over - bytes) + sizeof end - 1;
+}
+
 int answers_check(const char *bytes, size_t length)
 {
     int status = 0;
@@ -28,6 +40,7 @@ int answers_check(const char *bytes, size_t length)
     for (size_t at = 0; at < length;) {
         CLEANUP(cleanup_http_answer) struct http_answer answer = HTTP_ANSWER(ANSWER_MAX);
         int r = HTTP_MORE;
+        at += interim_length(bytes + at, length - at);
         for (; at < length && r == HTTP_MORE; at++)
             r = http_answer_take(&answer, bytes + at, 1);
         PROMISE(r == 0 || r == HTTP_MORE);

@@ -11,12 +11,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return start_secrets() || stage_start();
 }
 
-/* HEAD has no body, and 100 is followed by another status: neither is read here. */
-static bool is_plain(const char *text, size_t length)
-{
-    return !memmem(text, length, "HEAD", 4) && !strcasestr(text, "Expect");
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct input input = input_of(data, size);
@@ -27,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     stage_send(DOOR_API, text, size, &answer);
     PROMISE(!answer.failed);
-    if (is_plain(text, size))
+    if (!memmem(text, size, "HEAD", 4)) /* an answer to it ends where its body would begin */
         (void)answers_check(buffer_text(&answer), answer.length);
     return 0;
 }

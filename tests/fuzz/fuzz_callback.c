@@ -12,12 +12,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return start_secrets() || stage_start();
 }
 
-/* HEAD has no body, and 100 is followed by another status: neither is read here. */
-static bool is_plain(const char *text, size_t length)
-{
-    return !memmem(text, length, "HEAD", 4) && !strcasestr(text, "Expect");
-}
-
 /* No page has a script, so none can come from what was sent. */
 static void shows_no_markup(const char *answer)
 {
@@ -55,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(!answer.failed);
     shows_no_markup(buffer_text(&answer));
     leads_nowhere_else(buffer_text(&answer));
-    if (is_plain(text, size))
+    if (!memmem(text, size, "HEAD", 4)) /* an answer to it ends where its body would begin */
         (void)answers_check(buffer_text(&answer), answer.length);
     return 0;
 }
