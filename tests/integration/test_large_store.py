@@ -15,7 +15,7 @@ ENOUGH = 50
 RATIO_MAX = 20  # of the 99th of 100 answers while it is copied to that of before
 NOISE_S = 0.03  # so long a step of the scheduler may last on a busy machine
 WORST_S = 0.2  # far less than the copying takes as a whole
-WORST_RATIO_MAX = 3  # to the worst of before, or of the front, which only the machine delays
+WORST_RATIO_MAX = 3  # to the worst of all before, or of the front, which only the machine delays
 
 
 class Asker:
@@ -87,6 +87,7 @@ def test_a_backup_stalls_nobody(daemon, api, cli, plain, folder):
         print(f"p99 {p99(old) * 1000:.1f} -> {p99(new) * 1000:.1f} ms,"
               f" ratio {p99(new) / p99(old):.1f};"
               f" worst {old[-1] * 1000:.0f} -> {new[-1] * 1000:.0f} ms")
+    machine = max(during[0][-1], *(old[-1] for old in before))  # a disk that stalls one stalls all behind it
     for old, new in zip(before, during):
         assert p99(new) <= RATIO_MAX * p99(old) + NOISE_S
-        assert new[-1] <= max(WORST_S, WORST_RATIO_MAX * max(old[-1], during[0][-1]))
+        assert new[-1] <= max(WORST_S, WORST_RATIO_MAX * machine)
