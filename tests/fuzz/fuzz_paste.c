@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                        "POST /v1/logins/$L HTTP/1.1\r\nContent-Length: $B\r\n\r\n{\"redirect\":");
     json_append_string(&request, text);
     buffer_append_text(&request, "}");
-    stage_send(DOOR_API, buffer_text(&request), request.length, &answer);
+    stage_ask(DOOR_API, buffer_text(&request), request.length, &answer);
     int status = answers_check(buffer_text(&answer), answer.length);
     PROMISE(status == 200 || (status >= 400 && status < 500));
     if (status == 200)

@@ -142,13 +142,17 @@ static void settle(int fd, struct buffer *answer)
     }
 }
 
-static void send_as_it_is(enum stage_door door, const char *bytes, size_t length,
+/* always: it is always answered, however long a busy machine takes, and that is waited for. */
+static void send_as_it_is(enum stage_door door, const struct buffer *request, bool always,
                           struct buffer *answer)
 {
     CLEANUP(cleanup_fd) int fd = connect_to(door);
+    const size_t before = answer->length;
 
-    send_all(fd, bytes, length);
-    settle(fd, answer);
+    send_all(fd, buffer_text(request), request->length);
+    do
+        settle(fd, answer);
+    while (always && answer->length == before);
 }
 
 /* --- the login --- */
@@ -160,11 +164,7 @@ static void ask(enum stage_door door, const char *method, const char *path, cons
 
     buffer_append_format(&request, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n%s",
                          method, path, stage.marks[MARK_HOST], strlen(body), body);
-    CLEANUP(cleanup_fd) int fd = connect_to(door);
-    send_all(fd, buffer_text(&request), request.length);
-    const size_t before = answer->length;
-    while (answer->length == before) /* these are always answered */
-        settle(fd, answer);
+    send_as_it_is(door, &request, true, answer);
 }
 
 /* What stands in the answer between two texts. */
@@ -235,7 +235,8 @@ static void fill_marks(struct buffer *out, const char *bytes, size_t length, siz
     }
 }
 
-void stage_send(enum stage_door door, const char *bytes, size_t length, struct buffer *answer)
+static void send_marked(enum stage_door door, const char *bytes, size_t length, bool always,
+                        struct buffer *answer)
 {
     CLEANUP(cleanup_buffer) struct buffer head = BUFFER_WITH_MAXIMUM(STAGE_TEXT_MAX);
     CLEANUP(cleanup_buffer) struct buffer body = BUFFER_WITH_MAXIMUM(STAGE_TEXT_MAX);
@@ -248,10 +249,20 @@ void stage_send(enum stage_door door, const char *bytes, size_t length, struct b
     fill_marks(&head, bytes, head_length, body.length);
     buffer_append(&head, body.data, body.length);
     if (!head.failed && !body.failed)
-        send_as_it_is(door, buffer_text(&head), head.length, answer);
+        send_as_it_is(door, &head, always, answer);
     /* It may have ended without a code, too. */
     stage.spent |= strstr(buffer_text(answer), "\"status\":\"") != NULL ||
                    strstr(buffer_text(answer), "Location: /done/") != NULL;
+}
+
+void stage_send(enum stage_door door, const char *bytes, size_t length, struct buffer *answer)
+{
+    send_marked(door, bytes, length, false, answer);
+}
+
+void stage_ask(enum stage_door door, const char *bytes, size_t length, struct buffer *answer)
+{
+    send_marked(door, bytes, length, true, answer);
 }
 
 void stage_follow(enum stage_door door, const char *path, struct buffer *answer)

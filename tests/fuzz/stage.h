@@ -23,6 +23,9 @@ int stage_start(void);
  * ends the connection. answer: all that came back. */
 void stage_send(enum stage_door door, const char *bytes, size_t length, struct buffer *answer);
 
+/* As stage_send(), for a request that is whole: it waits until an answer has begun to come. */
+void stage_ask(enum stage_door door, const char *bytes, size_t length, struct buffer *answer);
+
 /* Asks for that path, marks in it, for the login as it is now; appends what came back. */
 void stage_follow(enum stage_door door, const char *path, struct buffer *answer);
 
