@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "io/http_private.h"
 
 static void unlink_transfer(struct http_transfer *transfer)
@@ -71,6 +72,35 @@ static void deliver_finished(struct http_client *client)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
         deliver(transfer, code);
     }
+}
+
+static int wait_for(struct http_transfer *transfer, int64_t wait_ms)
+{
+    transfer->due_at = clock_now() + wait_ms;
+    return loop_timer_set(transfer->deadline, wait_ms);
+}
+
+/*
+ * A disk that hangs holds this thread, and a reply that came meanwhile lies in the socket, unread:
+ * it may hold the only refresh token there is. libcurl would look at the time before it looks
+ * there, so the deadline is ours. Time in which the thread was held, or the machine asleep, is
+ * given back, and the last of it has to be time in which sockets had their turns.
+ */
+static void on_deadline(void *userdata)
+{
+    struct http_transfer *transfer = userdata;
+    struct http_client *client = transfer->client;
+    const int64_t late_ms = clock_now() - transfer->due_at;
+    const bool was_free = transfer->looks > 0 && late_ms <= HTTP_LATE_MS;
+
+    if (!was_free && transfer->looks++ < HTTP_LOOKS_MAX) {
+        const int64_t held_ms = late_ms < transfer->whole_ms ? late_ms : transfer->whole_ms;
+        if (wait_for(transfer, held_ms > HTTP_LOOK_MS ? held_ms : HTTP_LOOK_MS) == 0)
+            return;
+    }
+    enter(client);
+    deliver(transfer, CURLE_OPERATION_TIMEDOUT);
+    leave(client);
 }
 
 static struct http_transfer *oldest(const struct http_client *client)
@@ -253,6 +283,16 @@ struct http_client *http_client_free(struct http_client *client)
     return NULL;
 }
 
+static int begin(struct http_client *client, struct http_transfer *transfer)
+{
+    int r = loop_add_timer(client->loop, on_deadline, transfer, &transfer->deadline);
+    if (r == 0)
+        r = wait_for(transfer, transfer->whole_ms);
+    if (r == 0 && curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
+        r = -ENOMEM;
+    return r;
+}
+
 int http_send(struct http_client *client, const struct http_request *request, http_done done,
               void *userdata, struct http_transfer **ret)
 {
@@ -268,8 +308,8 @@ int http_send(struct http_client *client, const struct http_request *request, ht
 
     if (transfer->refusal[0])
         r = loop_timer_set(client->refusals, 0);
-    else if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
-        r = -ENOMEM;
+    else
+        r = begin(client, transfer);
     if (r < 0)
         return r;
     link_transfer(client, transfer);

@@ -19,6 +19,9 @@ enum {
     HTTP_CONNECTION_MAX_S = 10 * 60, /* so that a connection that hangs is not used for ever */
     HTTP_UNACKNOWLEDGED_MAX_MS = 20 * 1000, /* the same, where the network is gone */
     HTTP_CA_CACHE_S = 60 * 60,
+    HTTP_LOOK_MS = 100, /* a deadline ends a transfer after so long in which the thread was free */
+    HTTP_LATE_MS = 50,  /* a timer that comes later: the thread was held, or the machine asleep */
+    HTTP_LOOKS_MAX = 10,
 };
 
 struct http_client {
@@ -41,6 +44,10 @@ struct http_transfer {
     struct buffer reply;
     http_done done;
     void *userdata;
+    int whole_ms;                 /* how long it may take as a whole */
+    struct loop_source *deadline; /* NULL for one that is refused */
+    int64_t due_at;
+    unsigned looks; /* for a reply that lies in the socket since the deadline */
 
     bool plain;   /* http, so to loopback addresses alone */
     bool written; /* libcurl was about to write the request: the server may have seen it */

@@ -263,10 +263,7 @@ static int set_up_easy(struct http_transfer *transfer, const struct http_request
     if (!transfer->easy)
         return -ENOMEM;
 
-    long whole_ms = request->timeout_ms > 0 ? (long)request->timeout_ms : HTTP_WHOLE_TIMEOUT_MS;
     CURLcode code = set_numbers(transfer->easy);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, whole_ms);
     /* Without TLS libcurl learns only from the first answer that there is no HTTP/2, and requests
      * that wait for it to share the connection would stand behind one slow answer. */
     if (code == CURLE_OK)
@@ -291,6 +288,7 @@ int http_transfer_new(const struct http_request *request, struct http_transfer *
     CLEANUP(cleanup_http_transfer) struct http_transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer)
         return -ENOMEM;
+    transfer->whole_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_WHOLE_TIMEOUT_MS;
     transfer->body = BUFFER_WITH_MAXIMUM(HTTP_REQUEST_MAX);
     transfer->reply = BUFFER_WITH_MAXIMUM(HTTP_REPLY_MAX);
     /* A usual reply is not to be lost for want of memory: what it brings may exist once only. */
@@ -316,6 +314,7 @@ struct http_transfer *http_transfer_free(struct http_transfer *transfer)
     if (!transfer)
         return NULL;
 
+    loop_source_free(transfer->deadline);
     curl_easy_cleanup(transfer->easy);
     curl_slist_free_all(transfer->headers);
     buffer_release(&transfer->body);

@@ -144,6 +144,28 @@ def test_slow_disk_delays_no_cached_token(daemon, api, plain):
 
 @pytest.mark.slow
 @needs_strace
+def test_what_comes_while_the_disk_hangs_is_read(daemon, api, plain):
+    """The reply's time is over when the disk is back, but the reply lies there: the one that a
+    strict provider gives."""
+    plain.configure(rotation="strict")
+    daemon.with_provider("plain", plain, retry_grace="4s").start()  # a first answer has 2 s
+    daemon.grant(plain, ACCOUNT)
+    api.token(ACCOUNT).ok()
+    other = plain.seed("other")["other"]
+    with ThreadPoolExecutor() as pool:
+        refresh = _in_the_air(pool, api, plain)
+        with slow_syncs(daemon.process, 60):
+            imported = pool.submit(api.import_grant, "plain/other", refresh_token=other)
+            time.sleep(0.5)
+            plain.clear_faults()
+            time.sleep(4)
+        assert refresh.result().status == imported.result().status == 200
+    assert not plain.ledger.lines("refresh", outcome="refused")
+    assert len(plain.ledger.refreshes()) == 2
+
+
+@pytest.mark.slow
+@needs_strace
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
 def test_failing_disk(daemon, api, plain, call):
     """Every write fails with EIO for a while: nothing undurable is served, the grant survives."""

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fixture_private.h"
+#include "io/http.h"
 #include "io/loop.h"
 
 /* The sanitizers', where the program has them. */
@@ -53,6 +54,20 @@ int __wrap_loop_timer_set(struct loop_source *timer, int64_t delay_ms);
 int __wrap_loop_timer_set(struct loop_source *timer, int64_t delay_ms)
 {
     return __real_loop_timer_set(timer, (delay_ms + speed - 1) / speed);
+}
+
+/* A server answers in the world's time, so that is what it has. */
+int __real_http_send(struct http_client *client, const struct http_request *request, http_done done,
+                     void *userdata, struct http_transfer **ret);
+int __wrap_http_send(struct http_client *client, const struct http_request *request, http_done done,
+                     void *userdata, struct http_transfer **ret);
+int __wrap_http_send(struct http_client *client, const struct http_request *request, http_done done,
+                     void *userdata, struct http_transfer **ret)
+{
+    struct http_request patient = *request;
+    const int whole_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_WHOLE_TIMEOUT_MS;
+    patient.timeout_ms = whole_ms * (int)speed;
+    return __real_http_send(client, &patient, done, userdata, ret);
 }
 
 static atomic_uint notes_in_all, notes_in_this, notes_that_fit;
@@ -130,6 +145,24 @@ struct commit *__wrap_commit_new(void)
         return NULL;
     }
     return __real_commit_new();
+}
+
+static atomic_uint openings_without_memory;
+
+void refuse_vault_memory(unsigned count)
+{
+    openings_without_memory = count;
+}
+
+int __real_vault_open(const struct seal_key *key, const struct account_row *row, struct grant *ret);
+int __wrap_vault_open(const struct seal_key *key, const struct account_row *row, struct grant *ret);
+int __wrap_vault_open(const struct seal_key *key, const struct account_row *row, struct grant *ret)
+{
+    if (openings_without_memory > 0) {
+        openings_without_memory--;
+        return -ENOMEM;
+    }
+    return __real_vault_open(key, row, ret);
 }
 
 static const char *_Atomic damaged_label;

@@ -49,6 +49,8 @@ void set_speed(int64_t speed);
 void refuse_commits(unsigned count);
 /* So many of the next commits find no memory before what they store exists. */
 void refuse_commit_memory(unsigned count);
+/* So many of the next grants of accounts that are opened find no memory. */
+void refuse_vault_memory(unsigned count);
 /* How often it was written since, in a transaction that stood or not, that a person was told of an
  * account; and commits that say so of more accounts find the disk full, until set_up(). */
 unsigned notes_tried(void);

@@ -24,6 +24,7 @@
 #include "io/http.h"
 
 enum { SERVER_THREADS_MAX = 600, SERVER_REQUEST_MAX = 128 * 1024, SERVER_PATIENCE_MS = 10 * 1000 };
+enum { SERVER_LATE_MS = 100 };
 
 struct server {
     int listen_fd;
@@ -161,6 +162,12 @@ static inline void server_long_header(int fd)
     server_answer(fd, "200 OK", header, 0, "");
 }
 
+static inline void server_late(int fd)
+{
+    (void)poll(NULL, 0, SERVER_LATE_MS);
+    server_sized(fd, HTTP_REPLY_MAX);
+}
+
 /* True when the connection is to stay. */
 static inline bool server_serve(struct connection *c)
 {
@@ -187,6 +194,8 @@ static inline bool server_serve(struct connection *c)
         server_answer(c->fd, "200 OK", "Set-Cookie: c=1\r\n", strlen(c->request), c->request);
     else if (strcmp(path, "/largest") == 0)
         server_sized(c->fd, HTTP_REPLY_MAX);
+    else if (strcmp(path, "/late") == 0)
+        server_late(c->fd);
     else if (strcmp(path, "/too-large") == 0)
         server_sized(c->fd, HTTP_REPLY_MAX + 1);
     else if (strcmp(path, "/long-header") == 0)
