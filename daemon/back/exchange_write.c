@@ -57,6 +57,17 @@ static int check_owner(struct exchange_write *write, struct store *store)
     return account_name_equal(&write->owner, name) ? 0 : EXCHANGE_OWNED;
 }
 
+/* The grant whose refresh token a consent without one leaves where it is; empty where there is none
+ * that may still work, or none that can be opened. old may be NULL. */
+static int open_what_stays(const struct seal_key *key, const struct account_row *old,
+                           struct grant *ret)
+{
+    if (!old || !old->has_refresh_token || old->state == ACCOUNT_CONSENT_REQUIRED)
+        return 0;
+    int r = vault_open(key, old, ret);
+    return r == VAULT_BROKEN ? 0 : r;
+}
+
 /* A new consent replaces the grant; a refresh token that may still work is kept, and the one before
  * it, where the provider sends one at the first consent alone. old is NULL when the consent is
  * another identity's. */
@@ -69,12 +80,12 @@ static int build_grant(const struct exchange_write *write, const struct seal_key
     const struct secret *refresh_token = exchange_write_refresh_token(write);
     const struct secret *predecessor = NULL;
     int r = 0;
-    if (!refresh_token && old && old->has_refresh_token && old->state != ACCOUNT_CONSENT_REQUIRED &&
-        vault_open(key, old, &before) == 0) {
+    if (!refresh_token) {
+        r = open_what_stays(key, old, &before);
         refresh_token = before.refresh_token;
         predecessor = before.predecessor;
     }
-    if (granted->access_token)
+    if (r == 0 && granted->access_token)
         r = secret_copy(granted->access_token, &next.access_token);
     if (r == 0 && refresh_token)
         r = secret_copy(refresh_token, &next.refresh_token);

@@ -155,7 +155,9 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
         r = job_find_other_owner(job, store, &row->name, grant.refresh_token);
     if (r != 0)
         return r;
-    const bool readable = vault_open(keeper->key, row, &old) == 0;
+    const int opened = vault_open(keeper->key, row, &old);
+    if (opened < 0)
+        return opened;
     take_over(row, &held, &grant);
     (void)replan_row(keeper, row); /* it was planned when it was held */
     r = put_grant(keeper, store, row, &grant);
@@ -163,7 +165,7 @@ static int accept_held(struct job *job, struct store *store, struct account_row 
         r = store_drop_held(store, &row->name);
     if (r == 0)
         r = revocations_forgo(keeper, store, &row->name, row->identity);
-    if (r == 0 && readable) /* take_over() has put its identity there */
+    if (r == 0 && opened != VAULT_BROKEN) /* take_over() has put its identity there */
         r = unused_revoke(keeper, store, &row->name, held.identity, &old);
     if (r == 0)
         r = store_end_link(store, &row->name, LINK_USED, clock_now());

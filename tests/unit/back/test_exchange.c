@@ -310,6 +310,21 @@ static void a_refresh_token_that_may_still_work_is_kept(void **state)
     assert_int_equal(row.state, ACCOUNT_ACTIVE);
 }
 
+static void short_memory_keeps_the_refresh_token(void **state)
+{
+    struct stage *stage = *state;
+    CLEANUP(cleanup_account_row) struct account_row row = { 0 };
+    CLEANUP(cleanup_grant) struct grant grant = { 0 };
+    seed(stage, (struct seed){ .label = "a", .refresh_token = "rt-secret-one" });
+    server_script(stage->server, (struct canned){ .status = 200, .body = GRANT_PLAIN });
+    start(stage);
+    refuse_vault_memory(1);
+    expect_ok(stage, ask_exchange(stage, "a", "code-secret-1", NULL));
+    stop(stage);
+    stored(stage, "a", &row, &grant);
+    assert_true(holds(grant.refresh_token, "rt-secret-one"));
+}
+
 /* It dies when it would have, so that the warnings come in time; a new one has its own end. */
 static void the_end_of_a_kept_refresh_token_is_kept(void **state)
 {
@@ -469,6 +484,7 @@ int main(void)
         TEST(a_rescued_refresh_token_has_an_owner),
         TEST(a_rescued_refresh_token_of_another_login_is_kept),
         TEST(a_refresh_token_that_may_still_work_is_kept),
+        TEST(short_memory_keeps_the_refresh_token),
         TEST_STARTED(the_end_of_a_kept_refresh_token_is_kept),
         TEST(a_refresh_token_of_another_account_is_refused),
         TEST(a_code_that_was_not_sent_is_tried_again),
