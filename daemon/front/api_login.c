@@ -249,12 +249,13 @@ static void on_pushed(const struct api_request *request, struct message *answer,
 {
     struct pushing *pushing = state;
     struct login *login = logins_find(pushing->logins, pushing->login_id);
-    if (login && login_take_pushed(login, answer) == 0) {
+    const bool over = !login || login_ended(login);
+    if (!over && login_take_pushed(login, answer) == 0) {
         answer_started(request, login);
         free(pushing);
         return;
     }
-    login_refuse(request, WIRE_INTERNAL, login ? "out of memory" : "the login is over already");
+    login_refuse(request, WIRE_INTERNAL, over ? "the login is over already" : "out of memory");
     release_pushing(pushing);
 }
 

@@ -62,7 +62,7 @@ static void pushed(void *userdata, struct message *answer)
     opening->ask = 0;
     if (answer->failed)
         fail(opening, answer->failure.description);
-    else if (login && login_take_pushed(login, answer) != 0)
+    else if (login && !login_ended(login) && login_take_pushed(login, answer) != 0)
         fail(opening, "memory is short");
     else
         callback_enter(opening_end(opening), login);

@@ -293,6 +293,16 @@ static void count_end(const struct login *login)
                            });
 }
 
+/* An end is told for minutes. What the login was begun with may be large, and the memory for secrets
+ * is everybody's. */
+static void forget_request(struct login *login)
+{
+    login->verifier = secret_free(login->verifier);
+    login->nonce = secret_free(login->nonce);
+    login->parameters = secret_free(login->parameters);
+    login->authorize_url = secret_free(login->authorize_url);
+}
+
 void login_set_status(struct login *login, enum login_status status, const char *error,
                       const char *description)
 {
@@ -303,6 +313,8 @@ void login_set_status(struct login *login, enum login_status status, const char 
     login->ended_at = login_ended(login) ? now : 0;
     /* The back answers every exchange, so that an exchanging login needs no end of its own. */
     login->due_at = login_ended(login) ? now + LOGIN_ENDED_KEPT_MS : 0;
+    if (login_ended(login))
+        forget_request(login);
     count_end(login);
     tell_ended(login);
     wake_all(login, true, now);

@@ -13,7 +13,9 @@ import pytest
 from harness.churn import COUNT, churn
 from harness.drips import drips
 from harness.logins import log_in, log_in_soon
+from harness.other_user import as_user
 from harness.person import Person
+from harness.raw import get
 from harness.strace import needs_strace, slow_syncs
 from harness.stream import Stream
 
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
 DRIPS = int(os.environ.get("TOKENBROKER_TEST_DRIPS", "200"))
 SECONDS = float(os.environ.get("TOKENBROKER_TEST_DRIP_SECONDS", "5"))
 HOSTILE, ACCOUNT = 61234, "plain/acme"
+PUBLIC_NAME, ADDRESS_MAX = "hr.example.com", 8191
 API_PER_UID, CALLBACK_PER_UID = 1024, 48
 
 
@@ -35,9 +38,9 @@ def open_to_all(daemon):
     daemon.socket.chmod(0o666)
 
 
-def start_with_hostile(daemon, plain, may):
+def start_with_hostile(daemon, plain, may, **keys):
     """What the hostile user may do, it may with one account; root is the admin."""
-    daemon.with_provider("plain", plain)
+    daemon.with_provider("plain", plain, **keys)
     daemon.config.access["admin"] = {"accounts": ["*/*"], "who": ["user:0"], "may": ["admin"]}
     daemon.config.access["one"] = {"accounts": [ACCOUNT], "who": [f"user:{HOSTILE}"], "may": [may]}
     daemon.start()
@@ -293,6 +296,51 @@ def test_large_imports_leave_memory_for_secrets(daemon, api, plain):
         assert api.token("plain/other").ok()["access_token"]
         said = flood.communicate()[0]
     assert "'429'" in said and "'200'" in said and "'500'" not in said, said
+
+
+def fill_the_cache(api, tokens, size):
+    """All but a little of the half of the memory for secrets that cached tokens may have."""
+    for number in range(tokens):
+        api.import_grant(f"own/a{number}", access_token="t" * size).ok()
+        api.token(f"own/a{number}").ok()
+
+
+def begin_by_link(daemon, url):
+    """The address at the provider that the link leads to; None: there is no room for it."""
+    reply = get(daemon.port, url.split(PUBLIC_NAME, 1)[1] + "/go", host=PUBLIC_NAME)
+    if reply.status != 303:
+        return None
+    start = reply.headers["Location"].split(PUBLIC_NAME, 1)[1]
+    return get(daemon.port, start, host=PUBLIC_NAME).headers["Location"]
+
+
+def open_large_links(daemon, hostile, count):
+    """Each opening replaces the oldest login of its link; addresses are as long as they may be, so
+    that each takes 16 KiB of the memory for secrets."""
+    def make(padding):
+        params = {f"x{number}": "p" * 1024 for number in range(7)} | {"y": "p" * padding}
+        return hostile.request("POST", f"/v1/links/{ACCOUNT}", {"params": params}).ok()["url"]
+
+    padding = 1 + ADDRESS_MAX - len(begin_by_link(daemon, make(1)))
+    begun = 0
+    for number in range(count):
+        if number % 50 == 0:  # a link is opened 60 times an hour at most
+            url = make(padding)
+        begun += begin_by_link(daemon, url) is not None
+    return begun
+
+
+@pytest.mark.slow
+def test_who_opens_links_leaves_memory_for_secrets(daemon, api, plain, schema):
+    public = f"https://{PUBLIC_NAME}/oauth"
+    daemon.config.callback["public_url"] = public
+    daemon.config.providers["own"] = {"grant": "static"}
+    start_with_hostile(daemon, plain, "link", redirect_uri=public + "/callback/plain")
+    daemon.grant(plain, "plain/other")
+    fill_the_cache(api, 240, 12_000)
+    hostile = as_user(type(api), HOSTILE)(daemon.socket, schema)
+    assert open_large_links(daemon, hostile, 250) > 200
+    assert api.refresh_allowed("plain/other").status == 200
 
 
 @pytest.mark.slow
