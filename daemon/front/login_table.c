@@ -293,8 +293,8 @@ static void count_end(const struct login *login)
                            });
 }
 
-/* An end is told for minutes. What the login was begun with may be large, and the memory for secrets
- * is everybody's. */
+/* An end is told for minutes. What the login was begun with may be large, and the memory for
+ * secrets is everybody's. */
 static void forget_request(struct login *login)
 {
     login->verifier = secret_free(login->verifier);
