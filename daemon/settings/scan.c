@@ -3,33 +3,19 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { SECTIONS_STEP = 16 };
+/* What ends a bare word. */
+static const char no_word[] = " #\"'\t\n\r={}()+,*";
 
-/* Where the look is. Lists have braces too, so a section's brace is one that follows no '='. */
 struct scanner {
     const char *next;
     unsigned line;
-    unsigned brace_line; /* of the innermost open brace */
+    unsigned brace_line; /* of the last opening brace */
     unsigned depth;
-    bool in_word;      /* the character before belongs to a bare word */
-    bool after_equals; /* a value comes next */
     struct scan_result *result;
     struct complaint *complaint;
 };
-
-/* Hands length bytes on as they are, or as blanks; line ends always stay. */
-static void hand_on(struct scanner *scanner, size_t length, bool blank)
-{
-    for (size_t i = 0; i < length; i++, scanner->next++) {
-        bool line_end = *scanner->next == '\n';
-        if (line_end)
-            scanner->line++;
-        buffer_append_char(&scanner->result->text, blank && !line_end ? ' ' : *scanner->next);
-    }
-}
 
 static int refuse(struct scanner *scanner, unsigned line, const char *problem)
 {
@@ -44,128 +30,155 @@ static int refuse_variable(struct scanner *scanner)
                   "${…} would be replaced from the environment: put the value in single quotes");
 }
 
-static bool at_variable(const char *text)
+/* The token's text is what was appended since it began at that place. */
+static void add_token(struct scanner *scanner, char mark, size_t began)
 {
-    return text[0] == '$' && text[1] == '{';
+    struct buffer *texts = &scanner->result->texts;
+    const struct token token = { texts->data + began, scanner->line, mark };
+    buffer_append_char(texts, '\0');
+    buffer_append(&scanner->result->tokens, &token, sizeof token);
 }
 
-static int scan_line_comment(struct scanner *scanner)
+/* A token that is written as it is meant. */
+static void take(struct scanner *scanner, char mark, size_t length)
 {
-    hand_on(scanner, strcspn(scanner->next, "\n"), true);
-    return 0;
+    size_t began = scanner->result->texts.length;
+    buffer_append(&scanner->result->texts, scanner->next, length);
+    add_token(scanner, mark, began);
+    scanner->next += length;
 }
 
-static int scan_block_comment(struct scanner *scanner)
+static void skip(struct scanner *scanner, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (*scanner->next++ == '\n')
+            scanner->line++;
+}
+
+static int skip_block_comment(struct scanner *scanner)
 {
     const char *end = strstr(scanner->next + 2, "*/");
     if (end == NULL)
         return refuse(scanner, scanner->line, "this comment is never closed");
-    hand_on(scanner, (size_t)(end + 2 - scanner->next), true);
+    skip(scanner, (size_t)(end + 2 - scanner->next));
+    return 0;
+}
+
+/* What stands behind a backslash. In single quotes it means something only before a quote, another
+ * backslash, or a line end, which it takes away. */
+static void append_escaped(struct scanner *scanner, char quote, char c)
+{
+    static const char letters[] = "abefnrtv";
+    static const char meant[] = "\a\b\033\f\n\r\t\v";
+    struct buffer *texts = &scanner->result->texts;
+    const char *letter = quote == '"' ? strchr(letters, c) : NULL;
+    if (c == '\n')
+        return;
+    if (quote == '\'' && c != '\'' && c != '\\')
+        buffer_append_char(texts, '\\');
+    buffer_append_char(texts, letter != NULL ? meant[letter - letters] : c);
+}
+
+/* In double quotes. */
+static int check_double_quoted(struct scanner *scanner)
+{
+    const char *next = scanner->next;
+    if (next[0] == '$' && next[1] == '{')
+        return refuse_variable(scanner);
+    if (next[0] == '\\' && (isdigit((unsigned char)next[1]) || next[1] == 'x'))
+        return refuse(scanner, scanner->line, "numeric escapes are not known in quoted texts");
     return 0;
 }
 
 static int scan_quoted(struct scanner *scanner)
 {
-    char quote = *scanner->next;
+    char quote = *scanner->next++;
     unsigned opened = scanner->line;
-    hand_on(scanner, 1, false);
+    size_t began = scanner->result->texts.length;
     while (*scanner->next != quote) {
         bool escape = *scanner->next == '\\';
-        if (*scanner->next == '\0' || (escape && scanner->next[1] == '\0'))
+        if (scanner->next[escape] == '\0')
             return refuse(scanner, opened, "this quoted text is never closed");
-        if (quote == '"' && at_variable(scanner->next))
-            return refuse_variable(scanner);
-        if (quote == '"' && escape &&
-            (isdigit((unsigned char)scanner->next[1]) || scanner->next[1] == 'x'))
-            return refuse(scanner, scanner->line, "numeric escapes are not known in quoted texts");
-        hand_on(scanner, escape ? 2 : 1, false);
+        int r = quote == '"' ? check_double_quoted(scanner) : 0;
+        if (r != 0)
+            return r;
+        if (escape)
+            append_escaped(scanner, quote, scanner->next[1]);
+        else
+            buffer_append_char(&scanner->result->texts, *scanner->next);
+        skip(scanner, escape ? 2 : 1);
     }
-    hand_on(scanner, 1, false);
-    scanner->after_equals = false;
+    add_token(scanner, TOKEN_WORD, began);
+    scanner->next++;
     return 0;
 }
 
-static int remember_section(struct scanner *scanner)
+static int scan_brace(struct scanner *scanner)
 {
-    struct scan_result *result = scanner->result;
-    if (result->section_count % SECTIONS_STEP == 0) {
-        unsigned *lines = reallocarray(result->section_lines, result->section_count + SECTIONS_STEP,
-                                       sizeof *lines);
-        if (lines == NULL)
-            return -ENOMEM;
-        result->section_lines = lines;
-    }
-    result->section_lines[result->section_count++] = scanner->line;
-    return 0;
-}
-
-static int scan_opening_brace(struct scanner *scanner)
-{
-    int r = scanner->after_equals ? 0 : remember_section(scanner);
-    scanner->after_equals = false;
-    scanner->depth++;
-    scanner->brace_line = scanner->line;
-    hand_on(scanner, 1, false);
-    return r;
-}
-
-/* One character that belongs to no quoted text and no comment. */
-static int scan_plain(struct scanner *scanner)
-{
-    char c = *scanner->next;
-    if (c == '{')
-        return scan_opening_brace(scanner);
-    if (c == '}' && scanner->depth == 0)
+    bool opens = *scanner->next == '{';
+    if (!opens && scanner->depth == 0)
         return refuse(scanner, scanner->line, "this \"}\" closes nothing");
-    if (c == '}')
-        scanner->depth--;
-    if (c == '=')
-        scanner->after_equals = true;
-    else if (!isspace((unsigned char)c))
-        scanner->after_equals = false;
-    if (c == ';')
+    if (opens)
+        scanner->brace_line = scanner->line;
+    scanner->depth += opens ? 1 : -1U;
+    take(scanner, *scanner->next, 1);
+    return 0;
+}
+
+static int scan_word(struct scanner *scanner)
+{
+    const char *word = scanner->next;
+    size_t length = strcspn(word, no_word);
+    if (memchr(word, ';', length) != NULL)
         return refuse(scanner, scanner->line,
                       "\";\" ends nothing here; a value that holds one stands in quotes");
-    hand_on(scanner, 1, false);
+    if (word[length - 1] == '$' && word[length] == '{')
+        return refuse_variable(scanner);
+    take(scanner, TOKEN_WORD, length);
     return 0;
-}
-
-/* What libconfuse takes for a part of a bare word. */
-static bool word_character(char c)
-{
-    return c != '\0' && strchr(" #\"'\t\n\r={}()+,*", c) == NULL;
 }
 
 static int scan_step(struct scanner *scanner)
 {
     const char *next = scanner->next;
-    bool was_in_word = scanner->in_word;
-    scanner->in_word = word_character(*next);
-
-    if (at_variable(next))
-        return refuse_variable(scanner);
+    int r = 0;
     if (*next == '"' || *next == '\'')
-        return scan_quoted(scanner);
-    if (*next == '#')
-        return scan_line_comment(scanner);
-    /* "http://host" is one bare word: slashes open a comment only where no word goes on. */
-    if (!was_in_word && next[0] == '/' && (next[1] == '/' || next[1] == '*')) {
-        scanner->in_word = false;
-        return next[1] == '/' ? scan_line_comment(scanner) : scan_block_comment(scanner);
-    }
-    return scan_plain(scanner);
+        r = scan_quoted(scanner);
+    else if (*next == '{' || *next == '}')
+        r = scan_brace(scanner);
+    else if (strchr("()=,", *next) != NULL)
+        take(scanner, *next, 1);
+    else if (next[0] == '+' && next[1] == '=')
+        take(scanner, TOKEN_APPEND, 2);
+    else if (strchr(" \t\r\n*+", *next) != NULL) /* those two have always been blanks, too */
+        skip(scanner, 1);
+    /* "http://host" is one bare word: slashes open a comment only where none has begun. */
+    else if (*next == '#' || (next[0] == '/' && next[1] == '/'))
+        skip(scanner, strcspn(next, "\n"));
+    else if (next[0] == '/' && next[1] == '*')
+        r = skip_block_comment(scanner);
+    else
+        r = scan_word(scanner);
+    return r;
 }
 
 int scan_text(const char *text, struct scan_result *ret, unsigned *ret_line,
               struct complaint *complaint)
 {
     struct scanner scanner = { .next = text, .line = 1, .result = ret, .complaint = complaint };
+    size_t length = strlen(text);
     int r = 0;
-    while (r == 0 && *scanner.next != '\0')
+    /* Each token takes a character at least, and its text a NUL more: tokens can point to texts. */
+    ret->texts.maximum = 2 * length + 1;
+    ret->tokens.maximum = (length + 1) * sizeof(struct token);
+    buffer_reserve(&ret->texts, ret->texts.maximum);
+    while (r == 0 && !ret->texts.failed && *scanner.next != '\0')
         r = scan_step(&scanner);
     if (r == 0 && scanner.depth > 0)
         r = refuse(&scanner, scanner.brace_line, "this \"{\" is never closed");
-    if (r == 0 && ret->text.failed)
+    if (!ret->texts.failed)
+        take(&scanner, TOKEN_END, 0);
+    if (r == 0 && (ret->texts.failed || ret->tokens.failed))
         r = -ENOMEM;
     *ret_line = scanner.line;
     return r;
@@ -173,7 +186,6 @@ int scan_text(const char *text, struct scan_result *ret, unsigned *ret_line,
 
 void scan_result_release(struct scan_result *result)
 {
-    buffer_release(&result->text);
-    free(result->section_lines);
-    *result = (struct scan_result){ .text = BUFFER_WITH_MAXIMUM(result->text.maximum) };
+    buffer_release(&result->tokens);
+    buffer_release(&result->texts);
 }

@@ -1,8 +1,14 @@
 #pragma once
 
 /*
- * libconfuse's syntax, read into plain lists: sections of settings of values, each with its line.
+ * A configuration text, read into plain lists: sections of settings of values, each with its line.
  * What a value means is not known here; which sections and keys exist is.
+ *
+ *   NAME TITLE {              TITLE only where the kind of section has one
+ *       key = value           a bare word, 'as it is' or "with \n and such"
+ *       list = {a, b}         or one value; {} is empty
+ *       list += {c}           more of it
+ *   }                         comments: # and // to the line's end, and as here
  */
 
 #include <stdbool.h>
@@ -80,8 +86,8 @@ struct grammar {
 
 /*
  * Parses text (NUL-ended, without another NUL) into file, whose path is set already. A grammar with
- * one nameless kind gives one section. Not for two threads at once: libconfuse's lexer is one for
- * the whole process. Returns 0, SETTINGS_INVALID or -ENOMEM; file holds a part on failure.
+ * one nameless kind gives one section. Returns 0, SETTINGS_INVALID or -ENOMEM; file holds a part on
+ * failure.
  */
 int syntax_parse(const char *text, const struct grammar *grammar, struct config_file *file,
                  struct complaint *complaint);

@@ -15,11 +15,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return start_secrets();
 }
 
-/* Comments become blanks, and nothing moves. */
+/* Tokens follow each other line by line, and braces close. */
 static void keeps_its_lines(const char *text, size_t length)
 {
-    CLEANUP(cleanup_scan_result)
-    struct scan_result scan = { .text = BUFFER_WITH_MAXIMUM(SETTINGS_FILE_MAX + 1) };
+    CLEANUP(cleanup_scan_result) struct scan_result scan = { 0 };
     struct complaint complaint = { "" };
     unsigned line = 0;
 
@@ -30,10 +29,15 @@ static void keeps_its_lines(const char *text, size_t length)
         PROMISE(*complaint.text && is_printable_line(complaint.text));
         return;
     }
-    const char *scanned = buffer_text(&scan.text);
-    PROMISE(scan.text.length == length);
-    for (size_t i = 0; i < length; i++)
-        PROMISE(scanned[i] == text[i] || (scanned[i] == ' ' && text[i] != '\n'));
+    const struct token *token = scan_tokens(&scan);
+    unsigned before = 1;
+    size_t open = 0;
+    for (; token->mark != TOKEN_END; before = token++->line) {
+        PROMISE(token->line >= before && token->line <= line && strlen(token->text) <= length);
+        PROMISE(token->mark != '}' || open > 0);
+        open += token->mark == '{' ? 1 : token->mark == '}' ? -1UL : 0;
+    }
+    PROMISE(token->line == line && open == 0);
 }
 
 static void is_safe(const struct provider *provider)

@@ -42,7 +42,7 @@ static const struct listener_row rows[] = {
     { "callback { certificate = {'c.pem', '/k.pem'} }",
       "1: certificate wants \"auto\", or {certificate, key} as absolute paths" },
     { "callback {\n certificate = {} }",
-      "1: certificate wants \"auto\", or {certificate, key} as absolute paths" },
+      "2: certificate wants \"auto\", or {certificate, key} as absolute paths" },
     { "callback { public_url = 'http://hr.example' }",
       "1: public_url must be https (plain http goes to loopback hosts only)" },
     { "callback { public_url = 'http://localhost:9000' }", NULL },

@@ -1,5 +1,6 @@
 #include "settings/syntax.h"
 
+#include "../base/memory_search.h"
 #include "settings/sections.h"
 #include "support.h"
 
@@ -42,8 +43,19 @@ static const struct syntax_row rows[] = {
     { PROVIDER "client_id = {a} }", "3: unexpected token '{'" },
     { PROVIDER "client_id += a }", "3: attempt to append to non-list option 'client_id'" },
     { "provider {}", "1: missing title for section 'provider'" },
-    { "broker {}\n'broker|key' = auto", "2: keys stand in sections" },
-    { "provider p {}\n'provider=p|client_id' = a", "2: keys stand in sections" },
+    { "broker {}\n'broker|key' = auto", "2: unknown section \"broker|key\"" },
+    { "provider p {}\n'provider=p|client_id' = a", "2: unknown section \"provider=p|client_id\"" },
+    { PROVIDER "client_id = a authorize_params = {'x=y'}\n authorize_params = {} }",
+      "4: authorize_params is set twice (first in line 3)" },
+    { PROVIDER "client_id = a authorize_params = {}\n authorize_params += {'z=y'} }", NULL },
+    { PROVIDER "client_id = a authorize_params = {'x=y',} }", NULL },
+    { PROVIDER "client_id = a authorize_params = {,} }", "3: unexpected token ','" },
+    { PROVIDER "client_id = a authorize_params = {a b} }", "3: unexpected token 'b'" },
+    { PROVIDER "client_id = a '' = b }", "3: unknown key \"\" in provider \"p\"" },
+    { "(", "1: unexpected token '('" },
+    { "broker\n", "2: premature end of file" },
+    { "provider p", "1: premature end of file" },
+    { "provider p =", "1: missing opening brace for section 'provider'" },
     { PROVIDER "access a {} }", "3: unknown key \"access\" in provider \"p\"" },
     { "client_id = a", "1: unknown section \"client_id\"" },
 };
@@ -165,6 +177,30 @@ static void a_value_has_a_longest(void **state)
     assert_refused(buffer_text(&text), "3: client_id is longer than 32768 bytes");
 }
 
+/* Whichever key a secret was put under. */
+static void leaves_nothing_of_a_secret(void **state)
+{
+    static const char *const forms[] = { "client_secret = %s }", "client_secret = \"\\q%s\" }",
+                                         "token_params = {'%s', a} }", "client_secret = %s x }" };
+    for (size_t i = 0; i < LENGTH_OF(forms); i++) {
+        char needle[MEMORY_NEEDLE + 1] = "q", form[64], text[256];
+        struct complaint complaint = { "" };
+        struct config_file *file = calloc(1, sizeof *file);
+        assert_non_null(file);
+        file->path = strdup("file.conf");
+        memory_needle(needle, (unsigned)i + 1);
+        (void)snprintf(form, sizeof form, "%s", forms[i]);
+        char *at = strstr(form, "%s");
+        (void)snprintf(text, sizeof text, PROVIDER "%.*s%s%s", (int)(at - form), form, needle,
+                       at + 2);
+        explicit_bzero(needle, sizeof needle);
+        (void)syntax_parse(text, &grammar_of_files, file, &complaint);
+        explicit_bzero(text, sizeof text);
+        (void)config_file_free(file);
+        assert_int_equal(memory_count(), 0);
+    }
+}
+
 static const char whole[] =
     "broker { key = auto }\n# a\ncallback { listen = {'http://[::1]:1',\n"
     "\"http://localhost:2\"} } /* b */ provider p {\n client_id = \"a\\\"b\"\n"
@@ -216,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_preset_is_one_section),
         cmocka_unit_test(a_preset_has_no_preset_and_no_sections),
         cmocka_unit_test(a_value_has_a_longest),
+        cmocka_unit_test(leaves_nothing_of_a_secret),
         cmocka_unit_test(any_damage_is_answered),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
