@@ -2,7 +2,7 @@
 # Debian's packages that building and testing need; sourced by the other scripts.
 
 packages_build="gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev
-  libcurl4-openssl-dev libsqlite3-dev libsodium-dev libconfuse-dev libgnutls28-dev"
+  libcurl4-openssl-dev libsqlite3-dev libsodium-dev libgnutls28-dev"
 packages_demo="$packages_build curl"
 packages_fuzz="clang libclang-rt-dev llvm libcmocka-dev"
 packages_coverage="llvm"

@@ -22,9 +22,6 @@ SANITIZERS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:")
 
 # Libraries that end the process or leave some behind where their own memory is short; why that is borne.
 BREAKING = {
-    "libconfuse.so": "3.3 uses what strdup() and calloc() returned without a look (cfg_setopt, cfg_dupopt_array) "
-                     "and its scanner calls exit(); it runs while the configuration is read, at a start or a "
-                     "reload, before anything depends on it, and the next start finds everything",
     "OPENSSL_init_crypto": "3.0 leaves what it had set up where the rest of that fails: once, in a start that ends so",
 }
 # AddressSanitizer ends a process in which it has no memory for the beginning of a thread.

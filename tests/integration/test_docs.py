@@ -35,7 +35,7 @@ NOT_RUN = {
     "scripts/check-house": "scripts/test runs it",
     "scripts/check-format": "scripts/test runs it",
     "sudo apt install gcc meson ninja-build pkg-config python3 libsystemd-dev libmicrohttpd-dev "
-    "libcurl4-openssl-dev libsqlite3-dev libsodium-dev libconfuse-dev libgnutls28-dev":
+    "libcurl4-openssl-dev libsqlite3-dev libsodium-dev libgnutls28-dev":
         "installs packages; test_packages_are_the_scripts' compares the list",
     "meson setup build --buildtype=release -Dtests=false": _BUILDS,
     "meson compile -C build": _BUILDS,
