@@ -284,6 +284,15 @@ int store_next_due(struct store *store, const char *provider, int64_t *ret);
 int store_canary(struct store *store, const char *provider, const char *not_this,
                  const char *nor_this, struct account_name *ret);
 
+/* Called for each account until it returns false; lost_at is its row's. */
+typedef bool (*store_each_lost)(void *userdata, const struct account_name *name, int64_t lost_at);
+
+/* Those among which store_canary() chooses whose refresh token was sent without a usable answer
+ * later than since, the longest ago first; but not where a try has failed last_ms after that, or
+ * later. It reads an index alone, as store_due() does. */
+int store_lost(struct store *store, const char *provider, int64_t since, int64_t last_ms,
+               store_each_lost each, void *userdata);
+
 /* The provider's first account after this label that wants a consent and has a refresh token; where
  * set_up is not "", one that was refused under another one, if that is known. STORE_NOT_FOUND. */
 int store_refused(struct store *store, const char *provider, const char *after, const char *set_up,

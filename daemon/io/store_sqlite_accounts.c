@@ -255,6 +255,25 @@ int store_canary(struct store *store, const char *provider, const char *not_this
     return r < 0 ? r : read_name(store, statement, ret);
 }
 
+int store_lost(struct store *store, const char *provider, int64_t since, int64_t last_ms,
+               store_each_lost each, void *userdata)
+{
+    CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+    struct account_name name;
+
+    int r = store_reading(store, STATEMENT_LOST, &statement);
+    if (r == 0)
+        r = store_bind_text(store, statement, 1, provider);
+    if (r == 0)
+        r = store_bind_number(store, statement, 2, since);
+    if (r == 0)
+        r = store_bind_number(store, statement, 3, last_ms);
+    while (r == 0 && (r = read_name(store, statement, &name)) == 0)
+        if (!each(userdata, &name, sqlite3_column_int64(statement, NAME_FIELDS)))
+            return 0;
+    return r == STORE_NOT_FOUND ? 0 : r;
+}
+
 int store_refused(struct store *store, const char *provider, const char *after, const char *set_up,
                   struct account_name *ret)
 {

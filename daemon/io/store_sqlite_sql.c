@@ -109,6 +109,10 @@ const char *const store_statement_sql[STATEMENT_TOTAL] = {
                           " WHERE provider = ?1 AND state = 2 AND has_refresh_token <> 0"
                           " AND label > ?2 AND (?3 = '' OR refused_under NOT IN ('', ?3))"
                           " ORDER BY label LIMIT 1",
+    [STATEMENT_LOST] = "SELECT provider, label, lost_at FROM accounts"
+                       " WHERE provider = ?1 AND lost_at <> 0 AND lost_at > ?2"
+                       " AND has_refresh_token <> 0 AND state <> 2"
+                       " AND last_error_at < lost_at + ?3 ORDER BY lost_at",
     [STATEMENT_IDENTITY_ACCOUNT] =
         "SELECT provider, label FROM accounts WHERE provider = ?1 AND identity = ?2"
         " AND generation <> 0 AND label <> ?3 UNION ALL SELECT provider, label FROM held"

@@ -300,6 +300,18 @@ static int refused(struct store *store)
     return r == STORE_NOT_FOUND ? 0 : r;
 }
 
+static bool is_lost(void *userdata, const struct account_name *name, int64_t lost_at)
+{
+    (void)userdata;
+    (void)name;
+    return lost_at > 0;
+}
+
+static int lost(struct store *store)
+{
+    return store_lost(store, "x", 0, 1, is_lost, NULL);
+}
+
 static int canary(struct store *store)
 {
     struct account_name name = bob;
@@ -417,6 +429,7 @@ const struct store_work store_works[] = {
     { "identity_account", identity_account, false },
     { "canary", canary, false },
     { "refused", refused, false },
+    { "lost", lost, false },
     { "next_due", next_due, false },
     { "count", count, false },
     { "count_links", count_links, false },

@@ -251,6 +251,44 @@ static void test_canary_is_the_last_that_succeeded(void **state)
     assert_string_not_equal(canary.label, "a");
 }
 
+static bool collect_lost(void *userdata, const struct account_name *name, int64_t lost_at)
+{
+    assert_true(lost_at > 0);
+    return collect_name(userdata, name);
+}
+
+/* The longest lost first; not those that were tried at their last moment, or cannot be. */
+static void test_whose_reply_was_lost(void **state)
+{
+    static const struct account_row rows[] = {
+        { .name = { "zenegy", "late" }, .has_refresh_token = true, .lost_at = 30 },
+        { .name = { "zenegy", "early" }, .has_refresh_token = true, .lost_at = 20 },
+        { .name = { "zenegy", "over" }, .has_refresh_token = true, .lost_at = 10 },
+        { .name = { "zenegy", "not" }, .has_refresh_token = true },
+        { .name = { "zenegy", "none" }, .lost_at = 20 },
+        { .name = { "zenegy", "refused" },
+          .has_refresh_token = true,
+          .state = ACCOUNT_CONSENT_REQUIRED,
+          .lost_at = 20 },
+        { .name = { "zenegy", "before" },
+          .has_refresh_token = true,
+          .lost_at = 25,
+          .last_error_at = 29 },
+        { .name = { "zenegy", "tried" },
+          .has_refresh_token = true,
+          .lost_at = 20,
+          .last_error_at = 25 },
+        { .name = { "zenegy-two", "other" }, .has_refresh_token = true, .lost_at = 20 },
+    };
+    struct fixture *f = *state;
+    struct labels labels = { 0 };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(commit_account(f->store, &rows[i]), 0);
+    assert_int_equal(store_lost(f->store, "zenegy", 10, 5, collect_lost, &labels), 0);
+    assert_string_equal(labels.text, "early before late ");
+}
+
 static void test_who_was_refused_under_another_set_up(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_due_in_order, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_canary_is_the_last_that_succeeded, make_store,
                                         drop_store),
+        cmocka_unit_test_setup_teardown(test_whose_reply_was_lost, make_store, drop_store),
         cmocka_unit_test_setup_teardown(test_who_was_refused_under_another_set_up, make_store,
                                         drop_store),
         cmocka_unit_test_setup_teardown(test_counts_follow, make_store, drop_store),

@@ -260,6 +260,7 @@ static void test_whose(void **state)
     "ALTER TABLE accounts DROP COLUMN identity_changed_at;"                                        \
     "ALTER TABLE accounts DROP COLUMN identity_before;"
 #define BEFORE_UNSPENT "ALTER TABLE imports DROP COLUMN unspent;"
+#define BEFORE_LOST "DROP INDEX accounts_lost;"
 
 /* A store of the version before: the newest of what was kept for an account is held. */
 static void test_from_the_version_before(void **state)
@@ -277,7 +278,7 @@ static void test_from_the_version_before(void **state)
                      "DROP TABLE callers; DROP TABLE links; DROP TABLE held;"
                      "DROP TRIGGER accounts_deleted_held;"
                      "ALTER TABLE accounts DROP COLUMN refresh_token_life_ms;"
-                     "ALTER TABLE accounts DROP COLUMN asked_at;"
+                     "ALTER TABLE accounts DROP COLUMN asked_at;" BEFORE_LOST
                      "ALTER TABLE accounts DROP COLUMN lost_at;"
                      "ALTER TABLE accounts DROP COLUMN warned_days;"
                      "DROP TABLE imports; DROP TRIGGER accounts_deleted_imports;"
@@ -334,7 +335,7 @@ static void test_from_before_it_was_noted_when_a_grant_came(void **state)
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path_in(f, "store.sqlite"), &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
-                                  BEFORE_VERDICTS BEFORE_UNSPENT
+                                  BEFORE_VERDICTS BEFORE_UNSPENT BEFORE_LOST
                                   "ALTER TABLE accounts DROP COLUMN granted_at;"
                                   "ALTER TABLE accounts DROP COLUMN lifetime_assumed;"
                                   "ALTER TABLE held DROP COLUMN lifetime_assumed;"

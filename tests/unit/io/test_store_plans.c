@@ -23,7 +23,7 @@ static void put_many(struct fixture *f)
         (void)snprintf(label, sizeof label, "a%d", i);
         (void)snprintf(fingerprint, sizeof fingerprint, "f%d", i);
         row.name = name_of("zenegy", label);
-        row.refresh_at = 1 + i;
+        row.refresh_at = row.lost_at = 1 + i;
         assert_int_equal(store_put(f->store, &row), 0);
         assert_int_equal(store_put_token_owner(f->store, &row.name, fingerprint), 0);
         assert_int_equal(store_put_import(f->store, &row.name, "fingerprint", i), 0);
@@ -81,7 +81,7 @@ static void test_the_schedule_reads_no_row(void **state)
 {
     static const enum store_statement picking[] = {
         STATEMENT_LIST_ACCOUNTS, STATEMENT_LIST_HELD, STATEMENT_DUE_ACCOUNTS, STATEMENT_NEXT_DUE,
-        STATEMENT_CANARY,        STATEMENT_REFUSED,   STATEMENT_HAS_ACCOUNTS,
+        STATEMENT_CANARY,        STATEMENT_REFUSED,   STATEMENT_HAS_ACCOUNTS, STATEMENT_LOST,
     };
     struct fixture *f = *state;
 
@@ -94,6 +94,13 @@ static int steps_of(struct store *store, enum store_statement which)
     return sqlite3_stmt_status(store->statements[which], SQLITE_STMTSTATUS_VM_STEP, 1);
 }
 
+static bool take_lost(void *userdata, const struct account_name *name, int64_t lost_at)
+{
+    (void)name;
+    *(int64_t *)userdata = lost_at;
+    return true;
+}
+
 /* The work does not grow with the number of accounts. */
 static void test_many_accounts(void **state)
 {
@@ -101,7 +108,7 @@ static void test_many_accounts(void **state)
     struct account_name middle = name_of("zenegy", "a15"), found;
     struct labels labels = { 0 };
     uint64_t counts[3];
-    int64_t next;
+    int64_t next, lost = 0;
 
     put_many(f);
     assert_int_equal(store_due(f->store, "zenegy", INT64_MAX, 10, collect_name, &labels), 0);
@@ -110,6 +117,8 @@ static void test_many_accounts(void **state)
     assert_int_equal(store_list_held(f->store, &middle, 10, collect_label, &labels), 0);
     assert_int_equal(store_canary(f->store, "zenegy", "", "", &found), 0);
     assert_int_equal(store_refused(f->store, "zenegy", "", "", &found), STORE_NOT_FOUND);
+    assert_int_equal(store_lost(f->store, "zenegy", MANY_ACCOUNTS - 1, 1, take_lost, &lost), 0);
+    assert_int_equal(lost, MANY_ACCOUNTS);
     assert_int_equal(store_token_owner(f->store, "zenegy", "f19999", &found), 0);
     assert_int_equal(store_imported_account(f->store, "zenegy", "fingerprint", &found), 0);
     assert_int_equal(store_identity_account(f->store, &middle, identity, &found), 0);
