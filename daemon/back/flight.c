@@ -93,6 +93,11 @@ bool flight_is_tried_unasked(const struct flight *flight)
     return !flight->waiters && (flight->stage == FLIGHT_IN_AIR || rests_unanswered);
 }
 
+int64_t flight_lost_at(const struct flight *flight)
+{
+    return flight->lost_at;
+}
+
 struct flight *flight_next(const struct flight *flight)
 {
     return flight->next;

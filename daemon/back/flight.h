@@ -55,6 +55,9 @@ bool flight_is_unanswered(const struct flight *flight);
 /* It is in the air, or rests since such a try, and nobody waits for it. */
 bool flight_is_tried_unasked(const struct flight *flight);
 
+/* When its first try was sent that had no usable answer; 0: none had none. */
+int64_t flight_lost_at(const struct flight *flight);
+
 /* Rests with nothing of its last try, whose secrets others need; then asks the lane for another
  * turn (lane_ready()). */
 void flight_rest(struct flight *flight, int64_t rest_ms);

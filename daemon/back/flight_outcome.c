@@ -294,6 +294,8 @@ static void judge_row(struct outcome *outcome, struct account_row *row)
         outcome->step = judge_refused_as_another(row, c->now);
         return;
     }
+    if (verdict_is_refusal(outcome->reply.verdict))
+        (void)judge_lost(row, c->lost_at); /* by a try before this one */
     switch (outcome->reply.verdict) {
     case VERDICT_NOT_SENT:
     case VERDICT_NO_ANSWER:

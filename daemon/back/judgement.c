@@ -205,6 +205,14 @@ static bool is_last_try(const struct account_row *row)
     return row->state == ACCOUNT_CONSENT_REQUIRED && row->refusals == REFUSAL_TWICE;
 }
 
+bool judge_lost(struct account_row *row, int64_t lost_at)
+{
+    if (row->lost_at > 0 || lost_at == 0 || lost_at < later(row->refreshed_at, row->granted_at))
+        return false;
+    row->lost_at = lost_at;
+    return true;
+}
+
 /* After an outage that all shared its long row of failures says nothing of this account: only those
  * do that it alone went on with. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c)
@@ -213,8 +221,7 @@ void judge_unanswered(struct account_row *row, const struct circumstances *c)
     count(&row->failures);
     if (alone)
         count(&row->failed_alone);
-    if (row->lost_at == 0)
-        row->lost_at = c->lost_at;
+    (void)judge_lost(row, c->lost_at);
     if (alone && row->failures >= FAILURES_BEFORE_SUSPECT && row->failed_alone >= FAILURES_ALONE)
         suspect(row, c);
     else if (row->state == ACCOUNT_CONSENT_REQUIRED && !is_last_try(row))

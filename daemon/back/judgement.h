@@ -73,6 +73,10 @@ int judge_rejected_again(struct account_row *row, int64_t now);
  * end; after it the token is sent all the same, since whether it was spent is not known. */
 void judge_unanswered(struct account_row *row, const struct circumstances *c);
 
+/* Its current refresh token was sent at lost_at, and no usable answer came; what else came of that
+ * try is not known. True when that is news: of a grant that came since it says nothing. */
+bool judge_lost(struct account_row *row, int64_t lost_at);
+
 /* invalid_grant: RFC 6749 5.2. The same token once more, then the predecessor once, then the
  * verdict; while the provider is paused no verdict falls. */
 enum next_step judge_refused(struct account_row *row, const struct circumstances *c);

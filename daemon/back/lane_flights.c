@@ -65,12 +65,17 @@ void lane_drop_flight(struct lane *lane, struct flight *flight)
     flight_free(flight);
 }
 
+void lane_refuse_flight(struct lane *lane, struct flight *flight, const struct failure *failure)
+{
+    flight_refuse(flight, failure);
+    lane_note_lost(lane, flight);
+    lane_drop_flight(lane, flight);
+}
+
 void lane_refuse_queue(struct lane *lane, const struct failure *failure)
 {
-    for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane)) {
-        flight_refuse(flight, failure);
-        lane_drop_flight(lane, flight);
-    }
+    for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane))
+        lane_refuse_flight(lane, flight, failure);
 }
 
 void lane_refuse_waiters(struct lane *lane, const struct failure *failure)

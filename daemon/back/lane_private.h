@@ -2,7 +2,8 @@
 
 /* The inside of a lane, for the files that make it up: lane.c (its life, what it hears),
  * lane_discovery.c (its endpoints, and who waits for them), lane_flights.c (its flights and their
- * queue), lane_pump.c (what starts when), lane_visits.c (what goes there besides). */
+ * queue), lane_grace.c (what a lost reply leaves time for), lane_pump.c (what starts when),
+ * lane_visits.c (what goes there besides). */
 
 #include "back/lane.h"
 #include "back/pause.h"
@@ -38,7 +39,7 @@ struct lane {
     struct credentials credentials;
     bool removed; /* not configured any more: what is in the air ends, nothing begins */
     struct pause pause;
-    bool probes_anew; /* a canary in the air does not say when the next one goes: that is now */
+    bool probes_anew; /* a canary in the air does not say when the next one goes: that is known */
     struct loop_source *timer; /* the next turn: a due account, a probe, the end of a rest */
 
     void *flights; /* a tree (tsearch) of all flights, by account */
@@ -102,7 +103,10 @@ void lane_drop_flight(struct lane *lane, struct flight *flight);
 void lane_enqueue(struct lane *lane, struct flight *flight);
 struct flight *lane_dequeue(struct lane *lane);
 
-/* Answers all that wait in the queue with this failure and drops them. */
+/* Answers whoever waits for it with this failure and drops it, which was taken from the queue. */
+void lane_refuse_flight(struct lane *lane, struct flight *flight, const struct failure *failure);
+
+/* The same for all that wait in the queue. */
 void lane_refuse_queue(struct lane *lane, const struct failure *failure);
 
 /* The same, but they stay in the queue. */
@@ -116,6 +120,15 @@ void lane_end_rests(struct lane *lane);
 
 /* Drops every flight. */
 void lane_drop_all(struct lane *lane);
+
+/* --- lane_grace.c --- */
+
+/* The flight goes before its row has heard that a reply was lost: the row hears it now. */
+void lane_note_lost(struct lane *lane, const struct flight *flight);
+
+/* When the first account's last try within the provider's grace is due, for a lane that pauses;
+ * INT64_MAX: no account has one. Once that time has come, *ret is the account. */
+int64_t lane_last_in_grace_at(const struct lane *lane, struct account_name *ret);
 
 /* --- lane_pump.c --- */
 

@@ -40,6 +40,11 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t lane_rests_until(const struct lane *lane)
 {
     return later(lane->asked_to_rest_until, lane->undiscovered_until);
@@ -209,19 +214,20 @@ static bool knows_endpoints(struct lane *lane)
     return lane->setup->resolved;
 }
 
-static void pump_paused(struct lane *lane)
+/* What becomes of it does not move the pause's own probes. */
+static void try_last_in_grace(struct lane *lane, const struct account_name *name)
 {
-    const int64_t probe_at = later(lane->pause.row.probe_at, free_at(lane));
-    const struct failure failure = lane_pause_failure(lane);
-    lane_refuse_queue(lane, &failure);
-    if (lane->in_air > 0 || !lane_has_room(lane))
-        return;
-    if (clock_now() < probe_at) {
-        wake_at(lane, probe_at);
+    struct flight *flight = NULL;
+    if (lane_add_flight(lane, name, &flight) != 0) {
+        (void)loop_timer_set(lane->timer, LANE_RECHECK_MS);
         return;
     }
-    if (!knows_endpoints(lane))
-        return;
+    lane->probes_anew = true;
+    launch(lane, flight, true);
+}
+
+static void probe(struct lane *lane)
+{
     lane->probes_anew = false;
     struct flight *flight = canary(lane);
     if (flight) {
@@ -235,6 +241,26 @@ static void pump_paused(struct lane *lane)
     }
     pause_probe_failed(&lane->pause, lane->keeper);
     wake_at(lane, lane->pause.row.probe_at);
+}
+
+static void pump_paused(struct lane *lane)
+{
+    const struct failure failure = lane_pause_failure(lane);
+    struct account_name lost = { "", "" };
+    lane_refuse_queue(lane, &failure);
+    if (lane->in_air > 0 || !lane_has_room(lane))
+        return;
+    const int64_t now = clock_now(), probe_at = lane->pause.row.probe_at;
+    const int64_t last_at = lane_last_in_grace_at(lane, &lost);
+    const int64_t at = later(earlier(probe_at, last_at), free_at(lane));
+    if (now < at)
+        wake_at(lane, at);
+    else if (!knows_endpoints(lane))
+        return;
+    else if (now >= last_at)
+        try_last_in_grace(lane, &lost);
+    else
+        probe(lane);
 }
 
 static bool has_work(struct lane *lane)
@@ -291,8 +317,7 @@ static void pump_static(struct lane *lane)
 {
     for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane)) {
         const struct failure failure = lane_static_failure(flight_account(flight));
-        flight_refuse(flight, &failure);
-        lane_drop_flight(lane, flight);
+        lane_refuse_flight(lane, flight, &failure);
     }
 }
 

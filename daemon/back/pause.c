@@ -184,6 +184,12 @@ static bool is_copied(const struct pause_row *row)
     return row->paused_since != 0 && strcmp(row->reason, WIRE_REASON_COPIED) == 0;
 }
 
+bool pause_spares_others(const struct pause *pause)
+{
+    return pause->risked_count > 0 || is_of_client_proof(pause->row.reason) ||
+           is_copied(&pause->row);
+}
+
 /* What cannot be read may be. */
 static bool is_stored_as_copied(struct store *store, const char *provider)
 {

@@ -36,6 +36,10 @@ int pause_load(struct pause *pause, struct keeper *keeper, const struct setup *s
 /* True while nothing but canaries may be sent. */
 bool pause_holds(const struct pause *pause);
 
+/* True while what probes may cost refresh tokens: a client secret was refused, or the store is a
+ * copy. Then nobody else's is put to that, though its time runs out. */
+bool pause_spares_others(const struct pause *pause);
+
 /* Returns true when this refusal makes the provider pause. */
 bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name);
 /* name NULL: no account's refresh token was sent with them. */

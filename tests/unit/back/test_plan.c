@@ -42,6 +42,21 @@ static void a_lost_reply_is_retried_before_its_grace_ends(void **state)
     assert_int_equal(row.lost_at, 0);
 }
 
+/* A login came between, or it is known already. */
+static void a_loss_is_of_the_grant_that_is_there(void **state)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
+    (void)state;
+    row.refreshed_at = start;
+    row.granted_at = start + HOUR;
+    assert_false(judge_lost(&row, 0));
+    assert_false(judge_lost(&row, start + HOUR - 1));
+    assert_int_equal(row.lost_at, 0);
+    assert_true(judge_lost(&row, start + HOUR));
+    assert_false(judge_lost(&row, start + 2 * HOUR));
+    assert_int_equal(row.lost_at, start + HOUR);
+}
+
 static void a_grace_does_not_overrule_a_retry_after(void **state)
 {
     CLEANUP(cleanup_account_row) struct account_row row = fresh_row();
@@ -319,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_reply_is_retried_before_its_grace_ends),
+        cmocka_unit_test(a_loss_is_of_the_grant_that_is_there),
         cmocka_unit_test(a_grace_does_not_overrule_a_retry_after),
         cmocka_unit_test(what_was_not_sent_was_not_lost),
         cmocka_unit_test(who_is_not_asked_for_is_kept_alive_only),

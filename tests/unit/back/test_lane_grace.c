@@ -1,0 +1,198 @@
+/* A refresh token whose reply was lost, at a provider that takes it again for a while, and that
+ * pauses meanwhile. */
+
+#include "fixture.h"
+
+#include <stdio.h>
+
+#include "oauth/lifetime.h"
+
+enum { GRACE = 2 * MINUTE, FAST = 30 };
+
+static const struct canned refusals = { .status = 400, .body = REFUSED };
+
+static void lose(struct stage *stage)
+{
+    server_script(stage->server, (struct canned){ .match = RT("a"), .status = 503 });
+}
+
+/* The reply to "a" is lost, then three others are refused; nobody but "d" was ever refreshed. */
+static void seed_incident(struct stage *stage)
+{
+    seed_due(stage, "a", NULL);
+    seed_due(stage, "b", NULL);
+    seed_due(stage, "c", NULL);
+    seed(stage, (struct seed){ .label = "d",
+                               .refresh_token = "rt-secret-d",
+                               .access_token = "at-secret-d",
+                               .lifetime_ms = HOUR,
+                               .refresh_at = 1 });
+    acme(stage)->retry_grace_ms = GRACE;
+    set_speed(FAST);
+}
+
+static int64_t lost_at(struct stage *stage)
+{
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    return row.lost_at;
+}
+
+static int64_t await_lost(struct stage *stage)
+{
+    for (int i = 0; i < 100 && lost_at(stage) == 0; i++)
+        rest(20);
+    assert_true(lost_at(stage) > 0);
+    return lost_at(stage);
+}
+
+static void rest_until(int64_t at)
+{
+    while (broker_now() < at)
+        rest(10);
+}
+
+static void assert_sent_in_time(struct stage *stage, int64_t lost)
+{
+    await_generation(stage, "a", 2);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_true(row.refreshed_at >= lifetime_last_in_grace_at(acme(stage), lost));
+    assert_true(row.refreshed_at < lifetime_grace_ends_at(acme(stage), lost));
+}
+
+static void what_rests_between_two_tries_goes_before_the_grace_ends(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, refusals);
+    start(stage);
+    await_paused(stage, true);
+    const int64_t lost = await_lost(stage);
+    server_forget_script(stage->server);
+    server_script(stage->server,
+                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, refusals);
+    assert_sent_in_time(stage, lost);
+    await_paused(stage, false);
+}
+
+/* Where "a" is one of the three: what refuses it may be the incident, and its reply is lost still.
+ */
+static void a_refusal_does_not_bring_a_lost_reply_back(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    seed_due(stage, "b", NULL);
+    seed_due(stage, "c", NULL);
+    acme(stage)->retry_grace_ms = GRACE;
+    server_script(stage->server, (struct canned){ .match = RT("a"), .times = 1, .status = 503 });
+    server_script(stage->server, refusals);
+    set_speed(10);
+    start(stage);
+    await_paused(stage, true);
+    (void)await_lost(stage);
+}
+
+/* Its row knows it, also at the next start. */
+static void so_does_what_rests_in_its_row(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, refusals);
+    start(stage);
+    await_paused(stage, true);
+    (void)await_lost(stage);
+    stop(stage);
+    const int64_t lost = broker_now() - MINUTE;
+    char sql[128];
+    (void)snprintf(sql, sizeof sql, "UPDATE accounts SET lost_at = %lld WHERE label = 'a'",
+                   (long long)lost);
+    run_sql(stage, sql);
+    server_forget_script(stage->server);
+    server_script(stage->server,
+                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, refusals);
+    start(stage);
+    assert_sent_in_time(stage, lost);
+    await_paused(stage, false);
+}
+
+static int64_t probe_at(struct stage *stage)
+{
+    CLEANUP(cleanup_message) struct message *came = answer(stage, ask(stage, ASK_HEALTH, NULL));
+    assert_true(came->health->providers[0].paused);
+    return came->health->providers[0].probe_at;
+}
+
+/* Its last try is one, decides nothing, and is none of the provider's own probes. */
+static void its_refusal_is_no_verdict_and_moves_no_probe(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, refusals);
+    start(stage);
+    await_paused(stage, true);
+    const int64_t lost = await_lost(stage);
+    server_forget_script(stage->server);
+    server_script(stage->server, refusals);
+    const unsigned before = server_count(stage->server, RT("a"));
+    rest_until(lost + GRACE * 3 / 4); /* the first probe has been */
+    const int64_t next = probe_at(stage);
+    assert_true(next > broker_now() + 30 * MINUTE);
+    assert_true(server_wait(stage->server, RT("a"), before + 1));
+    rest_until(lost + GRACE + 10 * SECOND);
+    assert_int_equal(server_count(stage->server, RT("a")), before + 1);
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_SUSPECT);
+    assert_int_equal(lost_at(stage), lost);
+    assert_int_equal(probe_at(stage), next);
+}
+
+/* What is sent with a wrong client secret may be spent for it, and this one may yet be alive. */
+static void none_is_put_to_a_wrong_secret(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
+    start(stage);
+    await_paused(stage, true);
+    const int64_t lost = await_lost(stage);
+    const unsigned before = server_count(stage->server, NULL);
+    rest_until(lost + GRACE + 10 * SECOND);
+    assert_int_equal(server_count(stage->server, NULL), before);
+}
+
+static void a_rest_that_was_asked_for_is_kept(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, (struct canned){ .times = 3, .status = 400, .body = REFUSED });
+    server_script(stage->server,
+                  (struct canned){ .status = 429, .headers = "Retry-After: 3600\r\n" });
+    start(stage);
+    await_paused(stage, true);
+    const int64_t lost = await_lost(stage);
+    server_forget_script(stage->server);
+    server_script(stage->server,
+                  (struct canned){ .status = 429, .headers = "Retry-After: 3600\r\n" });
+    rest_until(lost + GRACE * 3 / 4);
+    const unsigned before = server_count(stage->server, NULL);
+    rest_until(lost + GRACE + 10 * SECOND);
+    assert_int_equal(server_count(stage->server, NULL), before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_rests_between_two_tries_goes_before_the_grace_ends),
+        TEST(a_refusal_does_not_bring_a_lost_reply_back),
+        TEST(so_does_what_rests_in_its_row),
+        TEST(its_refusal_is_no_verdict_and_moves_no_probe),
+        TEST(none_is_put_to_a_wrong_secret),
+        TEST(a_rest_that_was_asked_for_is_kept),
+    };
+    return RUN(tests);
+}
