@@ -66,7 +66,7 @@ int __wrap_http_send(struct http_client *client, const struct http_request *requ
 {
     struct http_request patient = *request;
     const int whole_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_WHOLE_TIMEOUT_MS;
-    patient.timeout_ms = whole_ms * (int)speed;
+    patient.timeout_ms = speed < INT_MAX / whole_ms ? whole_ms * (int)speed : INT_MAX;
     return __real_http_send(client, &patient, done, userdata, ret);
 }
 
