@@ -45,6 +45,26 @@ static int64_t await_lost(struct stage *stage)
     return lost_at(stage);
 }
 
+/* Until the provider pauses and the row of "a" knows; returns since when. */
+static int64_t meet_incident(struct stage *stage, struct canned others)
+{
+    seed_incident(stage);
+    lose(stage);
+    server_script(stage->server, others);
+    start(stage);
+    await_paused(stage, true);
+    return await_lost(stage);
+}
+
+/* "a" alone is taken again. */
+static void take_a_again(struct stage *stage)
+{
+    server_forget_script(stage->server);
+    server_script(stage->server,
+                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, refusals);
+}
+
 static void rest_until(int64_t at)
 {
     while (broker_now() < at)
@@ -62,16 +82,8 @@ static void assert_sent_in_time(struct stage *stage, int64_t lost)
 static void what_rests_between_two_tries_goes_before_the_grace_ends(void **state)
 {
     struct stage *stage = *state;
-    seed_incident(stage);
-    lose(stage);
-    server_script(stage->server, refusals);
-    start(stage);
-    await_paused(stage, true);
-    const int64_t lost = await_lost(stage);
-    server_forget_script(stage->server);
-    server_script(stage->server,
-                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
-    server_script(stage->server, refusals);
+    const int64_t lost = meet_incident(stage, refusals);
+    take_a_again(stage);
     assert_sent_in_time(stage, lost);
     await_paused(stage, false);
 }
@@ -97,22 +109,14 @@ static void a_refusal_does_not_bring_a_lost_reply_back(void **state)
 static void so_does_what_rests_in_its_row(void **state)
 {
     struct stage *stage = *state;
-    seed_incident(stage);
-    lose(stage);
-    server_script(stage->server, refusals);
-    start(stage);
-    await_paused(stage, true);
-    (void)await_lost(stage);
+    (void)meet_incident(stage, refusals);
     stop(stage);
     const int64_t lost = broker_now() - MINUTE;
     char sql[128];
     (void)snprintf(sql, sizeof sql, "UPDATE accounts SET lost_at = %lld WHERE label = 'a'",
                    (long long)lost);
     run_sql(stage, sql);
-    server_forget_script(stage->server);
-    server_script(stage->server,
-                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
-    server_script(stage->server, refusals);
+    take_a_again(stage);
     start(stage);
     assert_sent_in_time(stage, lost);
     await_paused(stage, false);
@@ -129,12 +133,7 @@ static int64_t probe_at(struct stage *stage)
 static void its_refusal_is_no_verdict_and_moves_no_probe(void **state)
 {
     struct stage *stage = *state;
-    seed_incident(stage);
-    lose(stage);
-    server_script(stage->server, refusals);
-    start(stage);
-    await_paused(stage, true);
-    const int64_t lost = await_lost(stage);
+    const int64_t lost = meet_incident(stage, refusals);
     server_forget_script(stage->server);
     server_script(stage->server, refusals);
     const unsigned before = server_count(stage->server, RT("a"));
@@ -153,12 +152,7 @@ static void its_refusal_is_no_verdict_and_moves_no_probe(void **state)
 static void none_is_put_to_a_wrong_secret(void **state)
 {
     struct stage *stage = *state;
-    seed_incident(stage);
-    lose(stage);
-    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
-    start(stage);
-    await_paused(stage, true);
-    const int64_t lost = await_lost(stage);
+    const int64_t lost = meet_incident(stage, (struct canned){ .status = 401, .body = BAD_CLIENT });
     const unsigned before = server_count(stage->server, NULL);
     rest_until(lost + GRACE + 10 * SECOND);
     assert_int_equal(server_count(stage->server, NULL), before);
