@@ -5,45 +5,9 @@
 
 #include "settings/sections.h"
 #include "support.h"
+#include "tests/unit/failing_allocations.h"
 
 enum { ALLOCATIONS_MAX = 200 };
-
-/* 0: none fails; else this many are still to come. */
-static unsigned countdown;
-
-static bool fails_now(void)
-{
-    return countdown > 0 && --countdown == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_reallocarray(void *old, size_t count, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_reallocarray(void *old, size_t count, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_reallocarray(old, count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails_now() ? NULL : __real_strdup(text);
-}
 
 /* The result, with that allocation failing; false when there is no such allocation. */
 static bool read_with(const char *text, const struct grammar *grammar, unsigned failing)
@@ -52,10 +16,10 @@ static bool read_with(const char *text, const struct grammar *grammar, unsigned 
     CLEANUP(cleanup_config_file) struct config_file *file = calloc(1, sizeof *file);
     assert_non_null(file);
     file->path = strdup("file.conf");
-    countdown = failing;
+    allocations_left = (int)failing - 1;
     int r = syntax_parse(text, grammar, file, &complaint);
-    bool failed = countdown == 0;
-    countdown = 0;
+    bool failed = allocations_left < 0;
+    allocations_left = -1;
     assert_int_equal(r, failed ? -ENOMEM : 0);
     assert_string_equal(complaint.text, "");
     return failed;
