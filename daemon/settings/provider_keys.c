@@ -69,7 +69,8 @@ static const struct word own_parameters[] = {
     }
 #define PARAMETERS(key, field, bare)                                                               \
     {                                                                                              \
-        .name = key, .list = true, .take = take_parameters, AT(field), .words = bare               \
+        .name = key, .list = true, .secret = true, .take = take_parameters, AT(field),             \
+        .words = bare                                                                              \
     }
 
 /* The first three have no field: settings/provider.c and settings/secret_source.c look at them. A

@@ -13,8 +13,8 @@ struct reader {
     const struct grammar *grammar;
     struct config_file *file;
     struct complaint *complaint;
-    const struct token *next; /* never behind TOKEN_END: whoever meets it refuses */
-    unsigned secret_line;     /* of the last value that is a secret; 0: none yet */
+    const struct token *next;   /* never behind TOKEN_END: whoever meets it refuses */
+    const struct token *secret; /* the last value that is, or may hold, one; NULL: none yet */
 };
 
 /* One `key = value`, `key = {values}` or `key += …`. */
@@ -39,6 +39,16 @@ static int refuse_token(const struct reader *reader, const struct token *token)
     return refuse(reader, token, "unexpected token", token->text);
 }
 
+/* A part of the secret before it, most likely: it stands in its line, or sets nothing. */
+static bool belongs_to_secret(const struct reader *reader, const struct token *word)
+{
+    const struct token *secret = reader->secret;
+    if (secret == NULL)
+        return false;
+    const bool sets = word[1].mark == '=' || word[1].mark == TOKEN_APPEND;
+    return word->line == secret->line || (word == secret + 1 && !sets);
+}
+
 /* No known section, or no known key of that section. */
 static int refuse_word(const struct reader *reader, const struct token *word,
                        const struct section *section)
@@ -49,9 +59,9 @@ static int refuse_word(const struct reader *reader, const struct token *word,
     struct nearest nearest = { .word = word->text };
     char hint[NEAREST_HINT_SIZE];
 
-    if (reader->secret_line == word->line)
+    if (belongs_to_secret(reader, word))
         return complain_at(reader->complaint, path, word->line,
-                           "something follows the secret's value: put all of it in quotes");
+                           "something follows the value here: put all of it in quotes");
     for (size_t i = 0; kind == NULL && i < reader->grammar->kind_count; i++)
         nearest_offer(&nearest, reader->grammar->kinds[i]->name);
     for (size_t i = 0; kind != NULL && i < kind->key_count; i++)
@@ -155,6 +165,10 @@ static int begin_setting(const struct reader *reader, struct assignment *to, uns
     if (setting != NULL && !to->appends)
         return complain_at(reader->complaint, reader->file->path, line,
                            "%s is set twice (first in line %u)", to->key->name, setting->line);
+    if (setting == NULL && to->appends)
+        return complain_at(reader->complaint, reader->file->path, line,
+                           "%s += adds to nothing: a preset's list is replaced, so write all of it",
+                           to->key->name);
     to->setting = setting != NULL ? setting : add_setting(section, to->key, line);
     return to->setting != NULL ? 0 : -ENOMEM;
 }
@@ -166,7 +180,7 @@ static int read_value(struct reader *reader, struct assignment *to)
         return refuse_token(reader, value);
     int r = to->setting == NULL ? begin_setting(reader, to, value->line) : 0;
     if (r == 0 && to->key->secret)
-        reader->secret_line = value->line;
+        reader->secret = value;
     if (r == 0)
         r = check_value(reader, to->key, value);
     return r == 0 ? add_value(to->setting, value->text) : r;
@@ -181,6 +195,9 @@ static int read_list(struct reader *reader, struct assignment *to)
             return r;
         if (reader->next->mark == ',')
             reader->next++;
+        else if (reader->next->mark == TOKEN_WORD) /* it may be a secret */
+            return complain_at(reader->complaint, reader->file->path, reader->next->line,
+                               "a comma is missing between two values of %s", to->key->name);
         else if (reader->next->mark != '}')
             return refuse_token(reader, reader->next);
     }

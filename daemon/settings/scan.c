@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* What ends a bare word. */
-static const char no_word[] = " #\"'\t\n\r={}()+,*";
+/* What ends a bare word, as "+=" does. */
+static const char no_word[] = " #\"'\t\n\r={}(),";
 
 struct scanner {
     const char *next;
     unsigned line;
-    unsigned brace_line; /* of the last opening brace */
+    unsigned brace_line; /* of the last one that stood in no other */
     unsigned depth;
     struct scan_result *result;
     struct complaint *complaint;
@@ -97,8 +97,8 @@ static int scan_quoted(struct scanner *scanner)
     size_t began = scanner->result->texts.length;
     while (*scanner->next != quote) {
         bool escape = *scanner->next == '\\';
-        if (scanner->next[escape] == '\0')
-            return refuse(scanner, opened, "this quoted text is never closed");
+        if (*scanner->next == '\n' || scanner->next[escape] == '\0')
+            return refuse(scanner, opened, "this quoted text is not closed in its line");
         int r = quote == '"' ? check_double_quoted(scanner) : 0;
         if (r != 0)
             return r;
@@ -118,20 +118,31 @@ static int scan_brace(struct scanner *scanner)
     bool opens = *scanner->next == '{';
     if (!opens && scanner->depth == 0)
         return refuse(scanner, scanner->line, "this \"}\" closes nothing");
-    if (opens)
+    if (opens && scanner->depth == 0)
         scanner->brace_line = scanner->line;
     scanner->depth += opens ? 1 : -1U;
     take(scanner, *scanner->next, 1);
     return 0;
 }
 
+static bool is_append(const char *next)
+{
+    return next[0] == '+' && next[1] == '=';
+}
+
 static int scan_word(struct scanner *scanner)
 {
     const char *word = scanner->next;
-    size_t length = strcspn(word, no_word);
+    size_t length = 0;
+    while (strchr(no_word, word[length]) == NULL && !is_append(word + length))
+        length++;
     if (memchr(word, ';', length) != NULL)
         return refuse(scanner, scanner->line,
                       "\";\" ends nothing here; a value that holds one stands in quotes");
+    /* A comment there would be the rest of a secret, most likely. */
+    if (word[length] == '#')
+        return refuse(scanner, scanner->line,
+                      "a comment stands behind a blank; a value that holds \"#\", in quotes");
     if (word[length - 1] == '$' && word[length] == '{')
         return refuse_variable(scanner);
     take(scanner, TOKEN_WORD, length);
@@ -148,13 +159,15 @@ static int scan_step(struct scanner *scanner)
         r = scan_brace(scanner);
     else if (strchr("()=,", *next) != NULL)
         take(scanner, *next, 1);
-    else if (next[0] == '+' && next[1] == '=')
+    else if (is_append(next))
         take(scanner, TOKEN_APPEND, 2);
-    else if (strchr(" \t\r\n*+", *next) != NULL) /* those two have always been blanks, too */
+    else if (next[0] == '\r' && next[1] != '\n') /* a comment would not end there */
+        r = refuse(scanner, scanner->line, "a carriage return alone ends no line");
+    else if (strchr(" \t\r\n", *next) != NULL)
         skip(scanner, 1);
-    /* "http://host" is one bare word: slashes open a comment only where none has begun. */
+    /* "http://host" and the pattern of all accounts are words: a comment opens where none began. */
     else if (*next == '#' || (next[0] == '/' && next[1] == '/'))
-        skip(scanner, strcspn(next, "\n"));
+        skip(scanner, strcspn(next, "\r\n"));
     else if (next[0] == '/' && next[1] == '*')
         r = skip_block_comment(scanner);
     else

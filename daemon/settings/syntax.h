@@ -5,9 +5,9 @@
  * What a value means is not known here; which sections and keys exist is.
  *
  *   NAME TITLE {              TITLE only where the kind of section has one
- *       key = value           a bare word, 'as it is' or "with \n and such"
+ *       key = value           a bare word, 'as it is, but for \' and \\' or "with \n and such"
  *       list = {a, b}         or one value; {} is empty
- *       list += {c}           more of it
+ *       list += {c}           more of it, where it was set before
  *   }                         comments: # and // to the line's end, and as here
  */
 
@@ -37,7 +37,7 @@ struct word {
 struct key {
     const char *name;
     bool list;
-    bool secret; /* what stands near it is never shown */
+    bool secret; /* what follows its value is not shown */
     take_function *take;
     size_t offset;            /* of the field that take() fills */
     const struct word *words; /* of a choice */

@@ -31,8 +31,7 @@ static const struct syntax_row rows[] = {
       "4: authorize_params is set twice (first in line 3)" },
     { "provider p { client_id = a issuer = 'https://a' }\nprovider p {}",
       "2: found duplicate title 'p'" },
-    { PROVIDER "client_id = \"a\nb\"\n}",
-      "4: client_id holds a line end or another control character" },
+    { PROVIDER "client_id = \"a\nb\"\n}", "3: this quoted text is not closed in its line" },
     { PROVIDER "client_id = \"a\\tb\"\n}",
       "3: client_id holds a line end or another control character" },
     { PROVIDER "client_id = a\n", "1: this \"{\" is never closed" },
@@ -50,7 +49,15 @@ static const struct syntax_row rows[] = {
     { PROVIDER "client_id = a authorize_params = {}\n authorize_params += {'z=y'} }", NULL },
     { PROVIDER "client_id = a authorize_params = {'x=y',} }", NULL },
     { PROVIDER "client_id = a authorize_params = {,} }", "3: unexpected token ','" },
-    { PROVIDER "client_id = a authorize_params = {a b} }", "3: unexpected token 'b'" },
+    { PROVIDER "client_id = a authorize_params = {a b} }",
+      "3: a comma is missing between two values of authorize_params" },
+    { PROVIDER "client_id = a authorize_params = {a = b} }", "3: unexpected token '='" },
+    { PROVIDER "client_id = a\n authorize_params += {'x=y'} }",
+      "4: authorize_params += adds to nothing: a preset's list is replaced, so write all of it" },
+    { PROVIDER "client_id = a client_secret = b\n clientid = c }",
+      "4: unknown key \"clientid\" in provider \"p\": did you mean \"client_id\"?" },
+    { PROVIDER "client_id = a authorize_params = 'x=y' 'z=y' }",
+      "3: something follows the value here: put all of it in quotes" },
     { PROVIDER "client_id = a '' = b }", "3: unknown key \"\" in provider \"p\"" },
     { "(", "1: unexpected token '('" },
     { "broker\n", "2: premature end of file" },
@@ -73,12 +80,16 @@ static void complaints_show_no_secret(void **state)
         PROVIDER "client_id = a client_secret = hun ter2 }",
         PROVIDER "client_id = a client_secret = hun\"ter2\" }",
         PROVIDER "client_id = a client_secret = 'hun' 'ter2' }",
-        PROVIDER "client_id = a client_secret = hun+ter2 }",
+        PROVIDER "client_id = a client_secret = hun+=ter2 }",
         PROVIDER "client_id = a client_secret = hun,ter2 }",
         PROVIDER "client_id = a client_secret = hun=ter2 }",
         PROVIDER "client_id = a client_secret = 'hunter2\n' }",
         PROVIDER "client_id = a client_secret = hunter2{} }",
         PROVIDER "client_id = a client_secret 'hunter2' }",
+        PROVIDER "client_id = a client_secret = 'hun'\n 'ter2' }",
+        PROVIDER "client_id = a client_secret = hun#ter2\n }",
+        PROVIDER "client_id = a token_params = {'a=b' 'password=hunter2'} }",
+        PROVIDER "client_id = a token_params = 'a=b'\n 'password=hunter2' }",
         PROVIDER "client_id = a client_secret = 'hunter2' client_secret = 'hunter2' }",
         "broker { key = hunter2 }",
     };
@@ -92,7 +103,8 @@ static void complaints_show_no_secret(void **state)
 
 static void reads_well_after_a_refusal(void **state)
 {
-    assert_refused("provider p { client_id = 'a\n", "1: this quoted text is never closed");
+    assert_refused("provider p { client_id = 'a\n",
+                   "1: this quoted text is not closed in its line");
     assert_refused("provider p { client_id = \"\\q\" }",
                    "1: provider \"p\" needs token_endpoint or issuer");
     assert_refused("broker { \xff\xc2\x9b"

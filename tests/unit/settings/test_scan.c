@@ -11,7 +11,10 @@ struct scan_row {
 
 static const char variable[] =
     "${…} would be replaced from the environment: put the value in single quotes";
-static const char quoted[] = "this quoted text is never closed";
+static const char quoted[] = "this quoted text is not closed in its line";
+static const char comment[] =
+    "a comment stands behind a blank; a value that holds \"#\", in quotes";
+static const char carriage[] = "a carriage return alone ends no line";
 static const char semicolon[] = "\";\" ends nothing here; a value that holds one stands in quotes";
 
 static const struct scan_row rows[] = {
@@ -19,14 +22,23 @@ static const struct scan_row rows[] = {
     { "a {\n}\n", "[a]{}", NULL, 3 },
     { "# c\na", "[a]", NULL, 2 },
     { "a # c\n", "[a]", NULL, 2 },
-    { "a#c\n", "[a]", NULL, 2 },
+    { "'a'#c\n{}#c\n", "[a]{}", NULL, 3 },
+    { "a#c\n", NULL, comment, 1 },
+    { "\nsecret = ab/cd#", NULL, comment, 2 },
+    { "https://h/p#f\n", NULL, comment, 1 },
     { "// c\na", "[a]", NULL, 2 },
     { "a // c\n", "[a]", NULL, 2 },
     { "u = https://h//p\n", "[u]=[https://h//p]", NULL, 2 },
     { "u=//c\n", "[u]=", NULL, 2 },
     { "/* a\n b */c", "[c]", NULL, 2 },
-    { "x/* c */", "[x/][c][/]", NULL, 1 },
-    { "a+=b,(c)d+=+e*f\r", "[a]+=[b],([c])[d]+=[e][f]", NULL, 1 },
+    { "x/* c */", "[x/*][c][*/]", NULL, 1 },
+    { "{p/x, */*-test, p/*}\n{*/*, *}", "{[p/x],[*/*-test],[p/*]}{[*/*],[*]}", NULL, 2 },
+    { "user:a+group:b +c d+ ++", "[user:a+group:b][+c][d+][++]", NULL, 1 },
+    { "a+=b,(c)d+=+e*f ++=\r\n", "[a]+=[b],([c])[d]+=[+e*f][+]+=", NULL, 2 },
+    { "# a\r\nb\r\n", "[b]", NULL, 3 },
+    { "# a\rb\n", NULL, carriage, 1 },
+    { "a\n// b\rc\n", NULL, carriage, 2 },
+    { "a\r", NULL, carriage, 1 },
     { "\"# // /* ' */\" '# // /* \" */'", "[# // /* ' */][# // /* \" */]", NULL, 1 },
     { "a'b'c\"d\"''", "[a][b][c][d][]", NULL, 1 },
     { "'${HOME}'", "[${HOME}]", NULL, 1 },
@@ -37,13 +49,14 @@ static const struct scan_row rows[] = {
     { "'\\\\ \\n \\\" \\\na'", "[\\ \\n \\\" a]", NULL, 2 },
     { "\"a\\\"b\\\\\" # x\n", "[a\"b\\]", NULL, 2 },
     { "\"\\a\\b\\e\\f\\n\\r\\t\\v\"", "[\a\b\033\f\n\r\t\v]", NULL, 1 },
-    { "\"\\'\\q\\\na\nb\"", "['qa\nb]", NULL, 3 },
-    { "'a\nb'\n", "[a\nb]", NULL, 3 },
+    { "\"\\'\\q\\\nab\"", "['qab]", NULL, 2 },
+    { "\n'a\nb'\n", NULL, quoted, 2 },
+    { "a = \"b\nc = \"d\"\n", NULL, quoted, 1 },
     { "a\\b \xff\x01", "[a\\b][\xff\x01]", NULL, 1 },
     { "l = {\"a\", 'b'}", "[l]={[a],[b]}", NULL, 1 },
     { "\"${HOME}\"", NULL, variable, 1 },
     { "\n\"a\\\\${HOME}\"", NULL, variable, 2 },
-    { "\"a\n${\"", NULL, variable, 2 },
+    { "\"a\\\n${\"", NULL, variable, 2 },
     { "${HOME}", NULL, variable, 1 },
     { "a = x${HOME}", NULL, variable, 1 },
     { "a\n\"b\nc", NULL, quoted, 2 },
@@ -52,7 +65,8 @@ static const struct scan_row rows[] = {
     { "'b\\'", NULL, quoted, 1 },
     { "\n/* b\n", NULL, "this comment is never closed", 2 },
     { "/*/", NULL, "this comment is never closed", 1 },
-    { "a {\n b {\n", NULL, "this \"{\" is never closed", 2 },
+    { "a {\n b {\n", NULL, "this \"{\" is never closed", 1 },
+    { "a { }\nb {\n c = {}\n\nd {\n e = {}\n}\n", NULL, "this \"{\" is never closed", 2 },
     { "a {\n", NULL, "this \"{\" is never closed", 1 },
     { "a {\n}\n}\n", NULL, "this \"}\" closes nothing", 3 },
     { "\"\\0\"", NULL, "numeric escapes are not known in quoted texts", 1 },
@@ -95,7 +109,7 @@ static void scans(void **state)
 
 static void tokens_have_the_line_of_their_end(void **state)
 {
-    static const char text[] = "a\n'b\nc' # {\n{ /* \n */ d}";
+    static const char text[] = "a\n'b\\\nc' # {\n{ /* \n */ d}";
     static const unsigned lines[] = { 1, 3, 4, 5, 5, 5 };
     CLEANUP(cleanup_scan_result) struct scan_result result = { 0 };
     unsigned line = 0;
