@@ -188,9 +188,9 @@ bool access_asks_for_units(const struct settings *settings, const struct access_
 static void append_who(struct buffer *out, const struct peer *peer)
 {
     if (unit_says_who(peer))
-        buffer_append_format(out, "unit:%s", peer->unit);
+        buffer_append_format(out, "'unit:%s'", peer->unit); /* an escape of systemd's stays one */
     else
-        buffer_append_format(out, "user:%u", (unsigned)peer->uid);
+        buffer_append_format(out, "\"user:%u\"", (unsigned)peer->uid);
 }
 
 void access_append_advice(struct buffer *out, const struct asker *asker, enum may may,
@@ -205,8 +205,8 @@ void access_append_advice(struct buffer *out, const struct asker *asker, enum ma
                              asker->consumer, text, may_name(may));
         return;
     }
-    buffer_append_format(out, "access uid-%u { accounts = {\"%s\"} who = {\"",
+    buffer_append_format(out, "access uid-%u { accounts = {\"%s\"} who = {",
                          (unsigned)asker->peer.uid, text);
     append_who(out, &asker->peer);
-    buffer_append_format(out, "\"} may = {\"%s\"} }", may_name(may));
+    buffer_append_format(out, "} may = {\"%s\"} }", may_name(may));
 }

@@ -78,7 +78,7 @@ static void give_slot(struct asks *asks, struct ask *ask)
 static size_t weight_of(const struct message *question)
 {
     const struct import_request *import = question->import;
-    size_t bytes = 0;
+    size_t bytes = question->parameters ? secret_length(question->parameters) : 0;
 
     if (import && import->refresh_token)
         bytes += secret_length(import->refresh_token);

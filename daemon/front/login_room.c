@@ -8,11 +8,21 @@
 static_assert((int)LOGINS_MAX < (int)LOGINS_IN_BACK_MAX,
               "where a login has a place, nobody else's keep the back from working for it");
 
-static struct login *oldest_ended(const struct logins *logins, bool anyone, uid_t uid)
+static struct login *oldest_ended_of(const struct logins *logins, uid_t uid)
 {
     struct login *oldest = NULL;
     for (struct login *login = logins->newest; login; login = login->next)
-        if (login_ended(login) && (anyone || (login->uid == uid && !login->link[0])))
+        if (login_ended(login) && login->uid == uid && !login->link[0])
+            oldest = login;
+    return oldest;
+}
+
+/* Those by links first: who makes links can have any number of them. */
+static struct login *oldest_ended(const struct logins *logins)
+{
+    struct login *oldest = NULL;
+    for (struct login *login = logins->newest; login; login = login->next)
+        if (login_ended(login) && (login->link[0] || !oldest || !oldest->link[0]))
             oldest = login;
     return oldest;
 }
@@ -31,7 +41,7 @@ static int make_room(struct logins *logins, uid_t uid)
     if (own < LOGINS_PER_UID_MAX && all < LOGINS_MAX)
         return 0;
     bool quota = own >= LOGINS_PER_UID_MAX;
-    struct login *victim = oldest_ended(logins, !quota, uid);
+    struct login *victim = quota ? oldest_ended_of(logins, uid) : oldest_ended(logins);
     if (!victim)
         return quota ? LOGINS_QUOTA : LOGINS_FULL;
     logins_forget(logins, victim);

@@ -71,7 +71,7 @@ def test_units(ruled, asker, plain, who, path, uid, allowed):
 def test_refusal_names_the_unit(ruled, asker):
     ruled("unit:tbtest-other.service")
     text = asker(SYSTEM).token(ACCOUNT).json["error_description"]
-    assert 'who = {"unit:tbtest-sync.service"}' in text
+    assert "who = {'unit:tbtest-sync.service'}" in text
 
 
 def test_audit_tells_units_apart(ruled, asker, daemon):

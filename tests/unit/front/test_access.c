@@ -219,7 +219,8 @@ static void test_advice_for_a_unit(void **state)
         bool proven;
         const char *said;
     } rows[] = {
-        { "sync.service", true, "who = {\"unit:sync.service\"}" },
+        { "sync.service", true, "who = {'unit:sync.service'}" },
+        { "sync\\x2ddk.service", true, "who = {'unit:sync\\x2ddk.service'}" },
         { "sync.service", false, "who = {\"user:7\"}" },
         { "session-2.scope", true, "who = {\"user:7\"}" },
         { "user@1000.service", true, "who = {\"user:7\"}" },

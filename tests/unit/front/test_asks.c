@@ -193,27 +193,47 @@ static struct message *import_of(size_t length)
     return question;
 }
 
-/* The region of all secrets cannot be filled by one uid. */
-static void test_quota_counts_secrets(void **state)
+static struct message *push_of(size_t length)
 {
-    struct fixture *fixture = *state;
+    struct message *question = import_of(length);
+
+    question->kind = ASK_PUSH;
+    question->parameters = question->import->refresh_token;
+    question->import->refresh_token = NULL;
+    return question;
+}
+
+/* The region of all secrets cannot be filled by one uid. */
+static void check_quota(struct fixture *fixture, struct message *(*question_of)(size_t length))
+{
     struct asks *asks = fixture->context.asks;
     struct heard heard = { 0 };
     struct message *question = NULL;
     uint64_t id = 0;
     size_t sent = 0;
 
-    while (asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id) == 0) {
+    while (asks_send_for(asks, 7, question_of(SECRET_MAX), hear, &heard, &id) == 0) {
         sent++;
         message_free(question);
-        question = fixture_take(fixture, ASK_IMPORT);
+        question = mailbox_take(fixture->back);
     }
     assert_in_range(sent, 4, SECRET_REGION_MAX / SECRET_MAX / 16);
-    assert_int_equal(asks_send_for(asks, 7, import_of(200), hear, &heard, &id), 0);
-    assert_int_equal(asks_send_for(asks, 8, import_of(SECRET_MAX), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 7, question_of(200), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 8, question_of(SECRET_MAX), hear, &heard, &id), 0);
     answer_with(fixture, question, 1);
-    assert_int_equal(asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id), 0);
-    assert_int_equal(asks_send_for(asks, 7, import_of(SECRET_MAX), hear, &heard, &id), ASKS_QUOTA);
+    assert_int_equal(asks_send_for(asks, 7, question_of(SECRET_MAX), hear, &heard, &id), 0);
+    assert_int_equal(asks_send_for(asks, 7, question_of(SECRET_MAX), hear, &heard, &id),
+                     ASKS_QUOTA);
+}
+
+static void test_quota_counts_imports(void **state)
+{
+    check_quota(*state, import_of);
+}
+
+static void test_quota_counts_pushes(void **state)
+{
+    check_quota(*state, push_of);
 }
 
 static void test_every_slot_taken(void **state)
@@ -251,7 +271,9 @@ int main(void)
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_visitors_share_a_quota, fixture_set_up,
                                         fixture_tear_down),
-        cmocka_unit_test_setup_teardown(test_quota_counts_secrets, fixture_set_up,
+        cmocka_unit_test_setup_teardown(test_quota_counts_imports, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_quota_counts_pushes, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_every_slot_taken, fixture_set_up, fixture_tear_down),
     };

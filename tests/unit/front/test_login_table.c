@@ -51,6 +51,36 @@ static void test_table_is_bounded(void **state)
     login_seat_free(seat);
 }
 
+/* Who makes links could have all others forgotten with them. */
+static void test_those_by_links_give_way(void **state)
+{
+    struct fixture *f = *state;
+    struct login *login = NULL, *by_link[2] = { NULL }, *ended = NULL;
+    struct login_seat *seats[3] = { NULL };
+    char kept[LOGIN_ID_SIZE], second[LOGIN_ID_SIZE];
+    begin_for(f, 0, &ended);
+    begin_for(f, 0, &by_link[0]);
+    begin_for(f, 0, &by_link[1]);
+    for (unsigned i = 3; i < LOGINS_MAX; i++)
+        begin_for(f, i / LOGINS_PER_UID_MAX, &login);
+    memcpy(kept, ended->id, sizeof kept);
+    memcpy(second, by_link[1]->id, sizeof second);
+    login_set_status(ended, LOGIN_DONE, NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        by_link[i]->link[0] = 'l';
+        login_set_status(by_link[i], LOGIN_DONE, NULL, NULL);
+    }
+    assert_int_equal(logins_take_seat(f->context.logins, 1234, &seats[0]), 0);
+    assert_non_null(logins_find(f->context.logins, second)); /* it is the newer one */
+    assert_int_equal(logins_take_seat(f->context.logins, 1234, &seats[1]), 0);
+    assert_null(logins_find(f->context.logins, second));
+    assert_non_null(logins_find(f->context.logins, kept));
+    assert_int_equal(logins_take_seat(f->context.logins, 1234, &seats[2]), 0);
+    assert_null(logins_find(f->context.logins, kept));
+    for (size_t i = 0; i < sizeof seats / sizeof seats[0]; i++)
+        login_seat_free(seats[i]);
+}
+
 /* --- who waits --- */
 
 struct told {
@@ -201,6 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_quota_of_a_uid, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_table_is_bounded, login_set_up, login_tear_down),
+        cmocka_unit_test_setup_teardown(test_those_by_links_give_way, login_set_up,
+                                        login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_are_bounded, login_set_up, login_tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_of_a_uid_are_bounded, login_set_up,
