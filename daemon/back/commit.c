@@ -264,7 +264,8 @@ void commits_finish(struct commits *commits)
     for (struct commit *commit = queue_pop(&commits->waiting); commit;
          commit = queue_pop(&commits->waiting)) {
         if (commit->kind == COMMIT_MUST)
-            log_error("a new token could not be stored before the end: %s", commits->problem);
+            log_error("what came of a refresh could not be stored before the end: %s",
+                      commits->problem);
         commit->done(commit->userdata, -ECANCELED);
         free(commit);
     }

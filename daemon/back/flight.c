@@ -71,9 +71,9 @@ enum flight_stage flight_stage(const struct flight *flight)
     return flight->stage;
 }
 
-bool flight_is_canary(const struct flight *flight)
+enum flight_way flight_way(const struct flight *flight)
 {
-    return flight->canary;
+    return flight->way;
 }
 
 bool flight_is_on_wire(const struct flight *flight)
@@ -214,7 +214,7 @@ static bool refused_as_another(const struct flight *flight)
 {
     const struct outcome *outcome = &flight->outcome;
     (void)lane_judge_trial(flight->lane, outcome->setup, &outcome->reply);
-    return verdict_is_refusal(outcome->reply.verdict) && !flight->canary &&
+    return verdict_is_refusal(outcome->reply.verdict) && flight->way == FLIGHT_IN_TURN &&
            went_out_as_another(flight);
 }
 
@@ -326,7 +326,7 @@ static bool nobody_wants(struct flight *flight)
 {
     struct outcome *outcome = &flight->outcome;
     outcome->circumstances.now = clock_now();
-    return !flight->canary && !flight->waiters &&
+    return flight->way == FLIGHT_IN_TURN && !flight->waiters &&
            plan_rests(&outcome->row, &outcome->circumstances) &&
            commits_add(flight->keeper->commits, COMMIT_MAY, apply_rest, rests_now, flight) == 0;
 }
@@ -385,15 +385,21 @@ static void marked_due(void *userdata, int result)
         send_now(flight, 0);
 }
 
-void flight_start(struct flight *flight, bool canary)
+/* A last try is none for a secret that is not known to be good. */
+static struct setup *setup_for(const struct flight *flight)
+{
+    return flight->way == FLIGHT_IN_GRACE ? lane_setup(flight->lane)
+                                          : lane_choose_setup(flight->lane, &flight->name);
+}
+
+void flight_start(struct flight *flight, enum flight_way way)
 {
     struct outcome *outcome = &flight->outcome;
     flight->stage = FLIGHT_IN_AIR;
     flight->set_aside = false;
-    flight->canary = canary;
+    flight->way = way;
     outcome_release(outcome);
-    int r = outcome_begin(outcome, flight->keeper, lane_choose_setup(flight->lane, &flight->name),
-                          &flight->name);
+    int r = outcome_begin(outcome, flight->keeper, setup_for(flight), &flight->name);
     if (r == OUTCOME_UNREADABLE || r == OUTCOME_NOT_READ) {
         flight_set_aside(flight, r);
         return;

@@ -28,6 +28,12 @@ enum flight_stage {
     FLIGHT_RESTING /* between two tries */
 };
 
+enum flight_way {
+    FLIGHT_IN_TURN, /* goes again in seconds where nothing comes; takes the steps after a refusal */
+    FLIGHT_CANARY,  /* one try and no more, of a lane that pauses */
+    FLIGHT_IN_GRACE /* the same, but goes again where nothing comes, until its grace ends */
+};
+
 /* Returns 0 or -errno. */
 int flight_new(struct keeper *keeper, struct lane *lane, const struct account_name *name,
                struct flight **ret);
@@ -42,9 +48,9 @@ enum flight_stage flight_stage(const struct flight *flight);
  * short. */
 void flight_join(struct flight *flight, uint64_t id, bool with_rows);
 
-/* Sends it. A canary makes one try and no more. */
-void flight_start(struct flight *flight, bool canary);
-bool flight_is_canary(const struct flight *flight);
+/* Sends it. */
+void flight_start(struct flight *flight, enum flight_way way);
+enum flight_way flight_way(const struct flight *flight);
 
 /* It was sent, and its reply has not come. */
 bool flight_is_on_wire(const struct flight *flight);

@@ -82,6 +82,13 @@ static void tell_granted(struct flight *flight)
     land_with_token(flight);
 }
 
+/* Of the grace that its row knows of. */
+static int64_t grace_left_ms(const struct flight *flight)
+{
+    const struct outcome *outcome = &flight->outcome;
+    return lifetime_grace_ends_at(outcome->setup->provider, outcome->row.lost_at) - clock_now();
+}
+
 static struct failure why_not(const struct flight *flight)
 {
     const struct outcome *outcome = &flight->outcome;
@@ -98,8 +105,7 @@ static struct failure why_not(const struct flight *flight)
     if (lane_paused(flight->lane))
         return lane_pause_failure(flight->lane);
     char grace[64] = "";
-    const int64_t grace_ms =
-        lifetime_grace_ends_at(outcome->setup->provider, row->lost_at) - clock_now();
+    const int64_t grace_ms = grace_left_ms(flight);
     if (grace_ms > 0)
         (void)snprintf(grace, sizeof grace, ", soon: its provider's grace ends in %lld s",
                        (long long)(grace_ms / 1000));
@@ -109,26 +115,47 @@ static struct failure why_not(const struct flight *flight)
         outcome->reply.error, outcome->reply.description, grace);
 }
 
+static bool may_retry_shortly(const struct flight *flight)
+{
+    switch (flight->way) {
+    case FLIGHT_IN_TURN:
+        return flight->tries < SHORT_RETRIES;
+    case FLIGHT_CANARY:
+        return false;
+    case FLIGHT_IN_GRACE:
+        return grace_left_ms(flight) >= LAST_RETRY_LEFT_MS;
+    }
+    return false;
+}
+
 bool flight_short_retry_fits(const struct flight *flight)
 {
-    return flight_is_unanswered(flight) && !flight->canary && !flight->keeper->stopping &&
-           flight->tries < SHORT_RETRIES &&
+    return flight_is_unanswered(flight) && !flight->keeper->stopping && may_retry_shortly(flight) &&
            flight->outcome.circumstances.retry_after_ms <= SHORT_RETRY_AFTER_MAX_MS;
 }
 
-/* A grace of a few seconds may end within these. */
-static int64_t within_grace(const struct flight *flight, int64_t rest_ms)
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A grace of a few seconds may end within the usual rest; and so may what is left of a long one. */
+static int64_t short_rest_ms(const struct flight *flight)
 {
     const struct provider *provider = flight->outcome.setup->provider;
+    const unsigned attempt = flight->tries < SHORT_RETRIES ? flight->tries : SHORT_RETRIES;
+    const int64_t rest_ms = backoff_ms(attempt, random_below(1000));
+    if (flight->way == FLIGHT_IN_GRACE)
+        return earlier(rest_ms, grace_left_ms(flight) / 2);
     const int64_t left_ms = lifetime_last_in_grace_at(provider, flight->lost_at) - clock_now();
-    return left_ms > 0 && left_ms < rest_ms ? left_ms : rest_ms;
+    return left_ms > 0 ? earlier(rest_ms, left_ms) : rest_ms;
 }
 
 void flight_retry_shortly(struct flight *flight)
 {
     const int64_t asked_ms = flight->outcome.circumstances.retry_after_ms;
     flight->tries++;
-    const int64_t rest_ms = within_grace(flight, backoff_ms(flight->tries, random_below(1000)));
+    const int64_t rest_ms = short_rest_ms(flight);
     lane_wait_again(flight->lane, flight, rest_ms > asked_ms ? rest_ms : asked_ms);
 }
 
@@ -140,7 +167,7 @@ static void tell_failed(struct flight *flight)
                 outcome->reply.error, outcome->reply.description,
                 verdict_name(outcome->reply.verdict));
     const bool may_go_on =
-        !flight->canary && !flight->keeper->stopping && !lane_paused(flight->lane);
+        flight->way == FLIGHT_IN_TURN && !flight->keeper->stopping && !lane_paused(flight->lane);
     if (flight_short_retry_fits(flight)) {
         flight_retry_shortly(flight);
         return;
@@ -200,6 +227,7 @@ void flight_durable(void *userdata, int result)
             "the broker's store refuses writes (%s): free space, it goes on by itself",
             commits_problem(flight->keeper->commits) ? commits_problem(flight->keeper->commits)
                                                      : "failed");
+        lane_lost(flight->lane, flight);
         flight_land_with_failure(flight, &failure);
         return;
     }

@@ -12,7 +12,7 @@ struct flight {
     struct account_name name;
     struct flight *next;
     enum flight_stage stage;
-    bool canary;
+    enum flight_way way; /* of the last try */
     bool set_aside;
     int64_t lost_at; /* when the first try was sent that had no usable answer; 0: none had none */
     unsigned tries;  /* without a usable answer, since the last rest that the row knows of */

@@ -17,6 +17,7 @@ enum {
     REFUSAL_PAUSE_MS = 5 * 1000,              /* before a refused token is sent once more */
     SHORT_RETRIES = 3,                        /* after no usable answer, before the row is told */
     RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000, /* of a Retry-After, however long it is */
+    LAST_RETRY_LEFT_MS = 200, /* of a grace, for one more try where the last had no answer */
     SHORT_RETRY_AFTER_MAX_MS = 10 * 1000,     /* a longer Retry-After is the row's business */
     FAILURES_BEFORE_SUSPECT = 6,              /* without a usable answer in a row, */
     FAILURES_ALONE = 3,                       /* others having succeeded before so many of them */

@@ -195,14 +195,15 @@ void lane_refused(struct lane *lane, const struct account_name *name, bool its_o
 {
     lane->window = 1;
     pause_account_refused(&lane->pause, name);
-    if (!its_own)
-        (void)pause_add_refusal(&lane->pause, lane->keeper, name);
+    if (!its_own && pause_add_refusal(&lane->pause, lane->keeper, name))
+        lane_end_rests(lane); /* a stop must not find what only a flight knows */
 }
 
 void lane_credentials_refused(struct lane *lane, const struct account_name *name, const char *error)
 {
     lane->window = 1;
-    pause_credentials_refused(&lane->pause, lane->keeper, name, error);
+    if (pause_credentials_refused(&lane->pause, lane->keeper, name, error))
+        lane_end_rests(lane);
     credentials_needed(&lane->credentials);
     if (credentials_wants_trial(&lane->credentials, NULL))
         pause_probe_now(&lane->pause, lane->keeper);
@@ -216,7 +217,7 @@ static void out_of_air(struct lane *lane, const struct flight *flight)
 
 static void note_probe(struct lane *lane, const struct flight *flight)
 {
-    if (!flight_is_canary(flight) || !pause_holds(&lane->pause) || lane->probes_anew)
+    if (flight_way(flight) == FLIGHT_IN_TURN || !pause_holds(&lane->pause) || lane->probes_anew)
         return;
     if (flight_is_unanswered(flight))
         pause_probe_unanswered(&lane->pause);
@@ -366,6 +367,12 @@ int lane_new(struct keeper *keeper, const struct provider *provider, struct clie
     lane_look_again(lane);
     *ret = lane;
     return 0;
+}
+
+void lane_give_up(struct lane *lane)
+{
+    lane_give_up_discovery(lane);
+    lane_tell_rows(lane);
 }
 
 struct lane *lane_free(struct lane *lane)

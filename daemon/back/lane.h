@@ -43,8 +43,8 @@ struct lane *lane_free(struct lane *lane);
 int lane_configure(struct lane *lane, const struct provider *provider,
                    struct client_secrets secrets);
 
-/* The end: whoever waits for discovery is told so. Before lane_free(), which tells only those who
- * wait for a flight. */
+/* The end: whoever waits for discovery is told so, and rows hear what only flights knew. Before
+ * lane_free(), which tells only those who wait for a flight. */
 void lane_give_up(struct lane *lane);
 
 /* Not configured any more: what is in the air ends, nothing begins until lane_configure(). */
@@ -156,4 +156,6 @@ void lane_wait_again(struct lane *lane, struct flight *flight, int64_t rest_ms);
  */
 void lane_cramped(struct lane *lane, struct flight *flight);
 void lane_ready(struct lane *lane, struct flight *flight);
+/* It goes before its row has heard that a reply was lost, if one was: the row hears it now. */
+void lane_lost(struct lane *lane, const struct flight *flight);
 void lane_landed(struct lane *lane, struct flight *flight);

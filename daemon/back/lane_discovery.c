@@ -99,15 +99,6 @@ void lane_resolve_anew(struct lane *lane)
         resolved(lane, &failure);
 }
 
-void lane_give_up(struct lane *lane)
-{
-    if (!lane->resolve)
-        return;
-    lane->resolve = resolve_cancel(lane->resolve);
-    const struct failure failure = failure_make(WIRE_BUSY, 1, "the broker is stopping: try again");
-    resolved(lane, &failure);
-}
-
 int lane_copy_found(const struct lane *lane, const struct provider *section, struct provider **ret)
 {
     const bool known = lane->setup && lane->setup->resolved;
@@ -115,6 +106,15 @@ int lane_copy_found(const struct lane *lane, const struct provider *section, str
     if (!found || !provider_is_at_same_server(lane->section, section))
         return 0;
     return provider_copy(found, ret);
+}
+
+void lane_give_up_discovery(struct lane *lane)
+{
+    if (!lane->resolve)
+        return;
+    lane->resolve = resolve_cancel(lane->resolve);
+    const struct failure failure = failure_make(WIRE_BUSY, 1, "the broker is stopping: try again");
+    resolved(lane, &failure);
 }
 
 void lane_end_discovery(struct lane *lane)

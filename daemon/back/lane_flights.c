@@ -68,7 +68,7 @@ void lane_drop_flight(struct lane *lane, struct flight *flight)
 void lane_refuse_flight(struct lane *lane, struct flight *flight, const struct failure *failure)
 {
     flight_refuse(flight, failure);
-    lane_note_lost(lane, flight);
+    lane_lost(lane, flight);
     lane_drop_flight(lane, flight);
 }
 
@@ -76,6 +76,25 @@ void lane_refuse_queue(struct lane *lane, const struct failure *failure)
 {
     for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane))
         lane_refuse_flight(lane, flight, failure);
+}
+
+void lane_refuse_all_but_last_tries(struct lane *lane, const struct failure *failure)
+{
+    struct flight *kept = NULL;
+    lane_refuse_waiters(lane, failure);
+    for (struct flight *flight = lane_dequeue(lane); flight; flight = lane_dequeue(lane)) {
+        if (flight_way(flight) != FLIGHT_IN_GRACE) {
+            lane_refuse_flight(lane, flight, failure);
+            continue;
+        }
+        flight_set_next(flight, kept);
+        kept = flight;
+    }
+    while (kept) {
+        struct flight *flight = kept;
+        kept = flight_next(flight);
+        lane_enqueue(lane, flight);
+    }
 }
 
 void lane_refuse_waiters(struct lane *lane, const struct failure *failure)
@@ -96,6 +115,17 @@ static void end_rest(const void *node, VISIT visit, void *closure)
 void lane_end_rests(struct lane *lane)
 {
     twalk_r(lane->flights, end_rest, NULL);
+}
+
+static void tell_row(const void *node, VISIT visit, void *closure)
+{
+    if (visit == leaf || visit == preorder)
+        lane_lost(closure, *(struct flight *const *)node);
+}
+
+void lane_tell_rows(struct lane *lane)
+{
+    twalk_r(lane->flights, tell_row, lane);
 }
 
 static void count_unasked(const void *node, VISIT visit, void *closure)

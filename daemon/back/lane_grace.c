@@ -8,8 +8,8 @@
 
 /*
  * A refresh token whose reply was lost may be spent, and then its provider takes it again for a
- * while only. A pause that lasts longer would cost the grant, so the account has one try shortly
- * before that time ends, whoever is the pause's own canary.
+ * while only. A pause that lasts longer would cost the grant, so the account has one more answer
+ * shortly before that time ends, whoever is the pause's own canary.
  */
 
 struct lost {
@@ -31,18 +31,18 @@ static int write_lost(void *userdata, struct store *store)
 static void written(void *userdata, int result)
 {
     struct lost *lost = userdata;
-    (void)result; /* where it could not be written, the next try is one like any other */
+    (void)result; /* where its row cannot be read, nothing is sent for it */
     lane_pump_soon(lost->lane);
     free(lost);
 }
 
-void lane_note_lost(struct lane *lane, const struct flight *flight)
+void lane_lost(struct lane *lane, const struct flight *flight)
 {
     struct lost *lost = flight_lost_at(flight) > 0 ? malloc(sizeof *lost) : NULL;
     if (!lost)
         return;
     *lost = (struct lost){ lane, *flight_account(flight), flight_lost_at(flight) };
-    int r = commits_add(lane->keeper->commits, COMMIT_MAY, write_lost, written, lost);
+    int r = commits_add(lane->keeper->commits, COMMIT_MUST, write_lost, written, lost);
     if (r != 0)
         written(lost, r);
 }
@@ -76,5 +76,5 @@ int64_t lane_last_in_grace_at(const struct lane *lane, struct account_name *ret)
                        consider_lost, &search);
     if (r != 0)
         return now + LANE_STORE_CHECK_MS;
-    return search.at > 0 ? search.at + last_ms : INT64_MAX;
+    return search.at > 0 ? lifetime_last_in_grace_at(provider, search.at) : INT64_MAX;
 }

@@ -87,7 +87,9 @@ void lane_resolve_anew(struct lane *lane);
  * where there is nothing. Returns 0 or -ENOMEM. */
 int lane_copy_found(const struct lane *lane, const struct provider *section, struct provider **ret);
 
-/* Ends it without a word to whoever waits. */
+/* Ends it: whoever waits is told so; */
+void lane_give_up_discovery(struct lane *lane);
+/* without a word to them. */
 void lane_end_discovery(struct lane *lane);
 
 /* --- lane_flights.c --- */
@@ -109,6 +111,9 @@ void lane_refuse_flight(struct lane *lane, struct flight *flight, const struct f
 /* The same for all that wait in the queue. */
 void lane_refuse_queue(struct lane *lane, const struct failure *failure);
 
+/* The same, but those that make their last try within the grace stay. */
+void lane_refuse_all_but_last_tries(struct lane *lane, const struct failure *failure);
+
 /* The same, but they stay in the queue. */
 void lane_refuse_waiters(struct lane *lane, const struct failure *failure);
 
@@ -118,13 +123,13 @@ size_t lane_count_unasked(const struct lane *lane);
 /* Those between two tries get their next turn now. */
 void lane_end_rests(struct lane *lane);
 
+/* The rows of those hear what they have lost, if they will not get one. */
+void lane_tell_rows(struct lane *lane);
+
 /* Drops every flight. */
 void lane_drop_all(struct lane *lane);
 
 /* --- lane_grace.c --- */
-
-/* The flight goes before its row has heard that a reply was lost: the row hears it now. */
-void lane_note_lost(struct lane *lane, const struct flight *flight);
 
 /* When the first account's last try within the provider's grace is due, for a lane that pauses;
  * INT64_MAX: no account has one. Once that time has come, *ret is the account. */

@@ -50,12 +50,12 @@ int64_t lane_rests_until(const struct lane *lane)
     return later(lane->asked_to_rest_until, lane->undiscovered_until);
 }
 
-static void launch(struct lane *lane, struct flight *flight, bool canary)
+static void launch(struct lane *lane, struct flight *flight, enum flight_way way)
 {
     lane_pace(lane);
     lane->flights_turn = false;
     lane->in_air++;
-    flight_start(flight, canary);
+    flight_start(flight, way);
     if (clock_now() >= lane->cramped_until) {
         lane->cramped_since = 0;
         lane->cramped_told = false;
@@ -214,16 +214,16 @@ static bool knows_endpoints(struct lane *lane)
     return lane->setup->resolved;
 }
 
-/* What becomes of it does not move the pause's own probes. */
+/* What becomes of it does not move the pause's own probes. Those that had no answer go first. */
 static void try_last_in_grace(struct lane *lane, const struct account_name *name)
 {
-    struct flight *flight = NULL;
-    if (lane_add_flight(lane, name, &flight) != 0) {
+    struct flight *flight = lane_dequeue(lane);
+    if (!flight && lane_add_flight(lane, name, &flight) != 0) {
         (void)loop_timer_set(lane->timer, LANE_RECHECK_MS);
         return;
     }
     lane->probes_anew = true;
-    launch(lane, flight, true);
+    launch(lane, flight, FLIGHT_IN_GRACE);
 }
 
 static void probe(struct lane *lane)
@@ -231,7 +231,7 @@ static void probe(struct lane *lane)
     lane->probes_anew = false;
     struct flight *flight = canary(lane);
     if (flight) {
-        launch(lane, flight, true);
+        launch(lane, flight, FLIGHT_CANARY);
         return;
     }
     if (lane->flight_count > 0 || lane->again.marks) {
@@ -247,11 +247,11 @@ static void pump_paused(struct lane *lane)
 {
     const struct failure failure = lane_pause_failure(lane);
     struct account_name lost = { "", "" };
-    lane_refuse_queue(lane, &failure);
+    lane_refuse_all_but_last_tries(lane, &failure);
     if (lane->in_air > 0 || !lane_has_room(lane))
         return;
     const int64_t now = clock_now(), probe_at = lane->pause.row.probe_at;
-    const int64_t last_at = lane_last_in_grace_at(lane, &lost);
+    const int64_t last_at = lane->queue_first ? now : lane_last_in_grace_at(lane, &lost);
     const int64_t at = later(earlier(probe_at, last_at), free_at(lane));
     if (now < at)
         wake_at(lane, at);
@@ -295,7 +295,7 @@ static void pump_open(struct lane *lane)
             flight = next_due(lane);
         if (!flight)
             break;
-        launch(lane, flight, false);
+        launch(lane, flight, FLIGHT_IN_TURN);
     }
     if (is_full(lane))
         return; /* whatever lands or leaves will pump */

@@ -142,13 +142,15 @@ static bool is_of_client_proof(const char *error)
     return strcasecmp(error, "invalid_client") == 0;
 }
 
-void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
+bool pause_credentials_refused(struct pause *pause, struct keeper *keeper,
                                const struct account_name *name, const char *error)
 {
     if (name && is_of_client_proof(error))
         add_risked(pause, name);
-    if (!pause_holds(pause))
-        begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
+    if (pause_holds(pause))
+        return false;
+    begin(pause, keeper, error, backoff_canary_ms(0, random_below(1000)));
+    return true;
 }
 
 void pause_account_refused(struct pause *pause, const struct account_name *name)

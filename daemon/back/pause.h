@@ -42,8 +42,8 @@ bool pause_spares_others(const struct pause *pause);
 
 /* Returns true when this refusal makes the provider pause. */
 bool pause_add_refusal(struct pause *pause, struct keeper *keeper, const struct account_name *name);
-/* name NULL: no account's refresh token was sent with them. */
-void pause_credentials_refused(struct pause *pause, struct keeper *keeper,
+/* The same. name NULL: no account's refresh token was sent with them. */
+bool pause_credentials_refused(struct pause *pause, struct keeper *keeper,
                                const struct account_name *name, const char *error);
 
 /* An account was refused. Where it probes the client secret, that is taken again: as its own token

@@ -7,7 +7,7 @@
 
 #include "oauth/lifetime.h"
 
-enum { GRACE = 2 * MINUTE, FAST = 30 };
+enum { GRACE = 2 * MINUTE, LAST = 12 * SECOND, FAST = 30 };
 
 static const struct canned refusals = { .status = 400, .body = REFUSED };
 
@@ -39,7 +39,7 @@ static int64_t lost_at(struct stage *stage)
 
 static int64_t await_lost(struct stage *stage)
 {
-    for (int i = 0; i < 100 && lost_at(stage) == 0; i++)
+    for (int i = 0; i < 250 && lost_at(stage) == 0; i++)
         rest(20);
     assert_true(lost_at(stage) > 0);
     return lost_at(stage);
@@ -105,6 +105,15 @@ static void a_refusal_does_not_bring_a_lost_reply_back(void **state)
     (void)await_lost(stage);
 }
 
+/* Another time of loss, as the next start finds it. */
+static void put_lost_at(struct stage *stage, int64_t lost)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof sql, "UPDATE accounts SET lost_at = %lld WHERE label = 'a'",
+                   (long long)lost);
+    run_sql(stage, sql);
+}
+
 /* Its row knows it, also at the next start. */
 static void so_does_what_rests_in_its_row(void **state)
 {
@@ -112,14 +121,115 @@ static void so_does_what_rests_in_its_row(void **state)
     (void)meet_incident(stage, refusals);
     stop(stage);
     const int64_t lost = broker_now() - MINUTE;
-    char sql[128];
-    (void)snprintf(sql, sizeof sql, "UPDATE accounts SET lost_at = %lld WHERE label = 'a'",
-                   (long long)lost);
-    run_sql(stage, sql);
+    put_lost_at(stage, lost);
     take_a_again(stage);
     start(stage);
     assert_sent_in_time(stage, lost);
     await_paused(stage, false);
+}
+
+/* Starts seconds before the last try, at a server that hangs up on so many of them. Returns since
+ * when its reply is lost. */
+static int64_t start_before_the_last_try(struct stage *stage, unsigned hung_up)
+{
+    (void)meet_incident(stage, refusals);
+    stop(stage);
+    set_speed(5);
+    const int64_t lost = broker_now() - GRACE + LAST + 3 * SECOND;
+    put_lost_at(stage, lost);
+    server_forget_script(stage->server);
+    server_script(stage->server, (struct canned){ .match = RT("a"), .times = hung_up });
+    server_script(stage->server,
+                  (struct canned){ .match = RT("a"), .status = 200, .body = GRANT_PLAIN });
+    server_script(stage->server, refusals);
+    start(stage);
+    return lost;
+}
+
+/* A computer that has just woken has no network yet. */
+static void a_last_try_without_an_answer_goes_again(void **state)
+{
+    struct stage *stage = *state;
+    const int64_t lost = start_before_the_last_try(stage, 2);
+    assert_sent_in_time(stage, lost);
+    await_paused(stage, false);
+}
+
+static void none_goes_after_the_grace(void **state)
+{
+    struct stage *stage = *state;
+    const int64_t lost = start_before_the_last_try(stage, 0);
+    const unsigned before = server_count(stage->server, RT("a"));
+    rest_until(lost + GRACE);
+    const unsigned sent = server_count(stage->server, RT("a")) - before;
+    assert_in_range(sent, 3, 16);
+    rest_until(lost + GRACE + 15 * SECOND);
+    assert_int_equal(server_count(stage->server, RT("a")), before + sent);
+    assert_int_equal(lost_at(stage), lost);
+    assert_int_equal(ask_state(stage, "a"), ACCOUNT_ACTIVE);
+}
+
+/* It would be the last of the grace for ever. */
+static void a_damaged_time_of_loss_is_no_reason_to_hurry(void **state)
+{
+    struct stage *stage = *state;
+    (void)meet_incident(stage, refusals);
+    stop(stage);
+    put_lost_at(stage, INT64_MAX - SECOND);
+    const unsigned before = server_count(stage->server, RT("a"));
+    set_speed(1);
+    start(stage);
+    rest(500);
+    assert_int_equal(server_count(stage->server, RT("a")), before);
+}
+
+static void a_stop_between_two_tries_tells_its_row(void **state)
+{
+    struct stage *stage = *state;
+    seed_due(stage, "a", NULL);
+    acme(stage)->retry_grace_ms = GRACE;
+    lose(stage);
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    rest(100);
+    stop(stage);
+    const int64_t stopped = broker_now();
+    start(stage);
+    assert_true(await_lost(stage) < stopped);
+}
+
+/* Who is killed in the second of its rest has no other note of it. */
+static void a_pause_tells_its_row_at_once(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    set_speed(1);
+    lose(stage);
+    server_script(stage->server, refusals);
+    start(stage);
+    assert_true(server_wait(stage->server, RT("a"), 1));
+    const int64_t sent = broker_now();
+    await_paused(stage, true);
+    rest(100);
+    const int64_t lost = lost_at(stage);
+    if (broker_now() < sent + 700) /* else this machine is too slow to tell */
+        assert_true(lost > 0);
+}
+
+static void a_full_disk_does_not_keep_it_from_its_row(void **state)
+{
+    struct stage *stage = *state;
+    seed_incident(stage);
+    set_speed(1);
+    lose(stage);
+    server_script(stage->server, (struct canned){ .times = 2, .status = 400, .body = REFUSED });
+    server_script(stage->server, (struct canned){ .held = true, .status = 400, .body = REFUSED });
+    start(stage);
+    assert_true(server_wait(stage->server, NULL, 4));
+    refuse_commits(2);
+    server_release(stage->server);
+    await_paused(stage, true);
+    (void)await_lost(stage);
 }
 
 static int64_t probe_at(struct stage *stage)
@@ -129,7 +239,7 @@ static int64_t probe_at(struct stage *stage)
     return came->health->providers[0].probe_at;
 }
 
-/* Its last try is one, decides nothing, and is none of the provider's own probes. */
+/* An answer to it is the last, decides nothing, and none of the provider's own probes. */
 static void its_refusal_is_no_verdict_and_moves_no_probe(void **state)
 {
     struct stage *stage = *state;
@@ -163,7 +273,11 @@ static void a_rest_that_was_asked_for_is_kept(void **state)
     struct stage *stage = *state;
     seed_incident(stage);
     lose(stage);
-    server_script(stage->server, (struct canned){ .times = 3, .status = 400, .body = REFUSED });
+    static const char *const others[] = { RT("b"), RT("c"), RT("d") };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        server_script(
+            stage->server,
+            (struct canned){ .match = others[i], .times = 1, .status = 400, .body = REFUSED });
     server_script(stage->server,
                   (struct canned){ .status = 429, .headers = "Retry-After: 3600\r\n" });
     start(stage);
@@ -184,6 +298,12 @@ int main(void)
         TEST(what_rests_between_two_tries_goes_before_the_grace_ends),
         TEST(a_refusal_does_not_bring_a_lost_reply_back),
         TEST(so_does_what_rests_in_its_row),
+        TEST(a_last_try_without_an_answer_goes_again),
+        TEST(none_goes_after_the_grace),
+        TEST(a_damaged_time_of_loss_is_no_reason_to_hurry),
+        TEST(a_stop_between_two_tries_tells_its_row),
+        TEST(a_pause_tells_its_row_at_once),
+        TEST(a_full_disk_does_not_keep_it_from_its_row),
         TEST(its_refusal_is_no_verdict_and_moves_no_probe),
         TEST(none_is_put_to_a_wrong_secret),
         TEST(a_rest_that_was_asked_for_is_kept),
