@@ -230,6 +230,18 @@ static void a_full_disk_changes_nothing(void **state)
     assert_int_equal(row.generation, 1);
 }
 
+/* What it replaces could not be opened, to be revoked. */
+static void short_memory_changes_nothing(void **state)
+{
+    struct stage *stage = *state;
+    refuse_vault_memory(1);
+    CLEANUP(cleanup_message) struct message *came = decide(stage, "a", true);
+    assert_true(came->failed);
+    CLEANUP(cleanup_account_row) struct account_row row = ask_row(stage, "a");
+    assert_string_equal(row.held_identity, "two");
+    assert_int_equal(row.generation, 1);
+}
+
 static void there_must_be_something(void **state)
 {
     struct stage *stage = *state;
@@ -376,6 +388,7 @@ int main(void)
         TEST_OTHER(nothing_is_accepted_while_a_refresh_flies),
         TEST_OTHER(forgotten_both_are_revoked),
         TEST_OTHER(a_full_disk_changes_nothing),
+        TEST_OTHER(short_memory_changes_nothing),
         TEST_OTHER(there_must_be_something),
         TEST_OTHER(what_is_not_known_is_refreshed),
         TEST_OTHER(what_may_be_the_same_persons_is_not_revoked),
