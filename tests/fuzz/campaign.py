@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AT_ONCE = 2
-SLICE_S = 120  # of the wall clock; between two slices it is looked whether that is enough
+SLICE_S = 600  # of the wall clock: most of a short one goes into reading the corpus again
 MEMORY_MB = 1024  # a target's, the sanitizers' own among it
 ALLOCATION_MB = 8  # one allocation: no cap of the code is above
 ONE_INPUT_S = 10  # longer than that is a finding too
-PATIENCE_S = 120  # for what is not fuzzing: reading the corpus, the report of leaks
+PATIENCE_S = 600  # for what is not fuzzing: reading the corpus on a busy machine, the report of leaks
 
 _SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=16:handle_abort=1",
                "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
