@@ -31,7 +31,7 @@ enum flight_stage {
 enum flight_way {
     FLIGHT_IN_TURN, /* goes again in seconds where nothing comes; takes the steps after a refusal */
     FLIGHT_CANARY,  /* one try and no more, of a lane that pauses */
-    FLIGHT_IN_GRACE /* the same, but goes again where nothing comes, until its grace ends */
+    FLIGHT_IN_GRACE /* one answer: where none comes, it goes again until its grace ends */
 };
 
 /* Returns 0 or -errno. */

@@ -196,7 +196,7 @@ void lane_refused(struct lane *lane, const struct account_name *name, bool its_o
     lane->window = 1;
     pause_account_refused(&lane->pause, name);
     if (!its_own && pause_add_refusal(&lane->pause, lane->keeper, name))
-        lane_end_rests(lane); /* a stop must not find what only a flight knows */
+        lane_end_rests(lane); /* a kill must not find what only a flight knows */
 }
 
 void lane_credentials_refused(struct lane *lane, const struct account_name *name, const char *error)

@@ -87,9 +87,10 @@ void lane_resolve_anew(struct lane *lane);
  * where there is nothing. Returns 0 or -ENOMEM. */
 int lane_copy_found(const struct lane *lane, const struct provider *section, struct provider **ret);
 
-/* Ends it: whoever waits is told so; */
+/* Ends it; whoever waits is told so. */
 void lane_give_up_discovery(struct lane *lane);
-/* without a word to them. */
+
+/* Ends it without a word to whoever waits. */
 void lane_end_discovery(struct lane *lane);
 
 /* --- lane_flights.c --- */
@@ -123,7 +124,7 @@ size_t lane_count_unasked(const struct lane *lane);
 /* Those between two tries get their next turn now. */
 void lane_end_rests(struct lane *lane);
 
-/* The rows of those hear what they have lost, if they will not get one. */
+/* The rows of those that will get none hear what they have lost. */
 void lane_tell_rows(struct lane *lane);
 
 /* Drops every flight. */

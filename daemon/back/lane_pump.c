@@ -247,7 +247,10 @@ static void pump_paused(struct lane *lane)
 {
     const struct failure failure = lane_pause_failure(lane);
     struct account_name lost = { "", "" };
-    lane_refuse_all_but_last_tries(lane, &failure);
+    if (pause_spares_others(&lane->pause))
+        lane_refuse_queue(lane, &failure);
+    else
+        lane_refuse_all_but_last_tries(lane, &failure);
     if (lane->in_air > 0 || !lane_has_room(lane))
         return;
     const int64_t now = clock_now(), probe_at = lane->pause.row.probe_at;

@@ -268,6 +268,32 @@ static void none_is_put_to_a_wrong_secret(void **state)
     assert_int_equal(server_count(stage->server, NULL), before);
 }
 
+static unsigned others_sent(struct stage *stage)
+{
+    return server_count(stage->server, NULL) - server_count(stage->server, RT("a"));
+}
+
+/* Where it is found out between two of its tries. */
+static void nor_is_one_that_had_no_answer(void **state)
+{
+    struct stage *stage = *state;
+    (void)start_before_the_last_try(stage, 0);
+    server_forget_script(stage->server);
+    server_script(stage->server, (struct canned){ .match = RT("a") });
+    server_script(stage->server, (struct canned){ .status = 401, .body = BAD_CLIENT });
+    const unsigned before = server_count(stage->server, RT("a"));
+    assert_true(server_wait(stage->server, RT("a"), before + 1));
+    const unsigned others = others_sent(stage);
+    expect_ok(stage, ask(stage, ASK_RETRY, "acme/"));
+    for (int i = 0; i < 1000 && others_sent(stage) == others; i++)
+        rest(5);
+    assert_int_equal(others_sent(stage), others + 1);
+    rest(50);
+    const unsigned sent = server_count(stage->server, NULL);
+    rest_until(broker_now() + 10 * SECOND);
+    assert_int_equal(server_count(stage->server, NULL), sent);
+}
+
 static void a_rest_that_was_asked_for_is_kept(void **state)
 {
     struct stage *stage = *state;
@@ -306,6 +332,7 @@ int main(void)
         TEST(a_full_disk_does_not_keep_it_from_its_row),
         TEST(its_refusal_is_no_verdict_and_moves_no_probe),
         TEST(none_is_put_to_a_wrong_secret),
+        TEST(nor_is_one_that_had_no_answer),
         TEST(a_rest_that_was_asked_for_is_kept),
     };
     return RUN(tests);
