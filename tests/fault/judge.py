@@ -9,7 +9,10 @@ class Judge:
     A refusal is a loss: the broker showed a refresh token that was dead. It is residue instead where
     the provider takes each token strictly once, and had spent it for an earlier life of the broker
     that was killed before anybody saw what came of it: its reply was not yet committed. The token
-    before that one may be shown then, once, as the last attempt: that is no loss by itself."""
+    before that one may be shown then, once, as the last attempt: that is no loss by itself.
+
+    A refusal to a life that was killed, of what a later life could spend, is none either: the server
+    was late with the request of a broker that is no more, and nobody read its answer."""
 
     def __init__(self, path, strict=False):
         self._path, self._strict = path, strict
@@ -28,7 +31,7 @@ class Judge:
             self._shown.add(line["presented"])
             if line["outcome"] == "accepted":
                 self._accepted(line)
-            else:
+            elif not self._to_nobody(line, killed_at or {}):
                 self._refused(line, seen, killed_at or {})
                 refused.add(line.get("user"))
         return refused
@@ -45,6 +48,10 @@ class Judge:
         self.rotations += 1
         self.again += line["presented"] in self._spent
         self._spent[line["presented"]] = line
+
+    def _to_nobody(self, line, killed_at):
+        spent = self._spent.get(line["presented"])
+        return bool(spent) and line["life"] in killed_at and int(line["life"]) < int(spent["life"])
 
     def _refused(self, line, seen, killed_at):
         spent = self._spent.get(line["presented"])

@@ -59,6 +59,25 @@ def test_a_refusal_is_a_loss(book):
     assert len(judge.losses) == 1 and not judge.residue
 
 
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_a_late_refusal_to_a_life_that_was_killed_is_none(book, is_strict):
+    judge = Judge(book.path, is_strict)
+    book("r0", life="10")
+    refuse(book, life="9")
+    assert judge.read(killed_at={"9": 0.5, "10": 2.0}) == set()
+    assert not judge.losses and not judge.residue
+
+
+@pytest.mark.parametrize("life, killed_at", [("9", {}), ("10", {"10": 0.5}), ("11", {"10": 0.5, "11": 0.7})],
+                         ids=["it lives", "its own", "a later one's"])
+def test_any_other_refusal_is_a_loss(book, life, killed_at):
+    judge = Judge(book.path)
+    book("r0", life="10")
+    refuse(book, life=life)
+    judge.read(killed_at=killed_at)
+    assert len(judge.losses) == 1
+
+
 def strict(book, seen=(), life="2"):
     judge = Judge(book.path, strict=True)
     book("r0", at=10.0)
