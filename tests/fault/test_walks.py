@@ -55,7 +55,7 @@ def walked(thing, count=10_000, parts=1):
     return facts
 
 
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("parts", [1, 3, CALLS + 2])
 def test_every_point_is_reached_once(parts):
     thing = Thing()
     facts = walked(thing, parts=parts)

@@ -65,12 +65,12 @@ class Points:
         self._there = len(range(own.start, max(end, total) + 1, parts))
 
     def facts(self, leaks=False):
-        """The share is rounded down. Points that failed where `leaks` are looked for are told apart:
-        such a build is slower and calls other things."""
+        """The share is rounded down; a part without points has missed none. Points that failed where
+        `leaks` are looked for are told apart: such a build is slower and calls other things."""
         if leaks:
             return {"points where leaks were looked for": self._failed}
         return {"points": self._there,
-                "least share of them failed, %": 100 * self._failed // max(self._there, 1),
+                "least share of them failed, %": 100 * self._failed // self._there if self._there else 100,
                 "most different calls": len(self._calls)}
 
 
