@@ -182,6 +182,7 @@ def test_reload_takes_a_right_away(ruled, other, daemon):
     assert other().token(ACCOUNT).status == 403
 
 
+@pytest.mark.slow
 def test_reload_takes_a_right_away_from_who_waits(ruled, other, daemon, plain):
     """They learn it at once, as who asks anew does; those whose right stays are served."""
     ruled(accounts=["plain/*"], who=[f"user:{OTHER}"], may=["token"])

@@ -38,6 +38,7 @@ def assert_grant_lives(api, account):
     assert api.refresh_allowed(account).ok()["state"] == "active"
 
 
+@pytest.mark.slow
 def test_a_script_brings_a_spent_token_after_a_provider_went_wrong(broker, api, plain):
     plain.configure(kill_family_on_reuse=True)
     broker.grant(plain, "plain/good")
@@ -54,6 +55,7 @@ def test_a_script_brings_a_spent_token_after_a_provider_went_wrong(broker, api, 
     assert_grant_lives(api, ACCOUNT)
 
 
+@pytest.mark.slow
 def test_a_rename_into_another_section_is_kept_as_that_one_says(daemon, api, plain):
     daemon.with_provider("plain", plain)
     daemon.with_provider("other", plain, refresh_token_idle_lifetime="4s",
@@ -173,6 +175,7 @@ def assert_lives_on(broker, api, plain, account=ACCOUNT):
     broker.wait_log("its older grant is not revoked any more")
 
 
+@pytest.mark.slow
 def test_a_login_after_a_logout_lives_on(broker, api, plain, person):
     log_in(api, person, ACCOUNT)
     log_out_in_an_outage(api, plain)
@@ -192,6 +195,7 @@ def test_a_revocation_that_was_sent_is_not_said_to_be_given_up(broker, api, plai
     assert "is not revoked any more" not in broker.log()
 
 
+@pytest.mark.slow
 def test_an_import_after_a_logout_lives_on(broker, api, plain, person):
     log_in(api, person, ACCOUNT)
     log_out_in_an_outage(api, plain)
@@ -199,6 +203,7 @@ def test_an_import_after_a_logout_lives_on(broker, api, plain, person):
     assert_lives_on(broker, api, plain)
 
 
+@pytest.mark.slow
 def test_what_is_renamed_after_a_logout_lives_on(broker, api, plain, person):
     log_in(api, person, ACCOUNT)
     log_out_in_an_outage(api, plain)
@@ -207,6 +212,7 @@ def test_what_is_renamed_after_a_logout_lives_on(broker, api, plain, person):
     assert_lives_on(broker, api, plain)
 
 
+@pytest.mark.slow
 def test_the_same_person_under_another_name_lives_on(daemon, api, plain, person):
     plain.configure(fields=["company_id"])
     daemon.with_provider("plain", plain, identity="company_id").start()
@@ -234,6 +240,7 @@ def test_forget_of_nothing(shared):
     assert shared.api.forget(ACCOUNT).error == "unknown_account"
 
 
+@pytest.mark.slow
 def test_retry_ends_a_back_off(broker, api, plain):
     broker.grant(plain, ACCOUNT)
     plain.fault("http500")

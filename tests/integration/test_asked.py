@@ -56,6 +56,7 @@ def test_is_fresh_for_a_day_only(asked, api, plain, cli):
     assert not api.account(ACCOUNT).ok().get("rests")
 
 
+@pytest.mark.slow
 def test_a_valid_token_is_refreshed_again_too(asked, api, plain):
     """The front answers from its cache; the back hears of it by the audit."""
     plain.configure(lifetime=30 * 3600)
@@ -72,6 +73,7 @@ def test_a_valid_token_is_refreshed_again_too(asked, api, plain):
     assert "next_refresh_at" in api.account(ACCOUNT).ok()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["reload", "restart"])
 def test_who_rests_is_refreshed_again_once_it_says_always(asked, api, plain, way):
     plain.configure(lifetime=4)
@@ -85,6 +87,7 @@ def test_who_rests_is_refreshed_again_once_it_says_always(asked, api, plain, way
     plain.ledger.wait_for("refresh", settled + 2, outcome="accepted")
 
 
+@pytest.mark.slow
 def test_is_kept_alive(asked, api, plain):
     """By half of the idle limit, whoever asks."""
     daemon = asked(refresh_token_idle_lifetime="14d")

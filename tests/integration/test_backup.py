@@ -109,6 +109,7 @@ def assert_works_after_resume(daemon, provider, accounts):
     assert not provider.ledger.lines("refresh", outcome="refused")
 
 
+@pytest.mark.slow
 def test_restored_elsewhere(daemon, cli, provider, elsewhere, folder):
     """It opens, serves what still lives, waits, and after a resume every account goes on."""
     file = folder / "kept"
@@ -182,6 +183,7 @@ def assert_sound(file, accounts):
     store.close()
 
 
+@pytest.mark.slow
 def test_by_hand(daemon, cli, provider, elsewhere, folder):
     """Put into an empty state folder it starts paused as well."""
     back_up(cli, folder / "kept")

@@ -216,6 +216,7 @@ def test_without_state_a_newer_start_replaces_the_older(daemon, api, emulator, p
     assert api.token("zenpayroll/a").status == 404
 
 
+@pytest.mark.slow
 def test_without_state_a_second_login_comes_back_during_the_first(daemon, api, emulator, person):
     """The first has its code already, so this one is the second's."""
     provider = emulator("zenpayroll", "state-absent")

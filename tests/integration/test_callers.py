@@ -151,6 +151,7 @@ def test_durable_withdrawn_and_never_the_same_id(ruled, other, api, cli):
     assert "sync" in cli.run("callers").stdout
 
 
+@pytest.mark.slow
 def test_withdrawn_from_who_waits(ruled, other, api, plain):
     """What is refreshed meanwhile is not theirs: they wait for approval, as who asks anew does."""
     ruled()
@@ -227,6 +228,7 @@ def test_on_caller_never_fails_open(ruled, other, daemon, folder, api, text):
     assert other().token(ACCOUNT, wait=0).status == 200
 
 
+@pytest.mark.slow
 def test_a_burst_runs_few_programs(ruled, other, daemon, folder):
     """The same caller again and again: within a minute the program runs once."""
     daemon.config.broker["on_caller"] = written(folder, "hook", f"echo '{{}}' >>{folder}/events; exit 1")
@@ -236,6 +238,7 @@ def test_a_burst_runs_few_programs(ruled, other, daemon, folder):
     assert len(wait_for_lines(folder / "events", 1)) == 1
 
 
+@pytest.mark.slow
 def test_one_uid_has_few_callers_that_wait(ruled, daemon, plain, other, api):
     rules = {f"rule{number}": {"accounts": [f"plain/a{number}"], "who": [f"user:{OTHER}"],
                                "may": ["token"], "approve": "yes"} for number in range(10)}

@@ -75,6 +75,7 @@ def test_a_server_that_spends_the_token_all_the_same(changing, api, plain):
     assert {line["user"] for line in refused(plain)} == {"a"}
 
 
+@pytest.mark.slow
 def test_the_old_one_is_refused(daemon, api, plain):
     """The provider has changed it already: what is next is tried at once."""
     daemon.with_provider("plain", plain, client_secret_next=NEXT).start()

@@ -314,6 +314,7 @@ fetch(url, {headers: {[header]: value}}).then(
 """
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1"])
 def test_page_elsewhere(served, api, plain, port, host):
@@ -352,6 +353,7 @@ def test_reload_changes_keys(served, port, consumer):
     assert (old.token(ACCOUNT).status, new.token(ACCOUNT).status) == (403, 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["another key", "no section"])
 def test_reload_takes_the_right_from_who_waits(served, api, plain, port, consumer, change):
     served.config.consumers["second"] = section(port, SECOND_KEY)
@@ -459,6 +461,7 @@ def test_over_https(over_https):
     assert one.token(ACCOUNT).status == 403
 
 
+@pytest.mark.slow
 def test_too_many_who_wait_by_https_are_told(over_https, plain, port):
     one, connect = over_https
     plain.fault("hang", seconds=60)

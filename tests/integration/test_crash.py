@@ -50,6 +50,7 @@ def test_killed_between_request_and_reply(daemon, api, provider):
     daemon.start()
     assert_nothing_lost(daemon, api, provider)
 
+@pytest.mark.slow
 def test_killed_in_a_refresh_that_was_not_due(daemon, api, emulator):
     """The provider takes the spent token again for a few seconds only; nobody asks meanwhile."""
     one = emulator("plain")

@@ -53,6 +53,7 @@ def test_a_device_login(device, api, provider):
     assert provider.ledger.count("device_poll", outcome="granted") == 1
 
 
+@pytest.mark.slow
 def test_the_interval_is_kept(device, api, provider):
     begun = time.time()
     started = _begin(api)
@@ -75,6 +76,7 @@ def _begin_and_leave(daemon):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_who_has_left_keeps_nobody_out(daemon, provider, emulator, api):
     """A provider that hangs, and a client that begins again and again: another's logins begin."""
     other = emulator("zenhr")
@@ -91,6 +93,7 @@ def test_who_has_left_keeps_nobody_out(daemon, provider, emulator, api):
     assert _begin(api)["user_code"]
 
 
+@pytest.mark.slow
 def test_two_users_keep_no_third_out(device, daemon, api, schema):
     """Each has as many logins as a user may; they wait for their codes up to an hour."""
     daemon.config.access["all"] = {"accounts": ["plain/*"], "may": ["login", "list"],
@@ -157,6 +160,7 @@ def test_denied(device, api, provider):
     assert api.token(ACCOUNT).status == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says_so", [True, False], ids=["by the provider", "by the clock"])
 def test_expired(device, api, provider, says_so):
     provider.configure(device_lifetime=2)
@@ -170,6 +174,7 @@ def test_expired(device, api, provider, says_so):
     assert len(poll_times(provider)) == polls
 
 
+@pytest.mark.slow
 def test_cancelled(device, api, provider):
     started = _begin(api)
     _wait_poll(provider)

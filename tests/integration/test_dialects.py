@@ -48,6 +48,7 @@ def test_no_login_is_needed(own, api, choice):
     assert not {"refresh_token", "code", "redirect_uri"} & set(request["parameters"])
 
 
+@pytest.mark.slow
 @each_own
 def test_own_grant_is_renewed_and_survives(own, api, daemon, choice):
     """Proactively, also after a crash."""

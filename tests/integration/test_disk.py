@@ -201,6 +201,7 @@ def _waiting_and_lost(api):
     return metrics.value("audit_waiting"), metrics.value("audit_lost_total")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="needs mount")
 def test_the_audit_of_a_full_disk(small_disk, daemon, api, plain):
     """Whoever got a token from the cache meanwhile is in the audit once there is room again."""
@@ -274,6 +275,7 @@ def _refreshed_once_more(provider, label):
     provider.ledger.wait_for("refresh", before + 2, outcome="accepted", user=label)
 
 
+@pytest.mark.slow
 def test_a_damaged_page_is_the_trouble_of_its_own_accounts_alone(spoilt, daemon, api, folder):
     """All others are refreshed, also of the same provider; people are called for them, the audit
     is written."""
@@ -289,6 +291,7 @@ def test_a_damaged_page_is_the_trouble_of_its_own_accounts_alone(spoilt, daemon,
     assert api.health().ok()["store"]["ok"]
 
 
+@pytest.mark.slow
 def test_what_is_wanted_of_a_damaged_row_holds_up_nobody(spoilt, daemon, api):
     daemon.start()
     _, (zen, _) = spoilt

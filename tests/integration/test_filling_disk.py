@@ -67,6 +67,7 @@ def wait_until(condition, timeout=30):
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_a_backup(disk, daemon, api, cli, provider, folder):
     enlarge(daemon, FEW[0], BIG_ROWS)
     before = disk.free()

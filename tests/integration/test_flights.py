@@ -76,6 +76,7 @@ def test_the_spent_token_imported_again_gets_its_successor(broker, api, plain):
     assert {line["outcome"] for line in plain.ledger.lines("refresh")} == {"accepted"}
 
 
+@pytest.mark.slow
 def test_the_spent_token_imported_later_changes_nothing(broker, api, plain):
     """A script that brings the token of the first day at every start."""
     token = broker.grant(plain, "plain/acme")
@@ -149,6 +150,7 @@ def test_wait_bounds_the_request(broker, api, plain):
     assert len(plain.ledger.token_requests()) == 1, "the flight went on without its client"
 
 
+@pytest.mark.slow
 def test_old_token_is_served_while_it_is_valid(broker, api, plain):
     plain.configure(lifetime=6)
     broker.grant(plain, "plain/acme")

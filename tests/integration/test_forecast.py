@@ -86,6 +86,7 @@ def test_idle_moves_with_each_refresh(daemon, plain, api):
     assert forecast(api, "plain/acme")["dies_at"] > first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["reload", "restart"])
 def test_an_idle_limit_keeps_what_was_imported_before_it_alive(daemon, plain, api, way):
     started(daemon, plain)
@@ -95,6 +96,7 @@ def test_an_idle_limit_keeps_what_was_imported_before_it_alive(daemon, plain, ap
     plain.ledger.wait_for("refresh", 2, outcome="accepted")
 
 
+@pytest.mark.slow
 def test_many_that_become_due_at_once_keep_the_rate(daemon, plain, api):
     started(daemon, plain, rate_limit="10/1s")
     for number in range(30):
@@ -139,6 +141,7 @@ def test_idle_and_an_outage(daemon, plain, api):
     api.wait_account("plain/acme", lambda found: found["forecast"]["warning"] == "none")
 
 
+@pytest.mark.slow
 def test_a_person_is_needed(broker, plain, api, cli):
     broker.grant(plain, "plain/acme")
     api.token("plain/acme").ok()
@@ -149,6 +152,7 @@ def test_a_person_is_needed(broker, plain, api, cli):
     assert told["dies_at"] == api.account("plain/acme").ok()["expires_at"]
 
 
+@pytest.mark.slow
 def test_calendar(daemon, plain, emulator, api, cli, person):
     started(daemon, plain, refresh_token_lifetime="90d")
     other = emulator("plain")

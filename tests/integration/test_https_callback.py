@@ -249,6 +249,7 @@ def test_export(served, api, cli):
     assert cli.run("trust", "export").stdout == api.authority().ok()["certificate"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("update-ca-certificates"),
                     reason="needs root and ca-certificates")
 def test_system_store(served, daemon, folder, cli, authority):

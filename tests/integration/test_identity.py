@@ -185,6 +185,7 @@ def test_it_outlives_a_kill(zenegy, daemon, api):
     assert api.held().ok() == {"held": []}
 
 
+@pytest.mark.slow
 def test_the_account_may_need_it(zenegy, api):
     """The old grant died meanwhile: an accepted consent makes the account whole."""
     zenegy.revoke("alice")

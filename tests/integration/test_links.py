@@ -279,6 +279,7 @@ def test_a_restart_keeps_it(served, daemon, api, public):
     assert "is connected" in go(public.person(), url).text
 
 
+@pytest.mark.slow
 def test_revoked_grant_offers_its_link(served, daemon, api, schema, plain, public,
                                        folder):
     hook = folder / "hook"
@@ -414,6 +415,7 @@ def test_csv_with_bad_lines_makes_none(served, api, cli, folder):
     assert api.request("GET", "/v1/links").ok() == {"links": []}
 
 
+@pytest.mark.slow
 @needs_browser
 def test_chromium(served, api, plain, public, folder):
     database = folder / ".pki" / "nssdb"

@@ -16,6 +16,7 @@ def test_watchdog_is_fed_while_the_front_answers(daemon):
         daemon.notices.wait_for("WATCHDOG=1", daemon.process, timeout=2)
 
 
+@pytest.mark.slow
 def test_watchdog_is_fed_while_commands_take_their_time(daemon, plain, folder):
     """A reload runs them one after the other: it is no hang, however many there are."""
     command, slow = folder / "secret", folder / "slow"

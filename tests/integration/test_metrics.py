@@ -114,6 +114,7 @@ def test_the_reader_is_strict(text):
         Metrics(text)
 
 
+@pytest.mark.slow
 def test_as_many_providers_as_a_configuration_may_have(daemon, api, plain):
     """Each with its own accounts; of those that it does not know any more, some are told as a sum."""
     names = [f"a-provider-with-quite-a-name-{number:03}" for number in range(1, 1000)]

@@ -59,6 +59,7 @@ def assert_fenced(daemon, provider, live=FEW):
     assert api.health().ok()["store"]["moved_at"] > 1_700_000_000
 
 
+@pytest.mark.slow
 def test_moved(daemon, cli, provider, elsewhere, folder):
     """The new one takes over; of the old one's, not one request more."""
     move(cli, folder / "moved")
@@ -102,6 +103,7 @@ def test_it_is_said_everywhere(daemon, cli, provider, schema, folder):
     assert [row for row in rows if row["verdict"] == "move"]
 
 
+@pytest.mark.slow
 def test_back_again(daemon, cli, provider, folder):
     """Only with the flag; one account first."""
     move(cli, folder / "moved")
@@ -117,6 +119,7 @@ def test_back_again(daemon, cli, provider, folder):
     assert daemon.api.health().ok()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_twice(daemon, cli, provider, elsewhere, folder):
     """The first copy was lost on its way: another is the same."""
     move(cli, folder / "one")
@@ -137,6 +140,7 @@ def test_a_copy_is_not_moved(daemon, cli, provider, elsewhere, folder):
     assert elsewhere.api.backup().ok()
 
 
+@pytest.mark.slow
 def test_what_flies_is_in_it(daemon, api, cli, provider, elsewhere, folder):
     """A refresh under way ends first: its new token is in the copy."""
     provider.fault("delay", seconds=2, times=1)
@@ -154,6 +158,7 @@ def test_what_flies_is_in_it(daemon, api, cli, provider, elsewhere, folder):
     rotate_all(elsewhere, provider, FEW)
 
 
+@pytest.mark.slow
 def test_device_logins_end(daemon, api, cli, emulator, folder):
     """They would go on to ask the provider for a quarter of an hour."""
     provider = emulator("plain", "device")
@@ -167,6 +172,7 @@ def test_device_logins_end(daemon, api, cli, emulator, folder):
     assert len(requests(provider)) == before
 
 
+@pytest.mark.slow
 def test_interrupted_by_the_client(daemon, api, provider):
     """Nobody looks any more before the fence is there: nothing has happened."""
     provider.fault("delay", seconds=3, times=1)
@@ -206,6 +212,7 @@ def interrupted_at(moment, daemon, cli, folder):
     return said
 
 
+@pytest.mark.slow
 def test_interrupted_at_any_moment(daemon, cli, provider, folder):
     """A fence that nobody was told of would be found days later, when the tokens are over."""
     fenced = set()

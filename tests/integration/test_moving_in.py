@@ -140,6 +140,7 @@ def test_json_reports(broker, plain, cli):
     assert (bad["line"], bad["result"]) == (2, "refused") and bad["why"]
 
 
+@pytest.mark.slow
 def test_verify_spends_each_once(broker, plain, api, cli):
     accounts = seeded(plain, 5)
     dead = list(accounts)[2]

@@ -234,6 +234,7 @@ def test_command_without_display(served, cli, api, public):
 # ------------------------------------------------------------------------------------ a real browser
 
 
+@pytest.mark.slow
 @needs_browser
 def test_chromium(served, api, plain, public, folder):
     database = folder / ".pki" / "nssdb"

@@ -246,6 +246,7 @@ class Askers:
         self._thread.join()
 
 
+@pytest.mark.slow
 def test_it_serves_on(broker, plain, cli):
     for account in ACCOUNTS:
         broker.grant(plain, account)
@@ -257,6 +258,7 @@ def test_it_serves_on(broker, plain, cli):
     assert_all_open(broker, plain, ACCOUNTS)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(broker, plain, cli):
     """kill -9 in the midst of it, again and again: no row is lost, and it always goes on."""
     for account in ACCOUNTS:

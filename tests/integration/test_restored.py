@@ -124,6 +124,7 @@ def test_a_copy_of_a_moment_ago_is_noticed(daemon, api, provider):
     assert_paused(api, provider, "older")
 
 
+@pytest.mark.slow
 def test_it_stays_paused_over_restarts(daemon, api, provider):
     daemon.stop()
     put_fact(daemon, "machine", "0" * 32)
@@ -137,6 +138,7 @@ def test_it_stays_paused_over_restarts(daemon, api, provider):
     assert copied(api) is None
 
 
+@pytest.mark.slow
 def test_resume_tries_one_account_first(daemon, api, provider):
     daemon.stop()
     put_fact(daemon, "machine", "0" * 32)
@@ -152,6 +154,7 @@ def test_resume_tries_one_account_first(daemon, api, provider):
     assert api.health().ok()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_canary_of_an_older_copy_is_refused(daemon, api, provider, cli):
     """All had been refreshed since: one is spent for the answer, the others are left alone, and
     nobody is asked to consent anew."""
@@ -162,6 +165,7 @@ def test_canary_of_an_older_copy_is_refused(daemon, api, provider, cli):
     assert "log one of its accounts in anew" in cli.run("doctor").stdout
 
 
+@pytest.mark.slow
 def test_a_section_that_comes_later_has_its_canary_too(daemon, api, provider):
     """It was left out of the new machine's configuration when somebody resumed."""
     take_old_copy(daemon, api, provider)
@@ -174,6 +178,7 @@ def test_a_section_that_comes_later_has_its_canary_too(daemon, api, provider):
     assert_one_went_first(api, provider, "plain")
 
 
+@pytest.mark.slow
 def test_a_section_that_is_back_after_the_resume_has_its_canary_too(daemon, api, provider):
     """The broker knew it before."""
     take_old_copy(daemon, api, provider)
@@ -200,6 +205,7 @@ def test_accounts_that_move_to_another_section_are_tried_one_by_one(daemon, api,
     assert_one_went_first(api, provider, "better")
 
 
+@pytest.mark.slow
 def test_a_login_does_not_prove_a_copy(daemon, api, provider, person, cli):
     """The canary of the copy was refused: who logs in has a grant of today, and the others' refresh
     tokens stay where they are until that was refreshed."""
@@ -218,6 +224,7 @@ def test_a_login_does_not_prove_a_copy(daemon, api, provider, person, cli):
     assert provider.ledger.refreshes()[len(before)]["user"] == "alice"
 
 
+@pytest.mark.slow
 def test_a_clone_beside_the_broker(daemon, api, provider, schema):
     """Another broker on this machine with a copy of the state folder: it leaves the grants alone."""
     folder = daemon.folder / "clone"

@@ -46,6 +46,7 @@ def test_min_ttl_below_is_served_from_the_cache(api, plain, account):
     assert len(plain.ledger.token_requests()) == 1
 
 
+@pytest.mark.slow
 def test_never_less_than_min_ttl(api, plain, account):
     """Asked again and again over several lifetimes: always enough left, always accepted."""
     plain.configure(lifetime=4)

@@ -220,6 +220,7 @@ def test_a_login_says_nothing_of_refresh_tokens(broker, api, plain, person):
     assert api.health().ok()["accounts"]["consent_required"] == 0
 
 
+@pytest.mark.slow
 def test_a_login_shows_that_the_credentials_are_taken(broker, api, plain, person):
     plain.configure(client_secret="another")
     broker.grant(plain, "plain/acme")

@@ -65,6 +65,7 @@ def whatever_happens(ruled, api, plain):
     api.token(HIDDEN, wait=3)
 
 
+@pytest.mark.slow
 def test_every_route(ruled, api, plain, peer, schema):
     whatever_happens(ruled, api, plain)
     not_mine = {"{provider}/{label}": MINE, "{provider}": "plain", "{login_id}": "A" * 43,
@@ -97,6 +98,7 @@ def test_where_a_page_ends_names_nobody(ruled, api, peer, path):
         clean(reply)
 
 
+@pytest.mark.slow
 def test_events_are_of_its_own(ruled, api, plain, peer, schema):
     """The stream of a peer that may list and monitor its account; then the older ones again."""
     seen = []
@@ -143,6 +145,7 @@ def test_events_are_of_its_own(ruled, api, plain, peer, schema):
         reader.join(10)
 
 
+@pytest.mark.slow
 def test_health_and_metrics_name_its_provider_alone(ruled, api, plain, peer):
     whatever_happens(ruled, api, plain)
     health = clean(peer.health()).ok()
@@ -198,6 +201,7 @@ COMMANDS = [
     ["token", "nowhere/none"], ["approve", "1"], ["rekey"], ["resume"], ["retry"]]
 
 
+@pytest.mark.slow
 def test_commands(ruled, api, plain):
     whatever_happens(ruled, api, plain)
     for arguments in COMMANDS:

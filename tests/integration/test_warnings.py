@@ -154,6 +154,7 @@ def test_a_hook_that_was_not_there_is_called_once_it_is(daemon, plain, api, told
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_pause_is_told_once_also_over_a_crash(daemon, plain, api, told):
     daemon.with_provider("plain", plain).start()
     daemon.grant(plain, ACCOUNT)
