@@ -24,15 +24,15 @@ class Judge:
     def read(self, seen=frozenset(), killed_at=None):
         """seen: fingerprints of the access tokens that left the broker; killed_at: the wall
         time at which each life ended. Returns the users whose grants the provider has refused since the last call."""
-        refused = set()
+        refused, killed_at = set(), killed_at or {}
         for line in self._new_lines():
             if line["event"] != "refresh":
                 continue
             self._shown.add(line["presented"])
             if line["outcome"] == "accepted":
                 self._accepted(line)
-            elif not self._to_nobody(line, killed_at or {}):
-                self._refused(line, seen, killed_at or {})
+            elif not self._to_nobody(line, killed_at):
+                self._refused(line, seen, killed_at)
                 refused.add(line.get("user"))
         return refused
 
